@@ -1,0 +1,277 @@
+"""Populations of decoder-only transformers (pre-norm, GELU).
+
+Every weight has a leading member axis, so that seeds and conditions train as one batched model; a single model is a population of one.
+Source of layout and initialisation: GPT-2 (Radford et al. 2019): weights N(0, 0.02^2), projections into the residual stream
+N(0, (0.02 / sqrt(2 L))^2) for L blocks. Rotary positions: Su et al. 2021, base 10000.
+
+Axis letters: M member, B batch, T time, S time attended to, D width, H heads, K head width, V vocabulary.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from synthcore.nn.hooks import HookPoint
+from synthcore.nn.population import Embedding, LayerNorm, Linear, RMSNorm, normal_
+from synthcore.nn.rotary import rotary_tables, rotate
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    """Shape of one member. `mlp_ratio` is hidden width / width; 0 leaves attention only."""
+
+    vocabulary: int
+    context: int
+    width: int
+    depth: int
+    heads: int
+    mlp_ratio: float = 4.0
+    positions: Literal["rotary", "learned", "none"] = "rotary"
+    tied: bool = True
+    norm: Literal["layer", "rms"] = "layer"
+    bias: bool = True
+
+    def __post_init__(self) -> None:
+        for name in ("vocabulary", "context", "width", "depth", "heads"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1 (got {getattr(self, name)})")
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} must be divisible by heads {self.heads}")
+        if self.positions not in ("rotary", "learned", "none"):
+            raise ValueError(f"positions must be rotary, learned or none (got {self.positions!r})")
+        if self.positions == "rotary" and self.width // self.heads % 2:
+            raise ValueError(
+                f"rotary positions need an even head width (got {self.width // self.heads})"
+            )
+        if self.norm not in ("layer", "rms"):
+            raise ValueError(f"norm must be layer or rms (got {self.norm!r})")
+        if self.mlp_ratio < 0:
+            raise ValueError(f"mlp_ratio must be at least 0 (got {self.mlp_ratio})")
+
+    @property
+    def hidden(self) -> int:
+        """Width of the hidden layer of an MLP; 0 means that blocks have none."""
+        return round(self.mlp_ratio * self.width)
+
+
+class Cache:
+    """Keys and values of the tokens seen so far, so that generation pays for each token once.
+
+    Starts empty; `GPT.forward(tokens, cache=cache)` appends `tokens` to what the cache holds.
+    """
+
+    def __init__(self, model: "GPT", batch: int) -> None:
+        config, weight = model.config, model.embedding.weight
+        shape = (
+            config.depth,
+            2,
+            model.members * batch,
+            config.heads,
+            config.context,
+            config.width // config.heads,
+        )
+        self.store = torch.zeros(shape, device=weight.device, dtype=weight.dtype)
+        self.length = 0
+
+    def extend(self, block: int, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Append the new keys and values of a block; returns all of them so far."""
+        end = self.length + key.shape[2]
+        self.store[block, 0, :, :, self.length : end] = key
+        self.store[block, 1, :, :, self.length : end] = value
+        return self.store[block, 0, :, :, :end], self.store[block, 1, :, :, :end]
+
+
+class Attention(nn.Module):
+    """Causal self-attention of all members at once, over the folded axis N = M * B."""
+
+    def __init__(self, config: GPTConfig, members: int, block: int) -> None:
+        super().__init__()
+        self.heads, self.block = config.heads, block
+        self.project = Linear(members, config.width, 3 * config.width, bias=config.bias)
+        self.output = Linear(members, config.width, config.width, bias=config.bias)
+        self.query, self.key, self.value = HookPoint(), HookPoint(), HookPoint()
+        self.pattern, self.mixed = HookPoint(), HookPoint()
+
+    def forward(
+        self,
+        x: Float[Tensor, "M B T D"],
+        turn: tuple[Tensor, Tensor] | None,
+        cache: Cache | None,
+    ) -> Float[Tensor, "M B T D"]:
+        M, B, T, D = x.shape
+        qkv = self.project(x).view(M * B, T, 3, self.heads, D // self.heads)
+        if turn is None:
+            q, k, v = qkv.permute(2, 0, 3, 1, 4).unbind(0)
+        else:
+            q, k = rotate(qkv[:, :, :2], *turn).permute(2, 0, 3, 1, 4).unbind(0)
+            v = qkv[:, :, 2].transpose(1, 2)
+        q, k, v = self.query(q), self.key(k), self.value(v)
+        if cache is not None:
+            k, v = cache.extend(self.block, k, v)
+        S = k.shape[2]
+        if self.pattern.hooked:
+            pattern = self.pattern(_pattern(q, k).view(M, B, self.heads, T, S))
+            mixed = pattern.view(M * B, self.heads, T, S) @ v
+        elif T == S:
+            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        elif T == 1:
+            mixed = F.scaled_dot_product_attention(q, k, v)
+        else:
+            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=_causal(T, S, x.device))
+        mixed = self.mixed(mixed.transpose(1, 2).reshape(M, B, T, self.heads, D // self.heads))
+        projected: Tensor = self.output(mixed.flatten(3))
+        return projected
+
+
+def _causal(T: int, S: int, device: torch.device) -> Tensor:
+    """Mask (T, S): query t is position S - T + t and sees what is not after it."""
+    return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T)
+
+
+def _pattern(q: Float[Tensor, "N H T K"], k: Float[Tensor, "N H S K"]) -> Float[Tensor, "N H T S"]:
+    """Attention weights written out, for when someone looks at them."""
+    scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
+    mask = _causal(q.shape[2], k.shape[2], q.device)
+    return scores.masked_fill(~mask, -math.inf).softmax(-1)
+
+
+class MLP(nn.Module):
+    """Two linear layers with a GELU between them."""
+
+    def __init__(self, config: GPTConfig, members: int) -> None:
+        super().__init__()
+        self.expand = Linear(members, config.width, config.hidden, bias=config.bias)
+        self.output = Linear(members, config.hidden, config.width, bias=config.bias)
+        self.hidden = HookPoint()
+
+    def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
+        contracted: Tensor = self.output(self.hidden(F.gelu(self.expand(x))))
+        return contracted
+
+
+class Block(nn.Module):
+    """`x + attention(norm(x))`, then `x + mlp(norm(x))` unless the model is attention only."""
+
+    def __init__(self, config: GPTConfig, members: int, index: int) -> None:
+        super().__init__()
+        self.attention_norm = _norm(config, members)
+        self.attention = Attention(config, members, index)
+        self.attention_out, self.residual_mid = HookPoint(), HookPoint()
+        self.mlp_norm = _norm(config, members) if config.hidden else None
+        self.mlp = MLP(config, members) if config.hidden else None
+        self.mlp_out, self.residual = HookPoint(), HookPoint()
+
+    def forward(
+        self,
+        x: Float[Tensor, "M B T D"],
+        turn: tuple[Tensor, Tensor] | None,
+        cache: Cache | None,
+    ) -> Float[Tensor, "M B T D"]:
+        attended = self.attention_out(self.attention(self.attention_norm(x), turn, cache))
+        x = self.residual_mid(x + attended)
+        if self.mlp is not None and self.mlp_norm is not None:
+            x = x + self.mlp_out(self.mlp(self.mlp_norm(x)))
+        out: Tensor = self.residual(x)
+        return out
+
+
+def _norm(config: GPTConfig, members: int) -> LayerNorm | RMSNorm:
+    if config.norm == "layer":
+        return LayerNorm(members, config.width, bias=config.bias)
+    return RMSNorm(members, config.width)
+
+
+class GPT(nn.Module):
+    """One decoder-only transformer per seed.
+
+    A member's initial weights depend on the config and its own seed only, not on its place or its neighbours. Equal seeds are allowed
+    (the same initial weights under several conditions).
+    """
+
+    def __init__(self, config: GPTConfig, seeds: Sequence[int]) -> None:
+        super().__init__()
+        if len(seeds) == 0:
+            raise ValueError("a population needs at least one seed")
+        members = len(seeds)
+        self.config, self.seeds, self.members = config, tuple(int(seed) for seed in seeds), members
+        self.embedding = Embedding(members, config.vocabulary, config.width)
+        self.positions: nn.Parameter | None = None
+        if config.positions == "learned":
+            self.positions = nn.Parameter(torch.zeros(members, 1, config.context, config.width))
+        self.embedded = HookPoint()
+        self.blocks: list[Block] = []
+        for index in range(config.depth):
+            block = Block(config, members, index)
+            self.add_module(f"block{index}", block)  # names read block0.attention.pattern
+            self.blocks.append(block)
+        self.norm = _norm(config, members)
+        self.normed = HookPoint()
+        self.head = (
+            None if config.tied else Linear(members, config.width, config.vocabulary, bias=False)
+        )
+        cos, sin = rotary_tables(config.context, config.width // config.heads)
+        self.register_buffer("cos", cos, persistent=False)
+        self.register_buffer("sin", sin, persistent=False)
+        self._initialise()
+
+    def _initialise(self) -> None:
+        generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
+        normal_(self.embedding.weight, 0.02, generators)
+        if self.positions is not None:
+            normal_(self.positions, 0.02, generators)
+        residual = 0.02 / math.sqrt(2 * self.config.depth)
+        for block in self.blocks:
+            normal_(block.attention.project.weight, 0.02, generators)
+            normal_(block.attention.output.weight, residual, generators)
+            if block.mlp is not None:
+                normal_(block.mlp.expand.weight, 0.02, generators)
+                normal_(block.mlp.output.weight, residual, generators)
+        if self.head is not None:
+            normal_(self.head.weight, 0.02, generators)
+
+    @property
+    def parameters_per_member(self) -> int:
+        """Number of trained numbers of one member (a tied head counts once)."""
+        return sum(p.numel() for p in self.parameters()) // self.members
+
+    def forward(
+        self, tokens: Int[Tensor, "M B T"], *, cache: Cache | None = None
+    ) -> Float[Tensor, "M B T V"]:
+        """Logits of the next token after each of `tokens`.
+
+        With a cache, `tokens` continue what the cache holds. `ValueError` if the tokens belong to another number of members or exceed
+        the context.
+        """
+        start = 0 if cache is None else cache.length
+        end = start + tokens.shape[2]
+        if tokens.shape[0] != self.members:
+            raise ValueError(f"tokens have {tokens.shape[0]} members, the model has {self.members}")
+        if end > self.config.context:
+            raise ValueError(
+                f"{end} tokens exceed the context of {self.config.context}; "
+                "shorten the sequences or raise GPTConfig.context"
+            )
+        x = self.embedding(tokens)
+        if self.positions is not None:
+            x = x + self.positions[:, :, start:end]
+        x = self.embedded(x)
+        turn = None
+        if self.config.positions == "rotary":
+            turn = (self.get_buffer("cos")[start:end], self.get_buffer("sin")[start:end])
+        for block in self.blocks:
+            x = block(x, turn, cache)
+        if cache is not None:
+            cache.length = end
+        x = self.normed(self.norm(x))
+        if self.head is not None:
+            logits: Tensor = self.head(x)
+            return logits
+        M, B, T, D = x.shape
+        tied = torch.bmm(x.view(M, B * T, D), self.embedding.weight.transpose(1, 2))
+        return tied.view(M, B, T, -1)

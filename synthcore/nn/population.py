@@ -1,0 +1,80 @@
+"""Layers that hold one set of weights per member and apply them as one batched operation.
+
+Axis letters: M member (one model in a population), B batch, T time, D features, V vocabulary, I inputs, O outputs.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+class Linear(nn.Module):
+    """`y[m] = x[m] @ weight[m] + bias[m]`, a single batched product over the member axis."""
+
+    def __init__(self, members: int, inputs: int, outputs: int, *, bias: bool = True) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(members, inputs, outputs))
+        self.bias = nn.Parameter(torch.zeros(members, 1, outputs)) if bias else None
+
+    def forward(self, x: Float[Tensor, "M *rest I"]) -> Float[Tensor, "M *rest O"]:
+        folded = x.reshape(x.shape[0], -1, x.shape[-1])
+        if self.bias is None:
+            y = torch.bmm(folded, self.weight)
+        else:
+            y = torch.baddbmm(self.bias, folded, self.weight)
+        return y.view(*x.shape[:-1], -1)
+
+
+class Embedding(nn.Module):
+    """A table of V vectors per member."""
+
+    def __init__(self, members: int, vocabulary: int, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(members, vocabulary, width))
+
+    def forward(self, tokens: Int[Tensor, "M *rest"]) -> Float[Tensor, "M *rest D"]:
+        members, vocabulary, width = self.weight.shape
+        # One lookup in the stacked table: member m owns rows m V .. (m + 1) V.
+        offset = torch.arange(members, device=tokens.device) * vocabulary
+        rows = tokens + offset.view(-1, *[1] * (tokens.ndim - 1))
+        return F.embedding(rows, self.weight.view(members * vocabulary, width))
+
+
+class LayerNorm(nn.Module):
+    """Layer normalisation over the last axis with per-member gain and (optional) shift."""
+
+    def __init__(self, members: int, width: int, *, bias: bool = True, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(members, 1, 1, width))
+        self.bias = nn.Parameter(torch.zeros(members, 1, 1, width)) if bias else None
+
+    def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
+        normed = F.layer_norm(x, x.shape[-1:], eps=self.eps)
+        if self.bias is None:
+            return normed * self.weight
+        return torch.addcmul(self.bias, normed, self.weight)
+
+
+class RMSNorm(nn.Module):
+    """Root-mean-square normalisation over the last axis with per-member gain."""
+
+    def __init__(self, members: int, width: int, *, eps: float = 1e-5) -> None:
+        super().__init__()
+        self.eps = eps
+        self.weight = nn.Parameter(torch.ones(members, 1, 1, width))
+
+    def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
+        return F.rms_norm(x, x.shape[-1:], eps=self.eps) * self.weight
+
+
+def normal_(
+    parameter: Float[Tensor, "M *rest"], std: float, generators: Sequence[torch.Generator]
+) -> None:
+    """Fill each member's slice with N(0, std^2) drawn from that member's own CPU generator."""
+    with torch.no_grad():
+        for slice_, generator in zip(parameter, generators, strict=True):
+            slice_.copy_(torch.randn(slice_.shape, generator=generator) * std)
