@@ -1,0 +1,52 @@
+# Two commands on a fresh machine (Python >= 3.11, pip, make): `make book` and `make test`.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+STUDIES := $(patsubst notebooks/%.py,%,$(wildcard notebooks/*.py))
+PORT ?= 8000
+JOBS ?= 2
+LOCKED := pyproject.toml constraints.txt tools/install.sh
+
+.PHONY: help book test lint types serve bench lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+book: $(VENV)/.installed-book ## install what is missing, run stale chapters, build the site in _build/html
+	@$(BIN)/synthcore book --jobs $(JOBS)
+	@echo "The book is in _build/html/index.html: open it, or 'make serve' to read it at http://127.0.0.1:$(PORT)"
+
+test: $(VENV)/.installed-test $(VENV)/.chromium lint types ## lint, types and every test, with a smoke run of each notebook
+	@CHROMIUM="$$(cat $(VENV)/.chromium)" $(BIN)/pytest -q
+
+lint: $(VENV)/.installed-test
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-test
+	@$(BIN)/mypy
+
+serve: ## read the built book in a browser, on this machine only
+	@$(BIN)/synthcore serve --port $(PORT)
+
+bench: $(VENV)/.installed-test ## time populations against loops and peers
+	@$(BIN)/python -m benchmarks
+
+lock: $(VENV)/.installed-book ## resolve constraints.in anew into constraints.txt
+	@tools/lock.sh
+
+clean: ## remove what was built; the environment in .venv and downloads in .cache stay
+	@rm -rf _build .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(VENV)/.installed-book: $(LOCKED)
+	@tools/install.sh $(VENV) book && touch $@
+
+$(VENV)/.installed-test: $(LOCKED)
+	@tools/install.sh $(VENV) bench,book,test && touch $@ $(VENV)/.installed-book
+
+$(VENV)/.chromium: tools/chromium.sh | $(VENV)/.installed-test
+	@tools/chromium.sh $(BIN)/playwright > $@.part && mv $@.part $@

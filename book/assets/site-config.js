@@ -1,0 +1,29 @@
+// The theme's Font Awesome replaces <i> by <svg>, which breaks the Play button of ipywidgets: nest it instead.
+window.FontAwesomeConfig = { autoReplaceSvg: "nest" };
+
+// ipywidgets calls MathJax 2's Hub.Queue; give MathJax 3 that call, else every HTML widget raises an error.
+window.addEventListener("load", function () {
+  if (!window.MathJax || window.MathJax.Hub) return;
+  window.MathJax.Hub = {
+    Queue: function (job) {
+      if (!job || job[0] !== "Typeset") return;
+      window.MathJax.startup.promise.then(function () {
+        job[2].classList.add("mathjax_process");
+        return window.MathJax.typesetPromise([job[2]]);
+      });
+    },
+  };
+});
+
+// Wide tables scroll inside their own box, so that a phone never scrolls the page sideways.
+// A box that scrolls must be reachable by keyboard.
+window.addEventListener("DOMContentLoaded", function () {
+  document.querySelectorAll("article table").forEach(function (table) {
+    if (table.closest(".table-scroll, .pst-scrollable-table-container, .jupyter-widgets")) return;
+    const box = document.createElement("div");
+    box.className = "table-scroll";
+    table.replaceWith(box);
+    box.appendChild(table);
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  });
+});
