@@ -1,10 +1,12 @@
 """Populations of decoder-only transformers (pre-norm, GELU).
 
-Every weight has a leading member axis, so that seeds and conditions train as one batched model; a single model is a population of one.
-Source of layout and initialisation: GPT-2 (Radford et al. 2019): weights N(0, 0.02^2), projections into the residual stream
-N(0, (0.02 / sqrt(2 L))^2) for L blocks. Rotary positions: Su et al. 2021, base 10000.
+Every weight has a leading member axis, so that seeds and conditions train as one batched model; a
+single model is a population of one. Source of layout and initialisation: GPT-2 (Radford et al.
+2019): weights N(0, 0.02^2), projections into the residual stream N(0, (0.02 / sqrt(2 L))^2) for L
+blocks. Rotary positions: Su et al. 2021, base 10000.
 
-Axis letters: M member, B batch, T time, S time attended to, D width, H heads, K head width, V vocabulary.
+Axis letters: M member, B batch, T time, S time attended to, D width, H heads, K head width, V
+vocabulary.
 """
 
 import math
@@ -15,7 +17,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from synthcore.nn.hooks import HookPoint
 from synthcore.nn.population import Embedding, LayerNorm, Linear, RMSNorm, normal_
@@ -119,11 +121,13 @@ class Attention(nn.Module):
             pattern = self.pattern(_pattern(q, k).view(M, B, self.heads, T, S))
             mixed = pattern.view(M * B, self.heads, T, S) @ v
         elif T == S:
-            mixed = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         elif T == 1:
-            mixed = F.scaled_dot_product_attention(q, k, v)
+            mixed = functional.scaled_dot_product_attention(q, k, v)
         else:
-            mixed = F.scaled_dot_product_attention(q, k, v, attn_mask=_causal(T, S, x.device))
+            mixed = functional.scaled_dot_product_attention(
+                q, k, v, attn_mask=_causal(T, S, x.device)
+            )
         mixed = self.mixed(mixed.transpose(1, 2).reshape(M, B, T, self.heads, D // self.heads))
         projected: Tensor = self.output(mixed.flatten(3))
         return projected
@@ -151,7 +155,7 @@ class MLP(nn.Module):
         self.hidden = HookPoint()
 
     def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
-        contracted: Tensor = self.output(self.hidden(F.gelu(self.expand(x))))
+        contracted: Tensor = self.output(self.hidden(functional.gelu(self.expand(x))))
         return contracted
 
 
@@ -190,8 +194,8 @@ def _norm(config: GPTConfig, members: int) -> LayerNorm | RMSNorm:
 class GPT(nn.Module):
     """One decoder-only transformer per seed.
 
-    A member's initial weights depend on the config and its own seed only, not on its place or its neighbours. Equal seeds are allowed
-    (the same initial weights under several conditions).
+    A member's initial weights depend on the config and its own seed only, not on its place or its
+    neighbours. Equal seeds are allowed (the same initial weights under several conditions).
     """
 
     def __init__(self, config: GPTConfig, seeds: Sequence[int]) -> None:
@@ -245,8 +249,8 @@ class GPT(nn.Module):
     ) -> Float[Tensor, "M B T V"]:
         """Logits of the next token after each of `tokens`.
 
-        With a cache, `tokens` continue what the cache holds. `ValueError` if the tokens belong to another number of members or exceed
-        the context.
+        With a cache, `tokens` continue what the cache holds. `ValueError` if the tokens belong to
+        another number of members or exceed the context.
         """
         start = 0 if cache is None else cache.length
         end = start + tokens.shape[2]

@@ -1,7 +1,7 @@
 """Activations by name: read them with `record`, change them with `replace`.
 
-A model passes every activation worth naming through a `HookPoint`, an identity module; its name is its place in the model, for example
-`block1.attention.pattern`. `names(model)` lists them.
+A model passes every activation worth naming through a `HookPoint`, an identity module; its name is
+its place in the model, for example `block1.attention.pattern`. `names(model)` lists them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -72,7 +72,8 @@ def record(model: nn.Module, wanted: Sequence[str]) -> Iterator[dict[str, Tensor
 def replace(model: nn.Module, changes: Mapping[str, Callable[[Tensor], Tensor]]) -> Iterator[None]:
     """Pass named activations through functions of the same shape: patching and ablation.
 
-    Entered inside `record`, the recorded value is the one before the change; entered outside it, the one after.
+    Entered inside `record`, the recorded value is the one before the change; entered outside it,
+    the one after.
 
     >>> with replace(model, {"block0.attention.pattern": torch.zeros_like}):   # doctest: +SKIP
     ...     ablated = model(tokens)

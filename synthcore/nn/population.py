@@ -1,6 +1,7 @@
 """Layers that hold one set of weights per member and apply them as one batched operation.
 
-Axis letters: M member (one model in a population), B batch, T time, D features, V vocabulary, I inputs, O outputs.
+Axis letters: M member (one model in a population), B batch, T time, D features, V vocabulary, I
+inputs, O outputs.
 """
 
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 class Linear(nn.Module):
@@ -40,7 +41,7 @@ class Embedding(nn.Module):
         # One lookup in the stacked table: member m owns rows m V .. (m + 1) V.
         offset = torch.arange(members, device=tokens.device) * vocabulary
         rows = tokens + offset.view(-1, *[1] * (tokens.ndim - 1))
-        return F.embedding(rows, self.weight.view(members * vocabulary, width))
+        return functional.embedding(rows, self.weight.view(members * vocabulary, width))
 
 
 class LayerNorm(nn.Module):
@@ -53,7 +54,7 @@ class LayerNorm(nn.Module):
         self.bias = nn.Parameter(torch.zeros(members, 1, 1, width)) if bias else None
 
     def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
-        normed = F.layer_norm(x, x.shape[-1:], eps=self.eps)
+        normed = functional.layer_norm(x, x.shape[-1:], eps=self.eps)
         if self.bias is None:
             return normed * self.weight
         return torch.addcmul(self.bias, normed, self.weight)
@@ -68,7 +69,7 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(members, 1, 1, width))
 
     def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
-        return F.rms_norm(x, x.shape[-1:], eps=self.eps) * self.weight
+        return functional.rms_norm(x, x.shape[-1:], eps=self.eps) * self.weight
 
 
 def normal_(

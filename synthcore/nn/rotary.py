@@ -1,7 +1,8 @@
-"""Rotary positions: pairs of features of queries and keys turn by an angle proportional to the position.
+"""Rotary positions: pairs of features of queries and keys turn by an angle proportional to the
+position.
 
-The product of a query at t and a key at s then depends on t - s only. Source: Su et al. 2021 (arXiv:2104.09864), in the layout that pairs
-feature i with feature i + K / 2.
+The product of a query at t and a key at s then depends on t - s only. Source: Su et al. 2021
+(arXiv:2104.09864), in the layout that pairs feature i with feature i + K / 2.
 
 Axis letters: N member * batch, T time, H heads, K head width.
 """

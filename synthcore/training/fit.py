@@ -1,4 +1,4 @@
-"""Train a population: every member by its own loss, gradient norm and learning rate, all in one batched step.
+"""Train a population: every member by its own loss, gradient norm and learning rate, all at once.
 
 Axis letters: M member, B batch, T time, V vocabulary, S steps.
 """
@@ -10,26 +10,25 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 from torch.optim import Optimizer
 
-from synthcore.training.optimizers import clip_members
+from synthcore.training.accelerate import Acceleration, Loss, gradient_step
 
 # Waiting for a loss stalls a GPU, so there it is looked at every so many steps.
 CHECK_EVERY_ON_CUDA = 64
+UNTAUGHT = -100  # target of a position that has none
 
 
 class DivergedError(RuntimeError):
-    """A member's loss is no longer finite."""
+    """A member's loss is no longer finite. `last_finite` is None if it never was."""
 
     def __init__(self, member: int, step: int, last_finite: float | None) -> None:
         self.member, self.step, self.last_finite = member, step, last_finite
-        before = (
-            "it never was" if last_finite is None else f"the last finite one was {last_finite:.6g}"
-        )
+        before = "none before was" if last_finite is None else f"the last was {last_finite:.6g}"
         super().__init__(
             f"the loss of member {member} is not finite at step {step}; {before}. "
-            "Lower the learning rate or the clipping threshold."
+            "A lower learning rate or clipping threshold may help."
         )
 
 
@@ -43,9 +42,14 @@ class History:
 
 def next_token_loss(model: nn.Module, tokens: Int[Tensor, "M B T"]) -> Float[Tensor, "M"]:
     """Mean cross-entropy (nats) of tokens 1..T-1 given those before, per member."""
-    logits = model(tokens[:, :, :-1])
-    loss = F.cross_entropy(logits.flatten(0, 2), tokens[:, :, 1:].flatten(), reduction="none")
-    return loss.view(tokens.shape[0], -1).mean(1)
+    M, B, T = tokens.shape
+    # The last logits have no target, but whole sequences suit the attention kernels better.
+    logits = model(tokens)
+    targets = tokens.roll(-1, 2).index_fill(2, tokens.new_tensor([T - 1]), UNTAUGHT)
+    loss = functional.cross_entropy(
+        logits.flatten(0, 2), targets.flatten(), ignore_index=UNTAUGHT, reduction="none"
+    )
+    return loss.view(M, -1).sum(1) / (B * (T - 1))
 
 
 def fit(
@@ -58,59 +62,59 @@ def fit(
     clip: float | None = None,
     checkpoints: Collection[int] = (),
     on_checkpoint: Callable[[int, nn.Module], None] | None = None,
-    loss: Callable[[nn.Module, Any], Tensor] = next_token_loss,
+    loss: Loss = next_token_loss,
     progress: Callable[[int, int], None] | None = None,
     start: int = 0,
+    acceleration: Acceleration | None = None,
 ) -> History:
-    """Take updates `start` .. `steps` - 1 and return the losses.
+    """Take the updates `start` to `steps` - 1 and return the members' losses.
 
-    `sample(step)` gives the batch of a step, on the model's device; `loss(model, batch)` one number per member. The losses are summed
-    before the backward pass: members share no weight, so each gets the gradient of its own loss. `clip` bounds each member's gradient norm.
-    `schedule(step)` multiplies the learning rate the optimiser was built with. `on_checkpoint(step, model)` is called after `step` updates for
-    each step in `checkpoints` (0: before the first). `progress(done, total)` is called after every step.
+    `sample(step)` gives the batch of a step on the model's device; `loss(model, batch)` gives one
+    number per member. The losses are summed before the backward pass: members share no weight, so
+    each gets the gradient of its own loss. `clip` bounds each member's gradient norm.
+    `schedule(step)` multiplies the learning rate the optimiser was built with.
+    `on_checkpoint(step, model)` is called after `step` updates for each step in `checkpoints`
+    (0: the untrained model); `progress(done, total)` after every update.
 
-    Raises `DivergedError` naming the member, the step and its last finite loss.
+    To resume, restore a `Checkpoint` into model and optimiser and pass its step as `start`. The
+    result is the same bit for bit on a CPU if `sample` draws each batch from `step` alone.
+
+    Raises `DivergedError` naming the member, the step and its last finite loss; the other members
+    are as good as before. `acceleration` is for CUDA only.
     """
-    wanted = set(checkpoints)
-    if on_checkpoint is not None and start in wanted and start == 0:
-        on_checkpoint(0, model)
+    wanted = set(checkpoints) if on_checkpoint is not None else set()
+    differentiate = gradient_step(model, loss, clip, acceleration or Acceleration())
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
-    device = next(model.parameters()).device
-    check_every = CHECK_EVERY_ON_CUDA if device.type == "cuda" else 1
+    on_cuda = next(model.parameters()).device.type == "cuda"
+    check_every = CHECK_EVERY_ON_CUDA if on_cuda else 1
     losses: list[Tensor] = []
     checked = 0
-    model.train()
+    if start == 0 and 0 in wanted and on_checkpoint is not None:
+        on_checkpoint(0, model)
     for step in range(start, steps):
-        batch = sample(step)
         if schedule is not None:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * schedule(step)
-        optimizer.zero_grad(set_to_none=True)
-        member_loss = loss(model, batch)
-        member_loss.sum().backward()
-        if clip is not None:
-            clip_members(model, clip)
-        losses.append(member_loss.detach())
-        due = step + 1 in wanted or step + 1 == steps
-        if due or len(losses) - checked >= check_every:
+        losses.append(differentiate(sample(step)))
+        done = step + 1
+        if done in wanted or done == steps or len(losses) - checked >= check_every:
             _require_finite(losses, checked, start)
             checked = len(losses)
         optimizer.step()
-        if due and step + 1 in wanted and on_checkpoint is not None:
-            on_checkpoint(step + 1, model)
-            model.train()
+        if done in wanted and on_checkpoint is not None:
+            on_checkpoint(done, model)
         if progress is not None:
-            progress(step + 1, steps)
+            progress(done, steps)
     return History(torch.stack(losses).cpu() if losses else torch.empty(0, 0), start)
 
 
 def _require_finite(losses: list[Tensor], checked: int, start: int) -> None:
-    """Raise for the first loss after `checked` that is not finite."""
+    """Raise for the first loss at or after index `checked` that is not finite."""
     finite = torch.stack(losses[checked:]).isfinite()
     if bool(finite.all()):
         return
     row, member = (int(i) for i in (~finite).nonzero()[0])
     row += checked
-    last = losses[row - 1][member].item() if row else None
-    raise DivergedError(member, start + row, last)
+    last_finite = losses[row - 1][member].item() if row else None
+    raise DivergedError(member, start + row, last_finite)

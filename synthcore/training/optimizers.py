@@ -1,4 +1,5 @@
-"""Optimisers and gradient clipping for populations: one member's hyper-parameters never touch another's.
+"""Optimisers and gradient clipping for populations: one member's hyper-parameters never touch
+another's.
 
 Axis letters: M member.
 """
@@ -21,9 +22,11 @@ def population_adamw(
     eps: float = 1e-8,
     weight_decay: PerMember = 0.01,
 ) -> Optimizer:
-    """AdamW over all members; `lr` and `weight_decay` are numbers, or tensors with one value per member.
+    """AdamW over all members; `lr` and `weight_decay` are numbers, or tensors with one value per
+    member.
 
-    AdamW works element by element, so with numbers it is torch's fused AdamW on the stacked weights; with tensors it is `MemberAdamW`.
+    AdamW works element by element, so with numbers it is torch's fused AdamW on the stacked
+    weights; with tensors it is `MemberAdamW`.
     """
     if isinstance(lr, Tensor) or isinstance(weight_decay, Tensor):
         return MemberAdamW(model.parameters(), lr, betas=betas, eps=eps, weight_decay=weight_decay)
@@ -33,9 +36,11 @@ def population_adamw(
 
 
 class MemberAdamW(Optimizer):
-    """AdamW (Loshchilov & Hutter 2019) whose learning rate and weight decay have one value per member.
+    """AdamW (Loshchilov & Hutter 2019) whose learning rate and weight decay have one value per
+    member.
 
-    `lr` and `weight_decay` multiply along the leading axis of every parameter. Tested against a loop of `torch.optim.AdamW`.
+    `lr` and `weight_decay` multiply along the leading axis of every parameter. Tested against a
+    loop of `torch.optim.AdamW`.
     """
 
     def __init__(
@@ -94,10 +99,11 @@ def _along(value: PerMember, parameter: Tensor) -> PerMember:
 def clip_members(model: nn.Module, largest: float) -> Float[Tensor, "M"]:
     """Scale each member's gradient to a norm of at most `largest`; returns the norms before.
 
-    Each member is clipped as `torch.nn.utils.clip_grad_norm_` would clip it alone: its norm is over all of its parameters.
+    Each member is clipped as `torch.nn.utils.clip_grad_norm_` would clip it alone: its norm is over
+    all of its parameters.
     """
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
-    norms = torch.linalg.vector_norm(
+    norms: Tensor = torch.linalg.vector_norm(
         torch.stack([torch.linalg.vector_norm(g.flatten(1), dim=1) for g in gradients]), dim=0
     )
     scale = (largest / (norms + 1e-6)).clamp(max=1.0)

@@ -7,9 +7,11 @@ Schedule = Callable[[int], float]
 
 
 def log_spaced(steps: int, n: int, *, first: int = 1, zero: bool = True) -> list[int]:
-    """About `n` distinct whole steps from `first` to `steps`, evenly spaced in the logarithm, preceded by step 0 (untrained).
+    """About `n` distinct whole steps from `first` to `steps`, evenly spaced in the logarithm,
+    preceded by step 0 (untrained).
 
-    Small steps that round to the same number appear once, so fewer than `n` may come back; the last is always `steps`.
+    Small steps that round to the same number appear once, so fewer than `n` may come back; the last
+    is always `steps`.
 
     >>> log_spaced(1000, 4)
     [0, 1, 10, 100, 1000]
@@ -24,7 +26,8 @@ def log_spaced(steps: int, n: int, *, first: int = 1, zero: bool = True) -> list
 
 
 def warmup_cosine(steps: int, *, warmup: int = 0, final: float = 0.1) -> Schedule:
-    """Factor on the learning rate: linear from 0 over `warmup` steps, then half a cosine from 1 to `final` at `steps`.
+    """Factor on the learning rate: linear from 0 over `warmup` steps, then half a cosine from 1 to
+    `final` at `steps`.
 
     >>> factor = warmup_cosine(100, warmup=10, final=0.1)
     >>> [round(factor(step), 2) for step in (0, 9, 10, 55, 100)]
