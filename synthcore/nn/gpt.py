@@ -113,7 +113,10 @@ class Attention(nn.Module):
         else:
             q, k = rotate(qkv[:, :, :2], *turn).permute(2, 0, 3, 1, 4).unbind(0)
             v = qkv[:, :, 2].transpose(1, 2)
-        q, k, v = self.query(q), self.key(k), self.value(v)
+        q, k, v = (
+            point(part.unflatten(0, (M, B))).flatten(0, 1)
+            for point, part in ((self.query, q), (self.key, k), (self.value, v))
+        )
         if cache is not None:
             k, v = cache.extend(self.block, k, v)
         S = k.shape[2]
@@ -219,9 +222,10 @@ class GPT(nn.Module):
         self.head = (
             None if config.tied else Linear(members, config.width, config.vocabulary, bias=False)
         )
-        cos, sin = rotary_tables(config.context, config.width // config.heads)
-        self.register_buffer("cos", cos, persistent=False)
-        self.register_buffer("sin", sin, persistent=False)
+        if config.positions == "rotary":
+            cos, sin = rotary_tables(config.context, config.width // config.heads)
+            self.register_buffer("cos", cos, persistent=False)
+            self.register_buffer("sin", sin, persistent=False)
         self._initialise()
 
     def _initialise(self) -> None:

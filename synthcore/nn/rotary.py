@@ -19,10 +19,10 @@ def rotary_tables(
 
     The sines of the first half are negative, so that `rotate` needs no sign of its own.
     """
-    rate = base ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / max(head_width, 1))
+    rate = base ** (-torch.arange(0, head_width, 2, dtype=torch.float64) / head_width)
     angle = torch.arange(context, dtype=torch.float64)[:, None] * rate
-    cos = torch.cat([angle.cos(), angle.cos()], -1)[:, :head_width]
-    sin = torch.cat([-angle.sin(), angle.sin()], -1)[:, :head_width]
+    cos = torch.cat([angle.cos(), angle.cos()], -1)
+    sin = torch.cat([-angle.sin(), angle.sin()], -1)
     return cos.float(), sin.float()
 
 

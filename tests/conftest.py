@@ -1,0 +1,23 @@
+"""Array shapes and types are checked while the tests run; GPU tests are skipped without a GPU."""
+
+import pytest
+import torch
+from jaxtyping import install_import_hook
+
+# Installed before any test module imports synthcore; the library itself never depends on it.
+# As for a static checker, an int is welcome where a float is asked for (the "numeric tower").
+install_import_hook(
+    "synthcore", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--cuda", action="store_true", help="fail, not skip, GPU tests without CUDA")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if torch.cuda.is_available() or config.getoption("--cuda"):
+        return
+    for item in items:
+        if item.get_closest_marker("cuda"):
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device; none is visible"))
