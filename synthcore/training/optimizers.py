@@ -88,7 +88,7 @@ class MemberAdamW(Optimizer):
                 p.sub_(lr / (1 - beta1**t) * mean / scale)
 
 
-def _along(value: PerMember, parameter: Tensor) -> PerMember:
+def _along(value: PerMember, parameter: Tensor) -> float | Tensor:
     """One value per member, shaped to multiply `parameter`."""
     if not isinstance(value, Tensor):
         return value

@@ -1,7 +1,8 @@
-"""The population transformer against a loop of singles, against transformers' GPT-2, and against the laws it must obey."""
+"""The population transformer against single models, transformers' GPT-2 and its own laws."""
 
 import pytest
 import torch
+
 from synthcore.nn.gpt import GPT, Cache, GPTConfig
 from synthcore.nn.hooks import record
 from synthcore.nn.rotary import rotary_tables, rotate

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.nn.hooks import names, record, replace
 
