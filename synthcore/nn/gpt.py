@@ -26,7 +26,10 @@ from synthcore.nn.rotary import rotary_tables, rotate
 
 @dataclass(frozen=True)
 class GPTConfig:
-    """Shape of one member. `mlp_ratio` is hidden width / width; 0 leaves attention only."""
+    """Shape of one member. `mlp_ratio` is hidden width / width; 0 leaves attention only.
+
+    `initial_std` replaces the 0.02 of the initialisation; narrow models learn faster with about 0.5 / sqrt(width).
+    """
 
     vocabulary: int
     context: int
@@ -38,6 +41,7 @@ class GPTConfig:
     tied: bool = True
     norm: Literal["layer", "rms"] = "layer"
     bias: bool = True
+    initial_std: float = 0.02
 
     def __post_init__(self) -> None:
         for name in ("vocabulary", "context", "width", "depth", "heads"):
@@ -53,6 +57,8 @@ class GPTConfig:
             )
         if self.norm not in ("layer", "rms"):
             raise ValueError(f"norm must be layer or rms (got {self.norm!r})")
+        if self.initial_std <= 0:
+            raise ValueError(f"initial_std must be positive (got {self.initial_std})")
         if self.mlp_ratio < 0:
             raise ValueError(f"mlp_ratio must be at least 0 (got {self.mlp_ratio})")
 
@@ -230,18 +236,18 @@ class GPT(nn.Module):
 
     def _initialise(self) -> None:
         generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
-        normal_(self.embedding.weight, 0.02, generators)
+        normal_(self.embedding.weight, self.config.initial_std, generators)
         if self.positions is not None:
-            normal_(self.positions, 0.02, generators)
-        residual = 0.02 / math.sqrt(2 * self.config.depth)
+            normal_(self.positions, self.config.initial_std, generators)
+        residual = self.config.initial_std / math.sqrt(2 * self.config.depth)
         for block in self.blocks:
-            normal_(block.attention.project.weight, 0.02, generators)
+            normal_(block.attention.project.weight, self.config.initial_std, generators)
             normal_(block.attention.output.weight, residual, generators)
             if block.mlp is not None:
-                normal_(block.mlp.expand.weight, 0.02, generators)
+                normal_(block.mlp.expand.weight, self.config.initial_std, generators)
                 normal_(block.mlp.output.weight, residual, generators)
         if self.head is not None:
-            normal_(self.head.weight, 0.02, generators)
+            normal_(self.head.weight, self.config.initial_std, generators)
 
     @property
     def parameters_per_member(self) -> int:
