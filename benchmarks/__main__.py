@@ -1,0 +1,109 @@
+"""Run benchmarks and print a table: `python -m benchmarks [NAME] [--json] [--runs N] [--write]`.
+
+Every run is a process of its own; a row is the median of its runs. `--write` stores the rows in
+`results.json` and the table in `README.md` beside this file.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import platform
+import re
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+TABLE = re.compile(r"(<!-- table -->\n).*(<!-- end of table -->)", re.DOTALL)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", nargs="?", help="one benchmark (default: all)")
+    parser.add_argument("--runs", type=int, default=3, help="processes per benchmark (default 3)")
+    parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    parser.add_argument("--write", action="store_true", help="store the results in benchmarks/")
+    parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+
+    # Imported late: `--help` and bad usage answer at once.
+    from benchmarks import generation, icl_markov, training
+
+    known = {b.name: b for b in training.BENCHMARKS + generation.BENCHMARKS + icl_markov.BENCHMARKS}
+    if options.name is not None and options.name not in known:
+        parser.error(f"unknown benchmark '{options.name}'; choose from {', '.join(known)}")
+    if options.measure:
+        print(json.dumps(known[options.name].measure()))
+        return 0
+
+    report: dict[str, Any] = {"machine": machine(), "date": str(datetime.date.today()), "rows": []}
+    for benchmark in known.values():
+        if options.name not in (None, benchmark.name):
+            continue
+        print(f"{benchmark.name} ...", file=sys.stderr)
+        runs = [one_run(benchmark.name) for _ in range(options.runs)]
+        value = statistics.median(runs)
+        report["rows"].append(
+            {
+                "name": benchmark.name,
+                "what": benchmark.what,
+                "value": value,
+                "unit": benchmark.unit,
+                "direction": benchmark.direction,
+                "target": benchmark.target,
+                "met": benchmark.met(value),
+                "runs": runs,
+            }
+        )
+    table = as_table(report)
+    print(json.dumps(report, indent=1) if options.json else table)
+    if options.write:
+        (HERE / "results.json").write_text(json.dumps(report, indent=1) + "\n")
+        readme = HERE / "README.md"
+        readme.write_text(TABLE.sub(lambda m: f"{m[1]}{table}\n{m[2]}", readme.read_text()))
+    return 0 if all(row["met"] for row in report["rows"]) else 1
+
+
+def one_run(name: str) -> float:
+    """Measure in a fresh process, so that no run warms up another."""
+    command = [sys.executable, "-m", "benchmarks", name, "--measure"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def machine() -> str:
+    """The class of machine, not its name."""
+    import torch
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    simd = torch.backends.cpu.get_cpu_capability()
+    threads = torch.get_num_threads()
+    return (
+        f"{cores} cores, {platform.machine()} {simd}, {threads} threads, torch {torch.__version__}"
+    )
+
+
+def as_table(report: dict[str, Any]) -> str:
+    """Markdown, with the spread of the runs."""
+    lines = [
+        f"{report['machine']}; {report['date']}; medians over runs in processes of their own",
+        "",
+        "| benchmark | measured | target | runs | met |",
+        "|---|---|---|---|---|",
+    ]
+    for row in report["rows"]:
+        unit = row["unit"]
+        runs = f"{min(row['runs']):.3g} to {max(row['runs']):.3g}"
+        lines.append(
+            f"| `{row['name']}`: {row['what']} | {row['value']:.3g} {unit} "
+            f"| {row['direction']} {row['target']:g} {unit} | {runs} "
+            f"| {'yes' if row['met'] else 'no'} |"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
