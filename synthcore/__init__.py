@@ -1,0 +1,1 @@
+"""Populations of small neural networks on synthetic model systems, with claims decided by program."""

@@ -1,0 +1,192 @@
+"""What a result depends on: code by its meaning, imports by static reading, machine and versions.
+
+Comments, blank lines and prose do not count: a hash is taken over syntax trees. Nothing is imported
+or run to find out.
+"""
+
+import ast
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from synthcore.evidence.files import sha256
+
+PACKAGE = "synthcore"
+LIBRARIES = (
+    *("synthcore", "torch", "numpy", "scipy", "xarray", "h5netcdf", "matplotlib", "seaborn"),
+    *("pydantic", "anywidget", "ipywidgets", "ipykernel", "jupytext", "papermill"),
+)
+BROWSER_FILES = (".js", ".css")
+
+
+def code_hash(path: Path) -> str:
+    """Digest of a module's or notebook's syntax trees, or of a browser file's bytes."""
+    if path.suffix in BROWSER_FILES:
+        return sha256(path)
+    return hash_cells(notebook_code(path) if _is_notebook(path) else [path.read_text("utf-8")])
+
+
+def hash_cells(cells: Iterable[str]) -> str:
+    """Digest of a list of code cells; a closing semicolon counts, since it hides output."""
+    parts = [(cell.rstrip().endswith(";"), ast.dump(_parse(cell))) for cell in cells]
+    return sha256(json.dumps(parts).encode())
+
+
+def notebook_code(path: Path) -> list[str]:
+    """Sources of the code cells of a jupytext notebook."""
+    import jupytext
+
+    return [str(cell.source) for cell in jupytext.read(path).cells if cell.cell_type == "code"]
+
+
+def import_closure(path: Path, root: Path) -> list[Path]:
+    """Files of the `synthcore` under `root` that `path` imports, directly or not, sorted.
+
+    Includes package `__init__` files and, beside a module of explorers, the `.js` and `.css` of the
+    same name and the shared `common.*`. Imports inside functions count.
+    """
+    todo, found = [path], set[Path]()
+    while todo:
+        current = todo.pop()
+        for module in _imports(current, root):
+            for file in _files(module, root):
+                if file not in found:
+                    found.add(file)
+                    todo.append(file)
+    found |= {asset for file in found for asset in _browser_files(file)}
+    return sorted(found)
+
+
+def identity(study: str, scale: str, parameters: Mapping[str, Any], code: Mapping[str, Any]) -> str:
+    """What must be equal for an old run to stand for a new one: a digest over all of it.
+
+    The device is left out: where a run was computed does not change what was asked.
+    """
+    asked = {name: value for name, value in parameters.items() if name != "device"}
+    content = [study, scale, asked, dict(code)]
+    return sha256(json.dumps(content, sort_keys=True, default=list).encode())
+
+
+def environment() -> dict[str, str]:
+    """Versions of Python and of the libraries results rest on."""
+    versions = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in LIBRARIES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def usage() -> dict[str, Any]:
+    """What this process and its children have used so far, and on which device; read in the kernel.
+
+    CPU time in seconds, memory in megabytes. The device is CUDA only if memory was taken there.
+    """
+    import psutil
+
+    times = psutil.Process().cpu_times()
+    spent = (times.user, times.system, times.children_user, times.children_system)
+    result: dict[str, Any] = {
+        "cpu_seconds": round(sum(spent), 2),
+        "peak_rss_mb": round(_peak_bytes() / 1e6, 1),
+        "peak_gpu_mb": None,
+        "device": {"kind": "cpu", "name": cpu_name()},
+    }
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available() and torch.cuda.is_initialized():
+        peak = torch.cuda.max_memory_allocated()
+        if peak > 0:
+            result["peak_gpu_mb"] = round(peak / 1e6, 1)
+            result["device"] = {"kind": "cuda", "name": torch.cuda.get_device_name()}
+    return result
+
+
+def cpu_name() -> str:
+    """The processor's model name and the number of cores this process may use."""
+    name = platform.processor() or platform.machine()
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if "model name" in line)
+    except (OSError, StopIteration):
+        pass
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return f"{name}, {cores} cores"
+
+
+def _peak_bytes() -> float:
+    """Largest resident memory of this process; of its largest child too where that was larger."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        import psutil
+
+        return float(getattr(psutil.Process().memory_info(), "peak_wset", 0))
+    unit = 1 if sys.platform == "darwin" else 1024
+    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    try:  # ru_maxrss survives exec and so may be the parent's; the kernel's own mark does not
+        lines = Path("/proc/self/status").read_text().splitlines()
+        own = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmHWM"))
+    except (OSError, StopIteration):
+        pass
+    return float(max(own, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * unit))
+
+
+def _is_notebook(path: Path) -> bool:
+    return path.suffix == ".ipynb" or path.parent.name == "notebooks"
+
+
+def _parse(source: str) -> ast.Module:
+    try:
+        return ast.parse(source)
+    except SyntaxError:  # a magic or shell line: keep it as text
+        lines = [
+            repr(line) if line.lstrip()[:1] in ("%", "!", "?") else line
+            for line in source.splitlines()
+        ]
+        return ast.parse("\n".join(lines))
+
+
+def _imports(path: Path, root: Path) -> Iterator[str]:
+    """Dotted names of everything in `synthcore` that a file's import statements may load."""
+    if path.suffix in BROWSER_FILES:
+        return
+    sources = notebook_code(path) if _is_notebook(path) else [path.read_text("utf-8")]
+    for node in (node for source in sources for node in ast.walk(_parse(source))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if _ours(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                package = path.relative_to(root).parent.parts
+                base = ".".join((*package[: len(package) - node.level + 1], *filter(None, [base])))
+            if _ours(base):
+                yield base
+                yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _ours(name: str) -> bool:
+    return name == PACKAGE or name.startswith(PACKAGE + ".")
+
+
+def _files(module: str, root: Path) -> Iterator[Path]:
+    """Files loaded by importing `module`: its packages' `__init__` and itself, where they exist."""
+    parts = module.split(".")
+    for depth in range(1, len(parts) + 1):
+        stem = root.joinpath(*parts[:depth])
+        for file in (stem / "__init__.py", stem.with_suffix(".py")):
+            if file.is_file():
+                yield file
+
+
+def _browser_files(module: Path) -> list[Path]:
+    return [
+        file
+        for file in module.parent.iterdir()
+        if file.suffix in BROWSER_FILES and file.stem in (module.stem, "common")
+    ]

@@ -1,0 +1,174 @@
+"""record.json: what a run was, on what, with which outcome; verified when read."""
+
+import json
+import math
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from synthcore.evidence.files import sha256, write_atomic
+from synthcore.evidence.verdict import Verdict
+
+RECORD_NAME = "record.json"
+
+
+class DamagedRecord(ValueError):  # noqa: N818 - the word users see
+    """A record or a file it vouches for is missing, unreadable or does not match its checksum."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClaimRecord(_Part):
+    """One claim's verdict in numbers; numbers that do not exist are null."""
+
+    id: str
+    statement: str
+    where: str
+    required: bool
+    verdict: str
+    observed: float | None
+    threshold: float | None
+    direction: str
+    interval: tuple[float | None, float | None]
+    n: int
+    note: str = ""
+    label: str = ""
+    parts: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def holds(self) -> bool:
+        """False only if this claim is required and was not reproduced."""
+        return not self.required or self.verdict == "reproduced"
+
+
+class FileRecord(_Part):
+    """A file beside the record."""
+
+    name: str
+    sha256: str
+    bytes: int
+
+
+class FigureRecord(_Part):
+    """A figure saved by the chapter as `figures/<id>.png`."""
+
+    id: str
+    sha256: str
+
+
+class CodeRecord(_Part):
+    """Hashes of what was run: notebook (comments stripped), modules it imports, lock file."""
+
+    notebook: str
+    closure: dict[str, str]
+    lock: str
+    recorded: dict[str, str]
+
+
+class Device(_Part):
+    """Where it ran: `kind` is cpu or cuda."""
+
+    kind: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} ({self.name})"
+
+
+class Record(_Part):
+    """Everything known about one run. Times in seconds, memory in megabytes (10^6 bytes)."""
+
+    study: str
+    scale: str
+    identity: str
+    parameters: dict[str, Any]
+    overrides: tuple[str, ...] = ()
+    seeds: tuple[int, ...]
+    code: CodeRecord
+    versions: dict[str, str]
+    device: Device
+    started: str
+    seconds: float
+    cpu_seconds: float
+    peak_rss_mb: float
+    peak_gpu_mb: float | None = None
+    figures: tuple[FigureRecord, ...] = ()
+    claims: tuple[ClaimRecord, ...] = ()
+    data: tuple[FileRecord, ...] = ()
+    notebook: FileRecord | None = None
+
+    def write(self, path: Path) -> None:
+        """Write with a checksum over the whole content; the file is complete or absent."""
+        content = self.model_dump(mode="json")
+        content["sha256"] = _digest(content)
+        write_atomic(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read and verify. Raises DamagedRecord naming the file, FileNotFoundError if absent."""
+        try:
+            content = json.loads(path.read_bytes())
+            digest = content.pop("sha256")
+            if digest != _digest(content):
+                raise ValueError("it does not match its checksum")
+            return cls.model_validate(content)
+        except FileNotFoundError:
+            raise
+        except ValidationError as error:
+            reason = f"unexpected content in {error.errors()[0]['loc']}"
+            raise DamagedRecord(f"{path} is damaged: {reason}.") from None
+        except (ValueError, KeyError, AttributeError, TypeError, OSError) as error:
+            raise DamagedRecord(f"{path} is damaged: {error}.") from None
+
+    def verify(self, folder: Path) -> None:
+        """Check every file of a run folder against the record. Raises DamagedRecord."""
+        files = [(item.name, item.sha256) for item in self.data]
+        files += [(f"figures/{figure.id}.png", figure.sha256) for figure in self.figures]
+        if self.notebook:
+            files.append((self.notebook.name, self.notebook.sha256))
+        for name, digest in files:
+            verify_file(folder / name, digest)
+
+    @property
+    def broken(self) -> list[ClaimRecord]:
+        """The required claims that were not reproduced."""
+        return [claim for claim in self.claims if not claim.holds]
+
+
+def claim_record(verdict: Verdict, **about: Any) -> ClaimRecord:
+    """A verdict as plain data; `about` gives id, statement, where, required."""
+    return ClaimRecord(**_plain(verdict), **about)
+
+
+def verify_file(path: Path, digest: str) -> None:
+    """Raises DamagedRecord naming the file if it is missing or its checksum differs."""
+    if not path.is_file():
+        raise DamagedRecord(f"{path} is missing although a record names it.")
+    if sha256(path) != digest:
+        raise DamagedRecord(f"{path} is damaged: it does not match the checksum in its record.")
+
+
+def _plain(verdict: Verdict) -> dict[str, Any]:
+    low, high = verdict.interval
+    return {
+        "verdict": verdict.verdict.value,
+        "observed": _number(verdict.observed),
+        "threshold": _number(verdict.threshold),
+        "direction": verdict.direction,
+        "interval": (_number(low), _number(high)),
+        "n": verdict.n,
+        "note": verdict.note,
+        "label": verdict.label,
+        "parts": tuple(_plain(part) for part in verdict.parts),
+    }
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None
+
+
+def _digest(content: dict[str, Any]) -> str:
+    return sha256(json.dumps(content, sort_keys=True, allow_nan=False).encode())
