@@ -1,0 +1,87 @@
+"""The smoke site, built once, served on this machine, and a browser that looks at it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from filelock import FileLock
+from playwright.sync_api import Browser, sync_playwright
+
+ROOT = Path(__file__).parents[2]
+SITE = ROOT / "_build" / "smoke" / "html"
+STUDIES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-sandbox",
+]
+
+
+def synthcore(*arguments: str) -> None:
+    """Run the command line; fail the test with what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "synthcore", *arguments],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        pytest.fail(f"synthcore {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}")
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of the site at smoke scale. `MODEL_SYSTEMS_SITE` names a site to test instead."""
+    if given := os.environ.get("MODEL_SYSTEMS_SITE"):
+        return Path(given).resolve()
+    # with xdist several workers ask at once: the first one builds, the others find the mark it leaves
+    shared = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    with FileLock(shared / "smoke-site.lock"):
+        built = shared / "smoke-site.built"
+        if not built.exists():
+            for study in STUDIES:
+                synthcore("run", study, "--scale", "smoke")
+            synthcore("site", "--scale", "smoke", "--out", str(SITE))
+            built.touch()
+    return SITE
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """Where the site is served, with a slash at the end."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(site)))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium: the one that `make` found, one on the path, or playwright's own."""
+    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=QUIET)
+        yield chromium
+        chromium.close()

@@ -1,0 +1,258 @@
+"""What a reader meets: every page of the smoke site in a real browser, and every link on disk."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+from playwright.sync_api import Browser, Locator, Page
+
+ROOT = Path(__file__).parents[2]
+DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
+HARMLESS = "strict mode: use allowUnionTypes"  # the widget manager's schema library, on every page with widgets
+
+pytestmark = pytest.mark.browser
+
+
+def documents() -> list[str]:
+    """All pages of the table of contents, such as `book/index`."""
+
+    def below(node: object) -> Iterator[str]:
+        if isinstance(node, list):
+            for item in node:
+                yield from below(item)
+        elif isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("root", "file"):
+                    yield value
+                else:
+                    yield from below(value)
+
+    return list(below(yaml.safe_load((ROOT / "_toc.yml").read_text())))
+
+
+PAGES = documents()
+CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
+WITH_EXPLORER = ["book/index", *CHAPTERS]
+
+
+@contextmanager
+def reader(browser: Browser, home: str, theme: str = "light") -> Iterator[tuple[Page, list[str]]]:
+    """A page and the growing list of what went wrong on it: other hosts, errors, missing files."""
+    context = browser.new_context(viewport=DESKTOP, color_scheme=theme)
+    page, wrong = context.new_page(), []
+    ours = (home, "data:", "blob:")
+    page.on("request", lambda r: r.url.startswith(ours) or wrong.append(f"request to {r.url}"))
+    page.on("response", lambda r: r.status < 400 or wrong.append(f"{r.status} for {r.url}"))
+    page.on("requestfailed", lambda r: wrong.append(f"failed: {r.url}"))
+    page.on("pageerror", lambda error: wrong.append(f"error: {error}"))
+    page.on(
+        "console",
+        lambda m: (
+            m.type not in ("error", "warning") or HARMLESS in m.text or wrong.append(m.text)
+        ),
+    )
+    try:
+        yield page, wrong
+    finally:
+        context.close()
+
+
+def settle(page: Page) -> None:
+    """Wait until formulas are typeset and every explorer of the page has drawn."""
+    page.wait_for_load_state("load")
+    page.evaluate("window.MathJax && MathJax.startup.promise")
+    for view in page.locator("script[type='application/vnd.jupyter.widget-view+json']").all():
+        view.locator("xpath=..").locator(".jupyter-widgets").first.wait_for()
+
+
+def drawn(explorer: Locator) -> str:
+    """Everything an explorer shows: text, shapes, canvas pixels."""
+    shown: str = explorer.evaluate(
+        """root => [root.innerText, ...[...root.querySelectorAll('svg')].map(s => s.innerHTML),
+                    ...[...root.querySelectorAll('canvas')].map(c => c.toDataURL())].join('|')"""
+    )
+    return shown
+
+
+def test_every_page_of_the_site_is_in_the_table_of_contents(site: Path) -> None:
+    built = {p.relative_to(site).with_suffix("").as_posix() for p in site.rglob("*.html")}
+    made_by_sphinx = {"genindex", "index", "py-modindex", "search"}
+    extra = {p for p in built if not p.startswith(("_modules/", "_static/"))} - made_by_sphinx
+    assert extra == set(PAGES)
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_self_contained_and_fits_a_phone(
+    name: str, theme: str, address: str, browser: Browser
+) -> None:
+    with reader(browser, address, theme) as (page, wrong):
+        page.goto(f"{address}{name}.html")
+        settle(page)
+        assert page.locator("h1").count() == 1
+        assert page.locator("html").get_attribute("data-theme") == theme
+        assert wide_elements(page) == []
+        page.set_viewport_size(PHONE)
+        page.wait_for_timeout(150)  # explorers redraw at the new width
+        assert wide_elements(page) == []
+    assert wrong == []
+
+
+def wide_elements(page: Page) -> list[str]:
+    """What sticks out of the window on the right; empty if the page does not scroll sideways."""
+    sticking: list[str] = page.evaluate(
+        """() => {
+            const width = document.documentElement.clientWidth;
+            if (document.documentElement.scrollWidth <= width) return [];
+            return [...document.querySelectorAll('main *')]
+                .filter(e => e.getBoundingClientRect().right > width + 1)
+                .map(e => `${e.tagName}.${e.className} ${e.getBoundingClientRect().right}`)
+                .concat([`page is ${document.documentElement.scrollWidth} wide`]).slice(0, 8);
+        }"""
+    )
+    return sticking
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_figure_says_what_it_shows(name: str, site: Path) -> None:
+    soup = BeautifulSoup((site / f"{name}.html").read_text(), "html.parser")
+    for image in soup.select("article img"):
+        alt = str(image.get("alt") or "")
+        assert len(alt) > 10, f"alt text of {str(image.get('src'))[:80]} is {alt!r}"
+        assert not re.search(r"\.(png|svg|jpg)$", alt), f"alt text is a file name: {alt}"
+
+
+@pytest.mark.parametrize("name", WITH_EXPLORER)
+@pytest.mark.parametrize("hand", ["mouse", "keyboard"])
+def test_explorers_answer(name: str, hand: str, address: str, browser: Browser) -> None:
+    with reader(browser, address) as (page, wrong):
+        page.goto(f"{address}{name}.html")
+        settle(page)
+        move_every_explorer(page, hand)
+    assert wrong == []
+
+
+def move_every_explorer(page: Page, hand: str) -> None:
+    """Move the first slider of each explorer and require that the drawing changes."""
+    explorers = page.locator(".sx").all()
+    assert explorers, "no explorer on this page"
+    for explorer in explorers:
+        slider = explorer.locator("input[type=range]:enabled").first
+        slider.scroll_into_view_if_needed()
+        before = drawn(explorer)
+        if hand == "keyboard":
+            slider.focus()
+            page.keyboard.press("Home")
+            page.keyboard.press("ArrowRight")
+            low = drawn(explorer)
+            page.keyboard.press("End")
+            assert drawn(explorer) != low, "the keyboard changes nothing"
+        else:
+            box = slider.bounding_box()
+            assert box is not None
+            for place in (0.95, 0.25):
+                page.mouse.click(box["x"] + place * box["width"], box["y"] + box["height"] / 2)
+            page.wait_for_timeout(100)
+            assert drawn(explorer) != before, "the mouse changes nothing"
+
+
+@pytest.mark.parametrize("name", WITH_EXPLORER)
+def test_works_from_a_folder(name: str, site: Path, browser: Browser) -> None:
+    with reader(browser, "file://") as (page, wrong):
+        page.goto((site / f"{name}.html").as_uri())
+        settle(page)
+        move_every_explorer(page, "keyboard")
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_paper_gets_a_still_picture(name: str, address: str, browser: Browser) -> None:
+    with reader(browser, address) as (page, _):
+        page.goto(f"{address}{name}.html")
+        settle(page)
+        still = page.locator(".explorer-still").first
+        assert not still.is_visible()
+        page.emulate_media(media="print")
+        assert still.is_visible()
+        assert not page.locator(".sx").first.is_visible()
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_buttons_lead_to_the_executed_notebook(name: str, site: Path) -> None:
+    page = site / f"{name}.html"
+    links = [
+        str(a["href"])
+        for a in BeautifulSoup(page.read_text(), "html.parser").select("a[href$='.ipynb']")
+    ]
+    local = [link for link in links if not urlsplit(link).scheme]
+    assert local, "no download button"
+    notebook = json.loads((page.parent / local[0]).resolve().read_text())
+    assert any(cell.get("outputs") for cell in notebook["cells"]), "it has no outputs"
+    assert "papermill" not in notebook["metadata"], "it tells where it was run"
+    for host in ("https://colab.research.google.com/github/", "https://mybinder.org/v2/gh/"):
+        there = [link for link in links if link.startswith(host)]
+        assert there, f"no button to {host}"
+        assert f"{name}.ipynb" in unquote(there[0])
+
+
+def test_internal_links_resolve(site: Path) -> None:
+    pages = {p: BeautifulSoup(p.read_text(), "html.parser") for p in site.rglob("*.html")}
+    names = {
+        p: {str(e.get("id") or e.get("name")) for e in soup.select("[id], a[name]")}
+        for p, soup in pages.items()
+    }
+    broken = []
+    for page, soup in pages.items():
+        for element in soup.select("a[href], link[href], script[src], img[src]"):
+            link = str(element.get("href") or element.get("src"))
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                if element.name != "a" and parts.scheme != "data":
+                    broken.append(f"{page.name} loads {link}")
+                continue
+            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
+            if not target.exists():
+                broken.append(f"{page.name} -> {link}")
+            elif parts.fragment and target in names:
+                if unquote(parts.fragment) not in names[target]:
+                    broken.append(f"{page.name} -> {link} (no such place)")
+    assert sorted(set(broken)) == []
+
+
+def test_search_finds(address: str, browser: Browser) -> None:
+    with reader(browser, address) as (page, wrong):
+        page.goto(f"{address}search.html?q=transience")
+        page.locator("#search-results li a").first.wait_for()
+        titles = " ".join(page.locator("#search-results li a").all_inner_texts())
+        assert "Glossary" in titles
+    assert wrong == []
+
+
+def test_theme_can_be_switched(address: str, browser: Browser) -> None:
+    with reader(browser, address, "light") as (page, wrong):
+        page.goto(f"{address}book/how_to_read.html")
+        seen = set()
+        for _ in range(3):
+            page.locator("button.theme-switch-button:visible").first.click()
+            seen.add(page.locator("html").get_attribute("data-theme"))
+        assert seen == {"light", "dark"}
+    assert wrong == []
+
+
+def test_every_module_has_a_place_in_the_reference() -> None:
+    pages = "\n".join(p.read_text() for p in sorted((ROOT / "book" / "api").glob("*.md")))
+    listed = set(re.findall(r"automodule:: (\S+)|\{automodule\} (\S+)", pages))
+    named = {a or b for a, b in listed}
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in (ROOT / "synthcore").rglob("*.py")
+        if not path.name.startswith("_")
+    }
+    assert modules - named == set(), "modules without a place in book/api"
+    assert named - modules == set(), "book/api names modules that do not exist"
