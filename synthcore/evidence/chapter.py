@@ -1,0 +1,196 @@
+"""What a notebook talks to: the same calls live in Jupyter and under the runner.
+
+The runner sets SYNTHCORE_RUN_DIR, SYNTHCORE_SCALE and SYNTHCORE_ROOT. Without a run directory
+nothing is written and everything is shown.
+"""
+
+import base64
+import io
+import json
+import os
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import xarray as xr
+from IPython.display import display
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from synthcore.config import StudyConfig
+from synthcore.evidence.claim import Claim, Decision, decide_all
+from synthcore.evidence.files import find_root, write_atomic
+from synthcore.evidence.record import ClaimRecord, Record, claim_record, verify_file
+from synthcore.evidence.table import claims_html, claims_text
+
+DPI = 144
+RECORDED_SCALES = ("paper", "recorded")
+
+
+class Chapter:
+    """One chapter's connection to the run it is part of."""
+
+    def __init__(self, study: str, config: StudyConfig) -> None:
+        self.study = study
+        self.config = config
+        self.scale = os.environ.get("SYNTHCORE_SCALE", "book")
+        directory = os.environ.get("SYNTHCORE_RUN_DIR")
+        self.directory = Path(directory) if directory else None
+        self._ids: set[str] = set()
+        self._last_progress = 0.0
+        if self.directory is None:
+            print(config.device_note)
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        """Say how far a stage is; cheap enough to call every step (acts at most twice a second)."""
+        now = time.monotonic()
+        if done < total and now - self._last_progress < 0.5:
+            return
+        self._last_progress = now
+        if self.directory is not None:
+            state = {"stage": stage, "done": done, "total": total, "time": time.time()}
+            write_atomic(self.directory / "progress.json", json.dumps(state))
+        else:
+            filled = round(24 * done / max(total, 1))
+            bar = "#" * filled + "." * (24 - filled)
+            end = "\n" if done >= total else ""
+            print(f"\r{stage} [{bar}] {done}/{total}", end=end, flush=True)
+
+    def save(self, data: xr.Dataset, name: str = "data") -> None:
+        """Keep the dataset with the run, compressed, as `<name>.nc`."""
+        if self.directory is None:
+            return
+        packed = {
+            key: {"zlib": True} for key, var in data.variables.items() if var.dtype.kind in "iufb"
+        }
+        data.to_netcdf(self.directory / f"{name}.nc", engine="h5netcdf", encoding=packed)
+
+    def figure(self, fig: Figure, *, id: str, caption: str, alt: str) -> None:
+        """Show a figure with its caption and text alternative, keep it, close it."""
+        self._new_id(id)
+        png = _png(fig)
+        self._keep(id, png)
+        about = {"synthcore": {"id": id, "caption": caption, "alt": alt}}
+        _show({"image/png": _text(png), "text/plain": alt}, about)
+        self._show_caption(id, caption)
+
+    def explorer(self, widget: Any, *, id: str, caption: str, alt: str, still: Figure) -> None:
+        """Show an interactive widget; `still` stands for it in print or without widgets."""
+        self._new_id(id)
+        png = _png(still)
+        self._keep(id, png)
+        about = {"synthcore": {"id": id, "caption": caption, "alt": alt, "explorer": True}}
+        view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+        bundle = {
+            "application/vnd.jupyter.widget-view+json": view,
+            "image/png": _text(png),
+            "text/plain": alt,
+        }
+        _show(bundle, about)
+        self._show_caption(id, caption)
+
+    def claims(self, claims: Iterable[Claim], data: xr.Dataset) -> None:
+        """Decide every claim at this run's scale, keep the verdicts, show the table."""
+        records = [_as_record(decision) for decision in decide_all(claims, data, self.scale)]
+        if self.directory is not None:
+            content = [record.model_dump(mode="json") for record in records]
+            write_atomic(self.directory / "claims.json", json.dumps(content, indent=1))
+        bundle = {"text/html": claims_html(records), "text/plain": claims_text(records)}
+        _show(bundle, {"synthcore": {"claims": True}})
+
+    def text(self, template: str, **values: Any) -> None:
+        """Show prose whose numbers are computed: `text("It took {n:.0f} steps.", n=data.n)`."""
+        plain = {
+            name: value.item() if _is_scalar(value) else value for name, value in values.items()
+        }
+        _show_markdown(template.format(**plain))
+
+    def recorded(self, scale: str | None = None) -> xr.Dataset | None:
+        """The recorded larger run's data (paper scale before others), or None if there is none.
+
+        Raises DamagedRecord if its files do not match their checksums.
+        """
+        found = self._recorded(scale)
+        if found is None:
+            return None
+        record, path = found
+        verify_file(path, record.data[0].sha256)
+        data: xr.Dataset = xr.load_dataset(path, engine="h5netcdf")
+        return data
+
+    def recorded_note(self, scale: str | None = None) -> None:
+        """Show which machine, when and with which parameters the recorded run was made."""
+        found = self._recorded(scale)
+        if found is None:
+            _show_markdown("*No larger run of this study has been recorded yet.*")
+            return
+        record, _ = found
+        held = sum(claim.verdict == "reproduced" for claim in record.claims)
+        names = ", ".join(f"`{name}={value}`" for name, value in record.parameters.items())
+        _show_markdown(
+            f"Recorded run at scale *{record.scale}*: {record.started[:10]}, {record.device}, "
+            f"{record.seconds / 60:.1f} minutes, {held} of {len(record.claims)} claims "
+            f"reproduced, with {names}."
+        )
+
+    def _recorded(self, scale: str | None) -> tuple[Record, Path] | None:
+        root = os.environ.get("SYNTHCORE_ROOT")
+        base = Path(root) if root else find_root() or find_root(Path(__file__).parent)
+        if base is None:
+            return None
+        folder = base / "book" / "recorded" / self.study
+        for name in (scale,) if scale else RECORDED_SCALES:
+            path = folder / f"{name}.json"
+            if path.is_file():
+                return Record.read(path), path.with_suffix(".nc")
+        return None
+
+    def _new_id(self, id: str) -> None:
+        """Under the runner ids must differ; live, a cell may be run again."""
+        if self.directory is not None and id in self._ids:
+            raise ValueError(f"Two figures have the id {id!r}.")
+        self._ids.add(id)
+
+    def _keep(self, id: str, png: bytes) -> None:
+        if self.directory is not None:
+            write_atomic(self.directory / "figures" / f"{id}.png", png)
+
+    def _show_caption(self, id: str, caption: str) -> None:
+        """The live caption; on the site the figure's own caption takes its place."""
+        _show_markdown(f"*{caption}*", {"synthcore": {"caption_of": id}})
+
+
+def _as_record(decision: Decision) -> ClaimRecord:
+    claim = decision.claim
+    return claim_record(
+        decision.verdict,
+        id=claim.id,
+        statement=claim.statement,
+        where=claim.where,
+        required=decision.required,
+    )
+
+
+def _png(fig: Figure) -> bytes:
+    """The figure as PNG, the same bytes for the same figure; closes it."""
+    stream = io.BytesIO()
+    fig.savefig(stream, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
+    pyplot.close(fig)
+    return stream.getvalue()
+
+
+def _show(bundle: dict[str, Any], about: dict[str, Any] | None = None) -> None:
+    display(bundle, raw=True, metadata=about)  # type: ignore[no-untyped-call]
+
+
+def _show_markdown(text: str, about: dict[str, Any] | None = None) -> None:
+    _show({"text/markdown": text, "text/plain": text}, about)
+
+
+def _text(png: bytes) -> str:
+    return base64.b64encode(png).decode()
+
+
+def _is_scalar(value: Any) -> bool:
+    return getattr(value, "size", None) == 1 and hasattr(value, "item")
