@@ -54,7 +54,7 @@ def checked(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.
     return array
 
 
-class Explorer(anywidget.AnyWidget):  # type: ignore[misc]
+class Explorer(anywidget.AnyWidget):
     """An interactive figure whose drawing is plain JavaScript.
 
     A subclass names its files with `bundle` and tags the traits that JavaScript reads:

@@ -4,6 +4,7 @@ Axis letters: N data diversities, S recorded steps, C context lengths, A = 4 alg
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -108,10 +109,18 @@ class PhaseExplorer(Explorer):
             **traits,
         )
 
+    @traitlets.validate("cursor")
+    def _on_grid(self, proposal: traitlets.Bunch) -> list[int]:
+        sizes = [len(self.diversities), len(self.steps), len(self.contexts)]
+        cursor: list[int] = proposal["value"]
+        if not all(0 <= i < size for i, size in zip(cursor, sizes, strict=True)):
+            raise traitlets.TraitError(f"cursor holds indices below {sizes} (got {cursor})")
+        return cursor
+
 
 def _grid(name: str, values: Sequence[int], least: int) -> list[int]:
     grid = [int(value) for value in values]
-    if not grid or grid[0] < least or any(b <= a for a, b in zip(grid, grid[1:], strict=False)):
+    if not grid or grid[0] < least or any(b <= a for a, b in pairwise(grid)):
         raise ValueError(f"{name} must be ascending integers from {least} up (got {grid})")
     return grid
 

@@ -28,8 +28,8 @@ class RetrievalExplorer(Explorer):
         states: alphabet size k, 3 to 5, written A, B, C ...
         max_chains: largest library on the slider, 1 to 4096.
         max_length: longest context, 10 to 400.
-        seed: of the library, the new chain and the sampled context. The default shows well-separated
-            chains; others may need more context to be told apart.
+        seed: of the library, the new chain and the sampled context. The default shows chains
+            that are told apart early; with other seeds it may take more context.
         chains: size of the library at the start.
         length: symbols of context at the start.
         context: letters to start from instead of sampled ones.
