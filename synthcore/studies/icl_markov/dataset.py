@@ -1,0 +1,115 @@
+"""The study's results: one dataset with named dimensions, and the views of it that claims and figures share."""
+
+import numpy as np
+import xarray as xr
+
+LONG_NAMES = {
+    "kl_id": "KL(network || truth), in distribution",
+    "kl_ood": "KL(network || truth), out of distribution",
+    "kl_shuffled": "KL(network || truth), OOD, context shuffled",
+    "kl_to_algorithm": "KL(network || algorithm), OOD",
+    "kl_to_uniform": "KL(network || uniform), ID",
+    "kl_ood_foretold": "KL(LIA || truth), OOD, weights fitted ID",
+    "lia_kl": "KL(network || LIA), ID, mean",
+    "lia_kl_median": "KL(network || LIA), ID, median",
+    "loss_id": "cross-entropy on ID sequences",
+    "excess_loss": "cross-entropy above the Bayes predictor, ID",
+    "regret": "cross-entropy above the Bayes predictor, ID",
+}
+# Everything else is in nats.
+DIMENSIONLESS = {
+    "weight",
+    "lia_residual",
+    "single_residual",
+    "irrelevant_residual",
+    "frozen_residual",
+    "lia_condition",
+    "previous_token",
+    "induction",
+    "proximity_unigram",
+    "proximity_bigram",
+}
+
+
+def with_frozen_control(data: xr.Dataset) -> xr.Dataset:
+    """Add the residual of LIA with one set of weights for all of training: their mean over the trained checkpoints.
+
+    Replaces the inner products that only this control needs.
+    """
+    frozen = data.weight.isel(step=slice(1, None)).mean("step")
+    gram = data.lia_gram
+    quadratic = (frozen * gram * frozen.rename(algorithm="other")).sum(["algorithm", "other"])
+    square = data.lia_power - 2 * (frozen * data.lia_cross).sum("algorithm") + quadratic
+    data["frozen_residual"] = np.sqrt(square.clip(min=0))
+    return data.drop_vars(["lia_gram", "lia_cross", "lia_power"])
+
+
+def assemble(
+    parts: list[xr.Dataset], closed_forms: xr.Dataset, attributes: dict[str, int]
+) -> xr.Dataset:
+    """One dataset: populations one after the other along `member`, closed forms beside them.
+
+    Populations may be measured at different steps; a step at which a member was not measured holds NaN. What networks score is float32.
+    """
+    parts = [part.astype("float32") for part in parts]
+    joined = xr.concat(parts, dim="member", join="outer") if len(parts) > 1 else parts[0]
+    joined = joined.assign_coords(member=np.arange(joined.sizes["member"]))
+    data = xr.merge([joined, closed_forms], join="outer", compat="no_conflicts")
+    for name, variable in data.data_vars.items():
+        variable.attrs["units"] = "1" if name in DIMENSIONLESS else "nats"
+        variable.attrs["long_name"] = LONG_NAMES.get(str(name), str(name).replace("_", " "))
+    data.step.attrs = {"long_name": "training step", "units": "updates"}
+    data.context.attrs = {"long_name": "context length c", "units": "tokens"}
+    data.diversity.attrs = {"long_name": "data diversity N", "units": "chains"}
+    data.attrs = {"study": "icl_markov", **attributes}
+    return data
+
+
+def by_condition(data: xr.Dataset, **changed: object) -> xr.Dataset:
+    """Members of one population, with dimensions diversity and seed in place of member.
+
+    Without arguments the main population; otherwise the one that differs from it in these member coordinates, for example
+    `positions="learned"`. Empty along diversity and seed if no such population was trained. Steps at which it was not measured are gone.
+    """
+    usual = {"positions": "rotary", "two_token": False}
+    usual |= {name: data.attrs[name] for name in ("width", "states")}
+    keep = np.ones(data.sizes["member"], dtype=bool)
+    for name, value in (usual | changed).items():
+        keep &= data[name].values == value
+    part = data.isel(member=np.flatnonzero(keep)).drop_vars(["member", *usual])
+    part = part.set_index(member=["diversity", "seed"]).unstack("member")
+    return part.dropna("step", how="all", subset=["kl_ood"]) if keep.any() else part
+
+
+def normalised_score(data: xr.Dataset) -> xr.DataArray:
+    """S = (KL - KL of Bi-Inf) / (KL of Uni-Inf - KL of Bi-Inf), OOD: 1 is the Uni-Inf level, 0 the Bi-Inf level."""
+    lines = data.kl_ood_algorithm
+    bigram, unigram = lines.sel(algorithm="Bi-Inf"), lines.sel(algorithm="Uni-Inf")
+    return _named((data.kl_ood - bigram) / (unigram - bigram), "normalised OOD score S")
+
+
+def bigram_use(data: xr.Dataset) -> xr.DataArray:
+    """B = (KL shuffled - KL) / (KL of Uni-Inf - KL of Bi-Inf), OOD: how much the order of the context is worth to the network."""
+    lines = data.kl_ood_algorithm
+    gap = lines.sel(algorithm="Uni-Inf") - lines.sel(algorithm="Bi-Inf")
+    return _named((data.kl_shuffled - data.kl_ood) / gap, "bigram utilisation B")
+
+
+def phase(data: xr.Dataset) -> xr.DataArray:
+    """Index into the algorithms by the two probes at the longest context: B > 0.5 is bigram, R > 0.75 retrieval.
+
+    R is the proximity to the training chains, of transition matrices for bigram cells and of stationary rows for unigram ones.
+    """
+    bigram = bigram_use(data).isel(context=-1) > 0.5
+    proximity = xr.where(bigram, data.proximity_bigram, data.proximity_unigram)
+    retrieves = proximity > 0.75
+    return _named(bigram.astype(int) + 2 * (~retrieves).astype(int), "phase by the two probes")
+
+
+def nearest_algorithm(data: xr.Dataset) -> xr.DataArray:
+    """Index of the algorithm with the smallest KL(network || algorithm) on OOD sequences, per context."""
+    return _named(data.kl_to_algorithm.argmin("algorithm"), "nearest algorithm")
+
+
+def _named(values: xr.DataArray, name: str) -> xr.DataArray:
+    return values.assign_attrs(long_name=name, units="1")

@@ -1,0 +1,224 @@
+"""Sequences from a finite mixture of Markov chains.
+
+A world holds N chains over k states. Chain n has a transition matrix T_n whose rows are drawn once from a Dirichlet(1, ..., 1), a
+stationary distribution pi_n, and a weight p_n. Every sequence is new: draw a chain n ~ p, a first state x_0 ~ pi_n, then
+x_t ~ T_n[x_{t-1}]. The learner predicts the next state. With few chains it can recognise which one it sees (retrieval); with many it
+can only count what it has seen (inference). The diversity N moves the task between the two.
+
+Axis letters: M member, N chains (padded to the largest N of the population with weight zero), B batch, T time, k states.
+Source: the process of the `markov-mixtures` repository that accompanies the paper; the sampler is ours.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+Weighting = Literal["normalised-uniform", "dirichlet", "uniform"]
+
+
+def stationary(transitions: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k"]:
+    """Stationary distribution pi of every chain: pi T = pi, sum(pi) = 1.
+
+    One equation of pi (T - I) = 0 is redundant; it is replaced by the normalisation. Tiny negatives of round-off are clipped.
+
+    >>> stationary(torch.tensor([[0.5, 0.5], [1.0, 0.0]], dtype=torch.float64))     # leaves state 1 at once, state 0 half the time
+    tensor([0.6667, 0.3333], dtype=torch.float64)
+    """
+    k = transitions.shape[-1]
+    system = (transitions - torch.eye(k, dtype=transitions.dtype, device=transitions.device)).mT
+    system = torch.cat([system[..., :-1, :], torch.ones_like(system[..., :1, :])], dim=-2)
+    target = torch.zeros_like(system[..., 0])
+    target[..., -1] = 1
+    pi = torch.linalg.solve(system, target).clamp_min(0)
+    return pi / pi.sum(-1, keepdim=True)
+
+
+def draw_chains(
+    shape: Sequence[int], states: int, generator: torch.Generator, blocks: int = 0
+) -> Float[Tensor, "*shape k k"]:
+    """Transition matrices with independent Dirichlet rows, float64.
+
+    Rows are Dirichlet(1, ..., 1). With `blocks` > 0 they are structured: the states fall into blocks of that size and the concentration
+    is 5 inside a state's own block, 1 outside. Raises ValueError if k < 2 or the blocks do not divide the states.
+    """
+    if states < 2:
+        raise ValueError(f"states must be at least 2 (got {states})")
+    if blocks and states % blocks:
+        raise ValueError(f"blocks must divide the {states} states (got {blocks})")
+    size = (*shape, states, states)
+    device = generator.device
+    gamma = -torch.log1p(-torch.rand(size, generator=generator, dtype=torch.float64, device=device))
+    if blocks:
+        block = torch.arange(states, device=device) // blocks
+        for _ in range(4):  # a Gamma(5) variate is the sum of five Gamma(1) variates
+            extra = torch.rand(size, generator=generator, dtype=torch.float64, device=device)
+            gamma = gamma - torch.log1p(-extra) * (block[:, None] == block[None, :])
+    gamma = gamma.clamp_min(torch.finfo(torch.float64).tiny)
+    return gamma / gamma.sum(-1, keepdim=True)
+
+
+def draw_weights(
+    count: int, weighting: Weighting, generator: torch.Generator
+) -> Float[Tensor, "N"]:
+    """Mixture weights p of `count` chains, float64.
+
+    `normalised-uniform`: uniforms on (0, 1), normalised (the official code). `dirichlet`: Dirichlet(1, ..., 1) (the paper's text), far
+    more skewed. `uniform`: 1/N each.
+    """
+    u = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
+    mass = {
+        "normalised-uniform": u,
+        "dirichlet": -torch.log1p(-u),
+        "uniform": torch.ones_like(u),
+    }[weighting]
+    return mass / mass.sum()
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The chains of every member, padded along N with chains of weight zero. float64."""
+
+    transitions: Float[Tensor, "M N k k"]
+    weights: Float[Tensor, "M N"]
+    stationary: Float[Tensor, "M N k"]
+
+    def __post_init__(self) -> None:
+        for name, rows in (("transitions", self.transitions), ("weights", self.weights)):
+            if (rows < 0).any() or not torch.allclose(rows.sum(-1), rows.new_ones(()), atol=1e-9):
+                raise ValueError(f"{name} must be non-negative and every row must sum to one")
+
+    @classmethod
+    def from_chains(
+        cls, transitions: Float[Tensor, "M N k k"], weights: Float[Tensor, "M N"]
+    ) -> "Mixture":
+        return cls(transitions, weights, stationary(transitions))
+
+    @classmethod
+    def draw(
+        cls,
+        diversities: Sequence[int],
+        seeds: Sequence[int],
+        states: int,
+        weighting: Weighting = "normalised-uniform",
+        device: torch.device | str = "cpu",
+    ) -> "Mixture":
+        """One member per (diversity, seed) pair. Chains depend on both, so they are not nested across diversities.
+
+        They are drawn on the CPU, so that the same seeds name the same chains on every device.
+        """
+        if min(diversities, default=0) < 1:
+            raise ValueError(f"every diversity must be at least 1 (got {list(diversities)})")
+        if len(diversities) != len(seeds):
+            raise ValueError(f"{len(diversities)} diversities but {len(seeds)} seeds")
+        largest = max(diversities)
+        transitions = torch.full(
+            (len(seeds), largest, states, states), 1 / states, dtype=torch.float64
+        )
+        weights = torch.zeros(len(seeds), largest, dtype=torch.float64)
+        for member, (count, seed) in enumerate(zip(diversities, seeds, strict=True)):
+            generator = seeded(seed, count)
+            weights[member, :count] = draw_weights(count, weighting, generator)
+            transitions[member, :count] = draw_chains((count,), states, generator)
+        return cls.from_chains(transitions.to(device), weights.to(device))
+
+    @property
+    def states(self) -> int:
+        return self.transitions.shape[-1]
+
+    @property
+    def effective_diversity(self) -> Float[Tensor, "M"]:
+        """exp of the entropy of the weights: how many equally likely chains would be as diverse."""
+        return torch.special.entr(self.weights).sum(-1).exp()
+
+    def sample(
+        self, batch: int, length: int, generator: torch.Generator
+    ) -> tuple[Int[Tensor, "M B T"], Int[Tensor, "M B"]]:
+        """Fresh sequences and the chain of each.
+
+        >>> swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).double()           # one chain, which alternates between its two states
+        >>> mixture = Mixture.from_chains(swap[None, None], torch.ones(1, 1).double())
+        >>> tokens, chain = mixture.sample(4, 6, torch.Generator().manual_seed(0))
+        >>> tokens.diff(dim=-1).abs()[0, 0]                                   # so every step changes the state
+        tensor([1, 1, 1, 1, 1])
+        """
+        members = self.weights.shape[0]
+        device = self.weights.device
+        u = torch.rand(members, batch, generator=generator, dtype=torch.float64, device=device)
+        cumulative = self.weights.cumsum(-1)
+        chain = torch.searchsorted(cumulative, u * cumulative[:, -1:], right=True)
+        member = torch.arange(members, device=device)[:, None]
+        return (
+            walk(
+                self.transitions[member, chain], self.stationary[member, chain], length, generator
+            ),
+            chain,
+        )
+
+
+def seeded(*key: int) -> torch.Generator:
+    """A CPU generator for this key; different keys give independent streams."""
+    return torch.Generator().manual_seed(
+        int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
+    )
+
+
+def walk(
+    transitions: Float[Tensor, "*batch k k"],
+    start: Float[Tensor, "*batch k"],
+    length: int,
+    generator: torch.Generator,
+) -> Int[Tensor, "*batch {length}"]:
+    """One sequence of every chain, exact, with a loop of log2(T) rounds instead of T steps.
+
+    At time t a uniform u_t turns into the random map f_t: state -> next state (inverse cumulative distribution of each row). The
+    sequence is x_t = f_t(...f_1(x_0)), and composition is associative, so all prefixes come from a parallel scan of gathers.
+    """
+    if length < 1:
+        raise ValueError(f"length must be at least 1 (got {length})")
+    *batch, k, _ = transitions.shape
+    device = transitions.device
+    u = torch.rand(*batch, length, generator=generator, dtype=torch.float64, device=device)
+    first = (u[..., :1] >= start.cumsum(-1)[..., :-1]).sum(-1)
+    edges = transitions.cumsum(-1)[..., None, :, :-1]  # (*batch, 1, k, k-1)
+    maps = (u[..., 1:, None, None] >= edges).sum(-1)  # (*batch, T-1, k): where each state would go
+    reach = 1
+    while reach < length - 1:
+        maps[..., reach:, :] = maps[..., reach:, :].gather(-1, maps[..., :-reach, :].clone())
+        reach *= 2
+    rest = maps.gather(-1, first[..., None, None].expand(*batch, length - 1, 1)).squeeze(-1)
+    return torch.cat([first[..., None], rest], dim=-1)
+
+
+def shuffle_context(
+    tokens: Int[Tensor, "*batch T"], generator: torch.Generator
+) -> Int[Tensor, "*batch T"]:
+    """All tokens but the last in random order: unigram counts stay, bigram counts are destroyed, the current state is kept."""
+    order = torch.rand(tokens[..., :-1].shape, generator=generator, device=tokens.device).argsort(
+        -1
+    )
+    return torch.cat([tokens[..., :-1].gather(-1, order), tokens[..., -1:]], dim=-1)
+
+
+def relabel(
+    tokens: Int[Tensor, "*batch T"], states: int, generator: torch.Generator
+) -> Int[Tensor, "*batch T"]:
+    """A random permutation of the state names for every sequence: no chain can be recognised, transitions can still be counted."""
+    names = torch.rand(
+        *tokens.shape[:-1], states, generator=generator, device=tokens.device
+    ).argsort(-1)
+    return names.gather(-1, tokens)
+
+
+def pair_tokens(tokens: Int[Tensor, "*batch T"], states: int) -> Int[Tensor, "*batch T"]:
+    """Two-token input: the id at t >= 1 is (x_t + 1) k + x_{t-1}; at t = 0 it is x_0. Ids are below k (k + 1).
+
+    >>> pair_tokens(torch.tensor([2, 0, 1]), states=3)
+    tensor([2, 5, 6])
+    """
+    pairs = (tokens[..., 1:] + 1) * states + tokens[..., :-1]
+    return torch.cat([tokens[..., :1], pairs], dim=-1)
