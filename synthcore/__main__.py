@@ -1,0 +1,6 @@
+"""`python -m synthcore` is `synthcore`."""
+
+from synthcore.press.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,121 @@
+"""Bring every chapter up to date: run what is stale, leave alone what is not."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from synthcore.evidence.record import DamagedRecord, Record
+from synthcore.press import folders
+from synthcore.press.errors import Refused
+from synthcore.press.parameters import run_parameters, scale_parameters
+from synthcore.press.progress import Watcher
+from synthcore.press.runner import Job, Outcome, current_code, execute, run_identity
+from synthcore.press.runs import built_run
+from synthcore.press.studies import Study
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A study's place in a build: its fresh record, or why it must run."""
+
+    study: Study
+    record: Record | None
+    why: str = ""
+
+
+def survey(studies: Sequence[Study], scale: str, force: bool = False) -> list[Chapter]:
+    """Which chapters are fresh. Compares hashes only: nothing of a study is imported or run.
+
+    Raises Refused naming the file if a record or a file it vouches for is damaged, unless forced.
+    """
+    return [Chapter(study, None, "forced") if force else _look(study, scale) for study in studies]
+
+
+def _look(study: Study, scale: str) -> Chapter:
+    try:
+        record = built_run(study, scale)
+        if record is None:
+            return Chapter(study, None, "never run")
+        record.verify(study.run_folder(scale))
+    except DamagedRecord as error:
+        raise Refused(f"{error} Run again with --force to compute it anew.") from None
+    code = current_code(study)
+    now = scale_parameters(study, scale).all
+    if record.identity == run_identity(study, scale, now, code):
+        return Chapter(study, record)
+    return Chapter(study, None, _difference(record, now, code.model_dump()))
+
+
+def _difference(record: Record, parameters: dict[str, object], code: dict[str, object]) -> str:
+    """What changed since the record, in words."""
+    old = record.code.model_dump()
+    names = {
+        "notebook": "the notebook's code",
+        "closure": "a module it imports",
+        "lock": "constraints.txt",
+        "recorded": "the recorded run",
+    }
+    changed = [text for key, text in names.items() if old[key] != code[key]]
+    if record.parameters != parameters:
+        changed.append("a parameter")
+    return " and ".join(changed) + " changed"
+
+
+def run_stale(
+    chapters: Sequence[Chapter], scale: str, jobs: int, time_limit: float | None = None
+) -> list[Outcome]:
+    """Run the chapters without a record, `jobs` at a time, each with its share of the cores."""
+    stale = [chapter.study for chapter in chapters if chapter.record is None]
+    if not stale:
+        return []
+    workers = min(jobs, len(stale))
+    threads = max(1, _cores() // workers)
+    todo = [
+        Job(
+            study, scale, run_parameters(study, scale), study.run_folder(scale), threads, time_limit
+        )
+        for study in stale
+    ]
+    with contextlib.ExitStack() as stack:
+        for job in todo:
+            stack.enter_context(folders.locked(job.folder))
+        stack.enter_context(Watcher(todo))
+        return [execute(todo[0])] if len(todo) == 1 else _run_all(todo, workers)
+
+
+def _run_all(jobs: Sequence[Job], workers: int) -> list[Outcome]:
+    import dask
+    import distributed
+
+    dd: Any = distributed  # untyped
+
+    settings = {"distributed.scheduler.allowed-failures": 0}  # a killed worker is not tried again
+    with (
+        dask.config.set(settings),
+        dd.LocalCluster(
+            n_workers=workers,
+            threads_per_worker=1,
+            processes=True,
+            dashboard_address=None,
+            memory_limit=0,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        dd.Client(cluster) as client,
+    ):
+        futures = [client.submit(execute, job, pure=False) for job in jobs]
+        return [_outcome(job, future) for job, future in zip(jobs, futures, strict=True)]
+
+
+def _outcome(job: Job, future: Any) -> Outcome:
+    try:
+        outcome: Outcome = future.result()
+    except Exception as error:  # the worker itself was killed
+        return Outcome(job, None, f"the worker was lost ({type(error).__name__})")
+    return outcome
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,249 @@
+"""The command line. Exit codes: 0 all required claims hold; 1 something failed; 2 bad input."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+
+from synthcore.evidence.files import find_root
+from synthcore.evidence.record import DamagedRecord, Record
+from synthcore.press.errors import Failed, Refused
+from synthcore.press.studies import Study, all_studies, find_study
+
+app = typer.Typer(
+    help="Model Systems: run studies, check their claims, build the book.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study, such as icl_markov")]
+StudyNames = Annotated[
+    list[str] | None, typer.Argument(metavar="[STUDY]...", help="all studies if none is named")
+]
+Scale = Annotated[str, typer.Option(help="smoke, book, recorded or paper")]
+TimeLimit = Annotated[
+    float | None, typer.Option(min=1, help="seconds after which a run is stopped and has failed")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+Root = Annotated[
+    Path | None, typer.Option(help="the project's folder; found from here upwards if not given")
+]
+
+
+@app.command("list")
+def list_(as_json: AsJson = False, root: Root = None) -> None:
+    """Studies, their parameters and last verdicts."""
+    from synthcore.press import runs, tables
+
+    described = [runs.describe_study(study) for study in all_studies(_root(root))]
+    if as_json:
+        _print_json(described)
+    else:
+        tables.show_studies(described)
+
+
+@app.command()
+def run(
+    study: StudyName,
+    scale: Scale = "book",
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("-p", metavar="NAME VALUE", help="a parameter; may be given again"),
+    ] = None,
+    file: Annotated[
+        list[Path] | None, typer.Option("-f", help="a flat YAML file of parameters")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    out: Annotated[Path | None, typer.Option(help="folder for the run")] = None,
+    record: Annotated[
+        bool, typer.Option("--record", help="keep data and record in book/recorded")
+    ] = False,
+    time_limit: TimeLimit = None,
+    root: Root = None,
+) -> None:
+    """Run one chapter, with other parameters if given."""
+    from synthcore.press import folders, runs, tables
+    from synthcore.press.parameters import run_parameters
+    from synthcore.press.progress import Watcher, clock
+    from synthcore.press.runner import Job, execute
+
+    found = find_study(_root(root), study)
+    pairs = [_pair(text) for text in parameter or []]
+    parameters = run_parameters(found, scale, file or [], pairs, device)
+    folder = out.resolve() if out else found.run_folder(scale, parameters.suffix)
+    if not runs.replaceable(folder):
+        raise Refused(f"{folder} holds something that is not a run: give --out another folder.")
+    job = Job(found, scale, parameters, folder, time_limit=time_limit)
+    with folders.locked(folder), Watcher([job]):
+        outcome = execute(job)
+    if outcome.record is None:
+        raise Failed(f"{study} failed: {outcome.error}. Notebook and traceback: {outcome.kept}")
+    done = outcome.record
+    tables.show_claims([(study, scale, claim) for claim in done.claims])
+    print(
+        f"{study} ({scale}) ran on {done.device} in {clock(done.seconds)}, "
+        f"{done.cpu_seconds:.0f} s of CPU time, {done.peak_rss_mb:.0f} MB: {folder}"
+    )
+    if record:
+        kept = runs.keep_with_book(found, folder, done)
+        print(f"Recorded: {', '.join(str(path.relative_to(found.root)) for path in kept)}")
+    _require([(study, done)])
+
+
+@app.command()
+def claims(
+    study: Annotated[str | None, typer.Argument(help="one study only")] = None,
+    scale: Annotated[str | None, typer.Option(help="one scale only")] = None,
+    as_json: AsJson = False,
+    root: Root = None,
+) -> None:
+    """Verdicts of all claims at all scales that were run."""
+    from synthcore.press import runs, tables
+
+    folder = _root(root)
+    studies = [find_study(folder, study)] if study else all_studies(folder)
+    if scale:
+        _known_scale(studies, scale)
+    rows = [row for one in studies for row in runs.describe_claims(one)]
+    rows = [row for row in rows if scale in (None, row["scale"])]
+    if not rows:
+        print("No runs yet: synthcore run STUDY, or synthcore book.", file=sys.stderr)
+    if as_json:
+        _print_json(rows)
+    elif rows:
+        tables.show_claim_rows(rows)
+
+
+@app.command()
+def book(
+    studies: StudyNames = None,
+    jobs: Annotated[int, typer.Option(min=1, max=64, help="chapters run at once")] = 2,
+    force: Annotated[bool, typer.Option("--force", help="run chapters that are fresh too")] = False,
+    scale: Scale = "book",
+    time_limit: TimeLimit = None,
+    root: Root = None,
+) -> None:
+    """Run stale chapters, check their claims, build the site."""
+    from synthcore.press import site, tables
+    from synthcore.press.book import run_stale, survey
+
+    folder = _root(root)
+    chosen = [find_study(folder, name) for name in studies or []] or all_studies(folder)
+    _known_scale(chosen, scale)
+    chapters = survey(chosen, scale, force)
+    for chapter in chapters:
+        state = "fresh" if chapter.record else f"to run ({chapter.why})"
+        print(f"{chapter.study.name}: {state}", file=sys.stderr)
+    outcomes = run_stale(chapters, scale, jobs, time_limit)
+    broken = [outcome for outcome in outcomes if outcome.record is None]
+    if broken:
+        tables.show_failures([(b.job.study.name, b.error, str(b.kept or "")) for b in broken])
+        raise Failed(f"{len(broken)} of {len(chapters)} chapters failed; the site is as it was.")
+    records = [(chapter.study.name, chapter.record) for chapter in chapters if chapter.record]
+    records += [(outcome.job.study.name, outcome.record) for outcome in outcomes if outcome.record]
+    index, built = site.build(folder, all_studies(folder), scale)
+    print(f"{'Built' if built else 'Nothing to build, fresh:'} {index}")
+    _require(records)
+
+
+@app.command("site")
+def site_(scale: Scale = "book", root: Root = None) -> None:
+    """Build the site from the runs there are."""
+    from synthcore.press import site
+
+    folder = _root(root)
+    index, built = site.build(folder, all_studies(folder), scale)
+    print(f"{'Built' if built else 'Nothing to build, fresh:'} {index}")
+
+
+@app.command()
+def serve(
+    port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
+    scale: Scale = "book",
+    root: Root = None,
+) -> None:
+    """Show the built site to browsers on this machine."""
+    from synthcore.press.serve import serve_folder
+    from synthcore.press.site import site_folder
+
+    serve_folder(site_folder(_root(root), scale) / "html", port)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run a command and exit with its code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        app(_join_pairs(given))
+    except (Refused, DamagedRecord) as error:
+        _leave(f"{error}", 2)
+    except Failed as error:
+        _leave(f"{error}", 1)
+    except KeyboardInterrupt:
+        _leave("Interrupted.", 1)
+    sys.exit(0)
+
+
+def _join_pairs(arguments: list[str]) -> list[str]:
+    """`-p NAME VALUE` as `-p NAME=VALUE`: Typer has no repeated option of two values."""
+    joined: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        joined.append(argument)
+        if argument == "-p":
+            name = next(rest, None)
+            if name is None:
+                _leave("-p needs a parameter's name and value: -p NAME VALUE.", 2)
+            value = None if "=" in name else next(rest, None)
+            joined.append(name if value is None else f"{name}={value}")
+    return joined
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Refused(f"Parameter '{name}' has no value: -p NAME VALUE.")
+    return name, value
+
+
+def _root(root: Path | None) -> Path:
+    found = find_root(root)
+    if found is None or (root and found != root.resolve()):
+        where = root or Path.cwd()
+        raise Refused(
+            f"No project at {where}: it needs _toc.yml and notebooks/ (choose one with --root)."
+        )
+    return found
+
+
+def _known_scale(studies: Sequence[Study], scale: str) -> None:
+    from synthcore.config import nearest
+
+    valid = {name for study in studies for name in study.scales}
+    valid |= {path.stem for study in studies for path in study.recorded.glob("*.json")}
+    if scale not in valid:
+        raise Refused(f"Unknown scale '{scale}'. {nearest(scale, valid)}")
+
+
+def _require(records: Sequence[tuple[str, Record]]) -> None:
+    """Raises Failed, after a table, if a required claim was not reproduced."""
+    from synthcore.press import tables
+
+    broken = [(study, r.scale, claim) for study, r in records for claim in r.broken]
+    if broken:
+        tables.show_claims(broken)
+        names = ", ".join(f"{study} {claim.id}" for study, _, claim in broken)
+        raise Failed(f"Required claims were not reproduced: {names}.")
+
+
+def _print_json(content: Any) -> None:
+    print(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False))
+
+
+def _leave(message: str, code: int) -> NoReturn:
+    print(f"Error: {message}", file=sys.stderr)
+    sys.exit(code)

@@ -1,0 +1,135 @@
+"""A papermill engine: this interpreter's kernel, watched, and measured at the end."""
+
+import ast
+import json
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import NBClientEngine, papermill_engines
+
+from synthcore.evidence.files import write_atomic
+
+ENGINE = "synthcore"
+USAGE = (
+    "__import__('json').dumps("
+    "__import__('synthcore.evidence.provenance', fromlist=['usage']).usage())"
+)
+
+
+@dataclass
+class Session:
+    """How to run one kernel, and afterwards what it used."""
+
+    cwd: Path
+    env: Mapping[str, str]
+    log: IO[bytes]
+    state: Path
+    time_limit: float | None = None
+    usage: dict[str, Any] = field(default_factory=dict)
+    timed_out: bool = False
+
+
+class _Kernel(AsyncKernelManager):
+    """The interpreter that runs the press, whatever kernel specifications a machine has."""
+
+    @property
+    def kernel_spec(self) -> KernelSpec:
+        command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+
+class _Client(PapermillNotebookClient):  # type: ignore[misc]
+    session: Session
+
+    def execute(self, **kwargs: Any) -> Any:
+        """All cells, then the kernel's own account of what it used."""
+        session = self.session
+        self.reset_execution_trackers()
+        with self.setup_kernel(cwd=str(session.cwd), env=dict(session.env), stderr=session.log):
+            watchdog = threading.Timer(session.time_limit or 0, self._kill)
+            watchdog.daemon = True
+            if session.time_limit:
+                watchdog.start()
+            try:
+                self.papermill_execute_cells()
+                if not any(_failed(cell) for cell in self.nb.cells):
+                    session.usage.update(self._usage())
+                self.set_widgets_metadata()
+            finally:
+                watchdog.cancel()
+        return self.nb
+
+    def _usage(self) -> dict[str, Any]:
+        asked = self.kc.execute("", store_history=False, user_expressions={"usage": USAGE})
+        reply = self.wait_for_reply(asked)["content"]["user_expressions"]["usage"]
+        if reply["status"] != "ok":
+            raise RuntimeError(f"The kernel could not say what it used: {reply}")
+        usage: dict[str, Any] = json.loads(ast.literal_eval(reply["data"]["text/plain"]))
+        return usage
+
+    def _kill(self) -> None:
+        self.session.timed_out = True
+        kill_tree(self.km.provisioner.pid)
+
+
+class Engine(NBClientEngine):  # type: ignore[misc]
+    """papermill's engine with our kernel, client and progress file."""
+
+    @classmethod
+    def execute_managed_notebook(
+        cls, nb_man: Any, kernel_name: str, *, session: Session, **kwargs: Any
+    ) -> Any:
+        """Run every cell; papermill has injected the parameters already."""
+        total = sum(cell.cell_type == "code" for cell in nb_man.nb.cells)
+        started, done, heading = time.time(), 0, "starting"
+
+        def note() -> None:
+            state = {"cell": done, "cells": total, "heading": heading, "started": started}
+            write_atomic(session.state, json.dumps(state))
+
+        def on_start(cell: Any, cell_index: int) -> None:
+            nonlocal done, heading
+            if cell.cell_type == "code":
+                done += 1
+                note()
+            else:
+                titles = [line for line in cell.source.splitlines() if line.startswith("#")]
+                heading = titles[-1].lstrip("# ") if titles else heading
+
+        note()
+        client = _Client(
+            nb_man,
+            kernel_manager_class=_Kernel,
+            kernel_name=kernel_name,
+            timeout=None,
+            startup_timeout=120,
+            on_cell_start=on_start,
+        )
+        client.session = session
+        return client.execute()
+
+
+def kill_tree(pid: int) -> None:
+    """Kill a process and everything it started."""
+    try:
+        root = psutil.Process(pid)
+        for process in [*root.children(recursive=True), root]:
+            process.kill()
+    except psutil.NoSuchProcess:
+        pass
+
+
+def _failed(cell: Any) -> bool:
+    return any(output.output_type == "error" for output in cell.get("outputs", []))
+
+
+papermill_engines.register(ENGINE, Engine)

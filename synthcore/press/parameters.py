@@ -1,0 +1,193 @@
+"""From notebook defaults, a scale's file and the command line to checked parameters.
+
+YAML is read by the rules of its version 1.2: `off` is text, `1e-3` is a number. No tag is executed
+and a key may stand only once.
+"""
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from synthcore.config import ParameterError, StudyConfig, nearest
+from synthcore.evidence.files import sha256
+from synthcore.press.errors import Refused
+from synthcore.press.studies import Study, load_config
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """`all` is what the notebook computes with; `injected` differs from, or is added to, its cell.
+
+    `overridden` are the names that make this run something else than its scale (the device does
+    not).
+    """
+
+    all: dict[str, Any]
+    injected: dict[str, Any]
+    overridden: tuple[str, ...] = ()
+
+    @property
+    def suffix(self) -> str:
+        """Eight characters that tell apart runs with different overrides; empty without any."""
+        if not self.overridden:
+            return ""
+        asked = {name: value for name, value in self.all.items() if name != "device"}
+        return sha256(json.dumps(asked, sort_keys=True).encode())[:8]
+
+
+def scale_parameters(study: Study, scale: str) -> Parameters:
+    """The parameters of a scale, unchecked: nothing of the study is imported."""
+    if scale not in study.scales:
+        raise Refused(
+            f"Unknown scale '{scale}' for study '{study.name}'. {nearest(scale, study.scales)}"
+        )
+    defaults = cell_defaults(study)
+    path = study.root / "notebooks" / "params" / scale / f"{study.name}.yaml"
+    values = read_yaml(path) if path.is_file() else {}
+    _names(values, defaults, f" in {path.relative_to(study.root)}")
+    return Parameters(_plain({**defaults, **values}), _plain(values))
+
+
+def run_parameters(
+    study: Study,
+    scale: str,
+    files: Sequence[Path] = (),
+    pairs: Sequence[tuple[str, str]] = (),
+    device: str | None = None,
+) -> Parameters:
+    """The parameters of one run, checked against the study's `Config`.
+
+    Later sources win: notebook cell, scale file, `files`, `pairs`, `device`. Raises Refused.
+    """
+    base = scale_parameters(study, scale)
+    given: dict[str, Any] = {}
+    for file in files:
+        given.update(read_yaml(file))
+    given.update((name, _value(name, text)) for name, text in pairs)
+    if device is not None:
+        given["device"] = device
+    config = load_config(study)
+    _names(given, config.model_fields)
+    merged = {**base.all, **_plain(given)}
+    _check(study, config, merged)
+    changed = {
+        name: value
+        for name, value in _plain(given).items()
+        if name not in base.all or base.all[name] != value
+    }
+    overridden = tuple(sorted(set(changed) - {"device"}))
+    return Parameters(merged, {**base.injected, **changed}, overridden)
+
+
+def cell_defaults(study: Study) -> dict[str, Any]:
+    """Names and literal values of the notebook's cell tagged `parameters`."""
+    import jupytext
+
+    cells = [
+        cell
+        for cell in jupytext.read(study.notebook).cells
+        if "parameters" in cell.metadata.get("tags", [])
+    ]
+    where = f"notebooks/{study.name}.py"
+    if len(cells) != 1:
+        raise Refused(f"{where} needs one cell tagged parameters and has {len(cells)}.")
+    defaults: dict[str, Any] = {}
+    for node in ast.parse(cells[0].source).body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
+        if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name):
+            raise Refused(f"{where}: the parameters cell may hold only `name = literal`.")
+        try:
+            defaults[target.id] = ast.literal_eval(node.value or ast.Constant(None))
+        except ValueError:
+            raise Refused(
+                f"{where}: parameter '{target.id}' must be a literal, since a derived value would "
+                "not follow when others are changed."
+            ) from None
+    return _plain(defaults)
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A flat mapping of names to values. Raises Refused naming the file and the fault."""
+    try:
+        content = yaml.load(path.read_text("utf-8"), Loader=_Yaml)
+    except OSError as error:
+        raise Refused(f"Cannot read {path}: {error.strerror}.") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise Refused(f"Cannot read {path} as YAML: {_short(error)}.") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        raise Refused(f"{path} must be a flat mapping of parameter names to values.")
+    return content
+
+
+def _check(study: Study, config: type[StudyConfig], merged: Mapping[str, Any]) -> None:
+    try:
+        checked = config(**merged)
+        if checked.device == "cuda":
+            _ = checked.torch_device
+    except ParameterError as error:
+        raise Refused(f"{error}") from None
+
+
+def _names(given: Mapping[str, Any], valid: Mapping[str, Any], where: str = "") -> None:
+    for name in given:
+        if name not in valid and name != "device":
+            raise Refused(f"Unknown parameter '{name}'{where}. {nearest(name, valid)}")
+
+
+def _value(name: str, text: str) -> Any:
+    try:
+        return yaml.load(text, Loader=_Yaml)
+    except yaml.YAMLError as error:
+        raise Refused(f"Cannot read the value of {name}, {text!r}: {_short(error)}.") from None
+
+
+def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The same values as JSON knows them: tuples are lists."""
+    try:
+        plain: dict[str, Any] = json.loads(json.dumps(dict(values), allow_nan=False))
+    except (TypeError, ValueError):
+        raise Refused(
+            "Parameters may be numbers, text, true or false, and lists of these."
+        ) from None
+    return plain
+
+
+def _short(error: Exception) -> str:
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
+    return f"line {mark.line + 1}: {problem}" if mark else str(problem)
+
+
+class _Yaml(yaml.SafeLoader):
+    """YAML 1.2 scalars, each key once."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"'{key.value}' stands twice", problem_mark=key.start_mark
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
+    ("int", r"[-+]?[0-9]+", "-+0123456789"),
+    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
+    ("null", r"~|null|Null|NULL|", "~nN\0"),
+):
+    _Yaml.add_implicit_resolver(
+        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), [*_first, ""]
+    )

@@ -1,0 +1,210 @@
+"""One run of one chapter: papermill in a temporary folder, a record, a rename.
+
+`execute` is all there is; the command line calls it in process, a build through Dask workers.
+"""
+
+import json
+import os
+import re
+import shutil
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from synthcore.evidence.files import sha256, write_atomic
+from synthcore.evidence.provenance import code_hash, environment, identity, import_closure
+from synthcore.evidence.record import (
+    RECORD_NAME,
+    ClaimRecord,
+    CodeRecord,
+    Device,
+    FigureRecord,
+    FileRecord,
+    Record,
+)
+from synthcore.press import folders
+from synthcore.press.errors import Failed
+from synthcore.press.parameters import Parameters
+from synthcore.press.studies import Study
+
+NOTEBOOK_NAME = "notebook.ipynb"
+STATE_NAME = "cells.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What to run and where its folder shall be; its lock is held by whoever calls `execute`."""
+
+    study: Study
+    scale: str
+    parameters: Parameters
+    folder: Path
+    threads: int | None = None
+    time_limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A finished run's record, or one sentence on what failed and the folder kept."""
+
+    job: Job
+    record: Record | None
+    error: str = ""
+    kept: Path | None = None
+
+
+def current_code(study: Study) -> CodeRecord:
+    """Hashes of everything a run of the study would read, as of now."""
+    root = study.root
+    closure = import_closure(study.notebook, root)
+    lock = root / "constraints.txt"
+    files = sorted(study.recorded.glob("*")) if study.recorded.is_dir() else []
+    return CodeRecord(
+        notebook=code_hash(study.notebook),
+        closure={str(path.relative_to(root)): code_hash(path) for path in closure},
+        lock=sha256(lock) if lock.is_file() else "",
+        recorded={path.name: sha256(path) for path in files if path.suffix in (".nc", ".json")},
+    )
+
+
+def run_identity(study: Study, scale: str, parameters: Mapping[str, Any], code: CodeRecord) -> str:
+    """The identity of a run of this study with these parameters and this code."""
+    return identity(study.name, scale, parameters, code.model_dump())
+
+
+def execute(job: Job) -> Outcome:
+    """Run the chapter. On success the folder is complete; on failure it is as it was before.
+
+    A failed run's notebook, traceback and kernel log are kept in `<folder>.failed`.
+    """
+    work = folders.partial(job.folder)
+    shutil.rmtree(work, ignore_errors=True)
+    work.mkdir(parents=True)
+    try:
+        record = _run(job, work)
+    except Exception as error:
+        return Outcome(job, None, _sentence(error, job), _keep_failure(job, work, error))
+    except BaseException:  # interrupted: leave nothing
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    folders.publish(work, job.folder)
+    shutil.rmtree(folders.failed(job.folder), ignore_errors=True)
+    return Outcome(job, record)
+
+
+def _run(job: Job, work: Path) -> Record:
+    import papermill
+
+    from synthcore.press.kernel import ENGINE, Session
+    from synthcore.press.notebooks import clean, read_source, to_json
+
+    study = job.study
+    code = current_code(study)
+    started = datetime.now(UTC)
+    with (work / "kernel.log").open("wb") as log:
+        session = Session(study.root, _env(job, work), log, work / STATE_NAME, job.time_limit)
+        try:
+            notebook = papermill.execute_notebook(
+                read_source(study.notebook),
+                work / NOTEBOOK_NAME,
+                parameters=job.parameters.injected,
+                engine_name=ENGINE,
+                kernel_name="python3",
+                language="python",
+                progress_bar=False,
+                session=session,
+            )
+        except Exception:
+            if session.timed_out:
+                raise Failed(f"time limit of {job.time_limit:g} seconds reached") from None
+            raise
+    seconds = (datetime.now(UTC) - started).total_seconds()
+    write_atomic(work / NOTEBOOK_NAME, to_json(clean(notebook)))
+    claims = _read_claims(work)
+    for name in ("progress.json", STATE_NAME, "claims.json", "kernel.log"):
+        (work / name).unlink(missing_ok=True)
+    used = session.usage
+    seed = int(job.parameters.all.get("seed", 0))
+    record = Record(
+        study=study.name,
+        scale=job.scale,
+        identity=run_identity(study, job.scale, job.parameters.all, code),
+        parameters=job.parameters.all,
+        overrides=job.parameters.overridden,
+        seeds=tuple(range(seed, seed + int(job.parameters.all.get("n_seeds", 1)))),
+        code=code,
+        versions=environment(),
+        device=Device(**used["device"]),
+        started=started.isoformat(timespec="seconds"),
+        seconds=round(seconds, 2),
+        cpu_seconds=used["cpu_seconds"],
+        peak_rss_mb=used["peak_rss_mb"],
+        peak_gpu_mb=used["peak_gpu_mb"],
+        figures=tuple(
+            FigureRecord(id=path.stem, sha256=sha256(path))
+            for path in sorted((work / "figures").glob("*.png"))
+        ),
+        claims=claims,
+        data=tuple(_file(path) for path in sorted(work.glob("*.nc"))),
+        notebook=_file(work / NOTEBOOK_NAME),
+    )
+    record.write(work / RECORD_NAME)
+    return record
+
+
+def _env(job: Job, work: Path) -> dict[str, str]:
+    """The kernel's environment. MPLBACKEND must be its own: with Agg, figures would vanish."""
+    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    env |= {
+        "SYNTHCORE_RUN_DIR": str(work),
+        "SYNTHCORE_SCALE": job.scale,
+        "SYNTHCORE_ROOT": str(job.study.root),
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    if job.threads:
+        env |= {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads)}
+    return env
+
+
+def _read_claims(work: Path) -> tuple[ClaimRecord, ...]:
+    path = work / "claims.json"
+    if not path.is_file():
+        return ()
+    return tuple(ClaimRecord.model_validate(claim) for claim in json.loads(path.read_bytes()))
+
+
+def _file(path: Path) -> FileRecord:
+    return FileRecord(name=path.name, sha256=sha256(path), bytes=path.stat().st_size)
+
+
+def _keep_failure(job: Job, work: Path, error: Exception) -> Path:
+    kept = folders.failed(job.folder)
+    text = "".join(getattr(error, "traceback", None) or traceback.format_exception(error))
+    try:
+        for name in ("progress.json", STATE_NAME):
+            (work / name).unlink(missing_ok=True)
+        write_atomic(work / "traceback.txt", _without_colour(text) + "\n")
+    except OSError:  # a full disk: what is there is kept as it is
+        pass
+    shutil.rmtree(kept, ignore_errors=True)
+    os.replace(work, kept)
+    return kept
+
+
+def _sentence(error: Exception, job: Job) -> str:
+    """What failed, in one line."""
+    if hasattr(error, "ename"):
+        count = getattr(error, "exec_count", None)
+        where = f"cell {count} raised " if count else ""
+        value = _without_colour(str(getattr(error, "evalue", ""))).partition("\n")[0]
+        return f"{where}{error.ename}: {value}"
+    if type(error).__name__ == "DeadKernelError":
+        return "the kernel died (killed, out of memory, or a crash in compiled code)"
+    return f"{error}" if isinstance(error, Failed) else f"{type(error).__name__}: {error}"
+
+
+def _without_colour(text: str) -> str:
+    return re.sub(r"\x1b\[[0-9;]*m", "", text)

@@ -1,0 +1,167 @@
+"""The site: stage executed notebooks and prose, render with Jupyter Book, check, publish.
+
+A stamp over every staged byte makes a second build of the same content free. Every build starts
+from an empty folder, since a partial one may keep pages that no longer belong.
+"""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+
+from synthcore.evidence.files import sha256, write_atomic
+from synthcore.evidence.record import Record
+from synthcore.press import pages
+from synthcore.press.errors import Failed
+from synthcore.press.notebooks import from_json, read_source, to_json
+from synthcore.press.runner import NOTEBOOK_NAME
+from synthcore.press.runs import built_run, recorded_runs
+from synthcore.press.staging import explorer_cells, page_notebook, prose_with_explorer
+from synthcore.press.studies import Study
+from synthcore.press.vendor import vendor_files
+
+FOREIGN = re.compile(
+    rb"<(?:script|img|iframe|source|video|audio|embed)\b[^>]*\bsrc=[\"'](?:https?:)?//[^\"']+"
+    rb"|<link\b(?=[^>]*\brel=[\"'](?:stylesheet|icon|preload|modulepreload|shortcut icon)[\"'])"
+    rb"[^>]*\bhref=[\"'](?:https?:)?//[^\"']+"
+)
+
+
+def site_folder(root: Path, scale: str = "book") -> Path:
+    """Where the site of a scale is built; the book's is `_build`."""
+    return root / "_build" if scale == "book" else root / "_build" / scale
+
+
+def build(root: Path, studies: Sequence[Study], scale: str = "book") -> tuple[Path, bool]:
+    """Build the site from the runs there are. Returns index.html and whether anything was done.
+
+    Raises Failed if a chapter of the table of contents has no run, Jupyter Book warns, or a page
+    would load anything from another host.
+    """
+    base = site_folder(root, scale)
+    staged = stage(root, studies, scale)
+    stamp_file, index = base / "site.json", base / "html" / "index.html"
+    stamp = _stamp(root, staged)
+    if index.is_file() and _read_stamp(stamp_file) == stamp:
+        return index, False
+    source = base / "src"
+    shutil.rmtree(source, ignore_errors=True)
+    vendored = {f"book/assets/vendor/{name}": data for name, data in vendor_files(root).items()}
+    for name, content in {**staged, **vendored}.items():
+        path = source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    rendered = _render(base, source)
+    _check_self_contained(rendered)
+    stamp_file.unlink(missing_ok=True)
+    _swap(rendered, base / "html")
+    write_atomic(stamp_file, json.dumps({"stamp": stamp}))
+    return index, True
+
+
+def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
+    """Everything Jupyter Book is given, but for the vendored files: relative path -> content."""
+    runs = {study.name: _runs(study, scale) for study in studies}
+    executed = {study.name: from_json(study.run_folder(scale) / NOTEBOOK_NAME) for study in studies}
+    staged = {name: (root / name).read_bytes() for name in ("_config.yml", "_toc.yml")}
+    for path in sorted((root / "book").rglob("*")):
+        name = path.relative_to(root).as_posix()
+        hidden = "__pycache__" in path.parts or path.name.startswith(".")
+        if path.is_file() and not hidden and not name.startswith("book/recorded/"):
+            staged[name] = path.read_bytes()
+    for study in studies:
+        own, *_ = runs[study.name].values()
+        others = {name: record for name, record in runs[study.name].items() if record is not own}
+        card = pages.header_card(study, own, others)
+        source = read_source(study.notebook)
+        page = page_notebook(study.name, executed[study.name], source, card)
+        staged[f"notebooks/{study.name}.ipynb"] = to_json(page).encode()
+    of_studies = [(study, runs[study.name]) for study in studies]
+    pieces = {
+        pages.CLAIMS_MARKER: pages.claims_page(of_studies),
+        pages.STUDIES_MARKER: pages.studies_table(of_studies),
+    }
+    for name in [name for name in staged if name.endswith(".md")]:
+        text = pages.fill(root / name, pieces)
+        found = pages.explorer_marker(text)
+        if found and found[1] in executed:
+            marker, study_name, explorer = found
+            shown, state = explorer_cells(executed[study_name], explorer)
+            page = prose_with_explorer(text, marker, shown, state)
+            staged[name.removesuffix(".md") + ".ipynb"] = to_json(page).encode()
+            del staged[name]
+        else:
+            staged[name] = text.encode()
+    return staged
+
+
+def _runs(study: Study, scale: str) -> dict[str, Record]:
+    """The run the page shows, then the recorded ones."""
+    own = built_run(study, scale)
+    if own is None:
+        raise Failed(f"'{study.name}' has no run at {scale} scale: use synthcore book.")
+    others = {name: run for name, run in recorded_runs(study).items() if name != scale}
+    return {scale: own, **others}
+
+
+def _stamp(root: Path, staged: dict[str, bytes]) -> str:
+    """Digest of the staged files, of the package (its reference pages) and of what renders them."""
+    package = sorted((root / "synthcore").rglob("*.py"))
+    parts = {name: sha256(content) for name, content in staged.items()}
+    parts |= {str(path.relative_to(root)): sha256(path) for path in package}
+    for name in ("jupyter-book", "sphinx-book-theme", "myst-nb", "anywidget"):
+        parts[f"version of {name}"] = metadata.version(name)
+    return sha256(json.dumps(parts, sort_keys=True).encode())
+
+
+def _read_stamp(path: Path) -> str:
+    try:
+        return str(json.loads(path.read_bytes())["stamp"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _render(base: Path, source: Path) -> Path:
+    output = base / ".rendering"
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    script = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
+    options = ["-W", "-n", "--keep-going", "--path-output", str(output)]
+    done = subprocess.run(
+        [sys.executable, "-c", script, "build", str(source), *options],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, "NO_COLOR": "1"},
+    )
+    write_atomic(base / "site.log", done.stdout)
+    html = output / "_build" / "html"
+    if done.returncode or not (html / "index.html").is_file():
+        lines = done.stdout.splitlines()
+        told = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
+        shown = "\n  ".join(line.replace(f"{source}{os.sep}", "") for line in told[:20])
+        raise Failed(f"Jupyter Book did not build the site ({base / 'site.log'}):\n  {shown}")
+    return html
+
+
+def _check_self_contained(html: Path) -> None:
+    """No page may load a script, style or picture from another host."""
+    for path in sorted(html.rglob("*.html")):
+        if found := FOREIGN.search(path.read_bytes()):
+            page = path.relative_to(html)
+            raise Failed(f"{page} would load from another host: {found[0].decode()[:200]}")
+
+
+def _swap(new: Path, folder: Path) -> None:
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        os.replace(folder, old)
+    os.replace(new, folder)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(new.parents[1], ignore_errors=True)

@@ -1,0 +1,135 @@
+"""From an executed notebook to the page's notebook.
+
+The executed outputs are joined with the source's current prose, figures become captioned figures
+with a text alternative, explorers gain a still for print, and the header card follows the title.
+"""
+
+import copy
+import html
+from collections.abc import Iterator
+from typing import Any
+
+from synthcore.press.errors import Failed
+from synthcore.press.notebooks import INJECTED, KERNELSPEC, make, number_cells
+
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+
+
+def page_notebook(study: str, executed: Any, source: Any, card: str) -> Any:
+    """The notebook as the site shows it."""
+    page = make.new_notebook(metadata=copy.deepcopy(executed.metadata))
+    cells = [
+        staged for cell in _current(study, executed, source) for staged in _staged(study, cell)
+    ]
+    titles = [index for index, cell in enumerate(cells) if cell.cell_type == "markdown"]
+    cells.insert(titles[0] + 1 if titles else 0, make.new_markdown_cell(card))
+    page.cells = cells
+    return number_cells(page)
+
+
+def explorer_cells(executed: Any, explorer: str) -> tuple[Any, dict[str, Any]]:
+    """A code cell that shows one explorer of an executed notebook, and its widget state."""
+    for cell in executed.cells:
+        for output in cell.get("outputs", []):
+            about = output.get("metadata", {}).get("synthcore", {})
+            if about.get("explorer") and about["id"] == explorer:
+                shown = make.new_code_cell("", outputs=[_live(output), _still(output, about)])
+                shown.metadata["tags"] = ["remove-input"]
+                state = executed.metadata["widgets"][WIDGET_STATE]
+                model = output.data[WIDGET_VIEW]["model_id"]
+                return shown, {WIDGET_STATE: {**state, "state": _needed(state["state"], model)}}
+    raise Failed(f"No explorer '{explorer}' in the executed notebook.")
+
+
+def prose_with_explorer(text: str, marker: str, shown: Any, state: dict[str, Any]) -> Any:
+    """A prose page as a notebook: the explorer stands where its marker stood."""
+    before, _, after = text.partition(marker)
+    page = make.new_notebook(metadata={"kernelspec": KERNELSPEC, "widgets": state})
+    page.cells = [
+        make.new_markdown_cell(before.strip()),
+        shown,
+        make.new_markdown_cell(after.strip()),
+    ]
+    return number_cells(page)
+
+
+def _current(study: str, executed: Any, source: Any) -> Iterator[Any]:
+    """The source's cells, prose and code as they are now, with the outputs of the run."""
+    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
+    injected = [cell for cell in ran if INJECTED in cell.metadata.get("tags", [])]
+    ran = [cell for cell in ran if INJECTED not in cell.metadata.get("tags", [])]
+    if len(ran) != sum(cell.cell_type == "code" for cell in source.cells):
+        raise Failed(f"notebooks/{study}.py has other code cells than its run: run it again.")
+    outputs = iter(ran)
+    for cell in source.cells:
+        cell = copy.deepcopy(cell)
+        if cell.cell_type == "code":
+            old = next(outputs)
+            cell.outputs, cell.execution_count = copy.deepcopy(old.outputs), old.execution_count
+        yield cell
+        if "parameters" in cell.metadata.get("tags", []):
+            for extra in injected:
+                extra = copy.deepcopy(extra)
+                extra.metadata["tags"] = [INJECTED, "hide-input"]
+                yield extra
+
+
+def _staged(study: str, cell: Any) -> Iterator[Any]:
+    """One cell, with what `Chapter` noted in its outputs turned into what the site understands."""
+    yield cell
+    if cell.cell_type != "code":
+        return
+    outputs = []
+    for output in cell.outputs:
+        about = output.get("metadata", {}).pop("synthcore", {})
+        if "caption_of" in about:
+            continue
+        if about.get("explorer"):
+            outputs += [_live(output), _still(output, about)]
+            yield make.new_markdown_cell(f":::{{div}} explorer-caption\n{about['caption']}\n:::")
+        elif "alt" in about:
+            if "mystnb" in cell.metadata:
+                raise Failed(f"{study}: show figure '{about['id']}' in a cell of its own.")
+            figure = {"name": f"{study}-{about['id']}", "caption": about["caption"]}
+            cell.metadata["mystnb"] = {"figure": figure, "image": {"alt": about["alt"]}}
+            outputs.append(output)
+        else:
+            outputs.append(output)
+    cell.outputs = outputs
+
+
+def _live(output: Any) -> Any:
+    """The widget alone: the page's still is an output of its own."""
+    return make.new_output("display_data", data={WIDGET_VIEW: output.data[WIDGET_VIEW]})
+
+
+def _still(output: Any, about: dict[str, Any]) -> Any:
+    """A picture for print and for browsers without scripts."""
+    alt = html.escape(about["alt"], quote=True)
+    png = "".join(output.data["image/png"].split())
+    picture = (
+        f'<div class="explorer-still"><img alt="{alt}" src="data:image/png;base64,{png}"></div>'
+        "<noscript><style>.explorer-still { display: block; }</style></noscript>"
+    )
+    return make.new_output("display_data", data={"text/html": picture, "text/plain": about["alt"]})
+
+
+def _needed(state: dict[str, Any], model: str) -> dict[str, Any]:
+    """The model and, through `IPY_MODEL_` references, every model it needs."""
+    needed: dict[str, Any] = {}
+    todo = [model]
+    while todo:
+        current = todo.pop()
+        if current in needed or current not in state:
+            continue
+        needed[current] = state[current]
+        text = str(state[current]["state"])
+        todo += [other for other in state if f"IPY_MODEL_{other}" in text]
+    # links belong to no view: keep those whose ends are all kept
+    for name, item in state.items():
+        if item["model_name"] in ("LinkModel", "DirectionalLinkModel") and name not in needed:
+            ends = [item["state"][end][0] for end in ("source", "target")]
+            if all(end.removeprefix("IPY_MODEL_") in needed for end in ends):
+                needed[name] = item
+    return needed

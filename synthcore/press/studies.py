@@ -1,0 +1,98 @@
+"""Studies are found by their notebook; what they say of themselves is read, not imported."""
+
+import ast
+import importlib
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from synthcore.config import StudyConfig, nearest
+from synthcore.press.errors import Refused
+
+
+@dataclass(frozen=True)
+class Study:
+    """One name through every layer of the project at `root`."""
+
+    root: Path
+    name: str
+
+    @property
+    def notebook(self) -> Path:
+        """The chapter's source."""
+        return self.root / "notebooks" / f"{self.name}.py"
+
+    @property
+    def recorded(self) -> Path:
+        """What larger runs left with the book."""
+        return self.root / "book" / "recorded" / self.name
+
+    @property
+    def scales(self) -> list[str]:
+        """Scales this study can be run at; `book` needs no parameter file."""
+        files = self.root.glob(f"notebooks/params/*/{self.name}.yaml")
+        return sorted({"book", *(file.parent.name for file in files)})
+
+    def run_folder(self, scale: str, suffix: str = "") -> Path:
+        """Where the run of a scale lives."""
+        name = f"{scale}-{suffix}" if suffix else scale
+        return self.root / "_build" / "runs" / self.name / name
+
+    @property
+    def title(self) -> str:
+        """TITLE of the package, else the notebook's first heading."""
+        return self._about.get("TITLE") or self._heading or self.name
+
+    @property
+    def paper(self) -> str:
+        """PAPER of the package: one line of Markdown; may be empty."""
+        return self._about.get("PAPER", "")
+
+    @property
+    def question(self) -> str:
+        """QUESTION of the package, else the first line of its docstring."""
+        return self._about.get("QUESTION") or self._about.get("", "")
+
+    @cached_property
+    def _about(self) -> dict[str, str]:
+        """String constants of the study package, and its docstring's first line under ''."""
+        path = self.root / "synthcore" / "studies" / self.name / "__init__.py"
+        if not path.is_file():
+            return {}
+        tree = ast.parse(path.read_text("utf-8"))
+        about = {"": (ast.get_docstring(tree) or "").partition("\n")[0]}
+        for node in tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                try:
+                    value = ast.literal_eval(node.value)
+                except ValueError:
+                    continue
+                if isinstance(value, str):
+                    about[node.targets[0].id] = value.strip()
+        return about
+
+    @cached_property
+    def _heading(self) -> str:
+        match = re.search(r"^# # (.+)$", self.notebook.read_text("utf-8"), re.MULTILINE)
+        return match[1].strip() if match else ""
+
+
+def all_studies(root: Path) -> list[Study]:
+    """Every study with a notebook, by name."""
+    return [Study(root, path.stem) for path in sorted((root / "notebooks").glob("[!_]*.py"))]
+
+
+def find_study(root: Path, name: str) -> Study:
+    """The study of that name. Raises Refused with the nearest name."""
+    studies = {study.name: study for study in all_studies(root)}
+    if name not in studies:
+        raise Refused(f"Unknown study '{name}'. {nearest(name, studies)}")
+    return studies[name]
+
+
+def load_config(study: Study) -> type[StudyConfig]:
+    """The study's `Config`: the only place where the press reaches into a study."""
+    module = importlib.import_module(f"synthcore.studies.{study.name}.experiment")
+    config: type[StudyConfig] = module.Config
+    return config

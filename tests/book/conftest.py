@@ -1,0 +1,200 @@
+"""A throw-away project with one tiny study, `toy`, and this checkout's synthcore."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+
+EXPERIMENT = '''
+"""A study without a model: some numbers per seed."""
+from typing import Literal
+from pydantic import Field
+from synthcore.config import StudyConfig
+
+
+class Config(StudyConfig):
+    """Parameters of the toy."""
+
+    steps: int = Field(ge=1, le=100, description="how many numbers")
+    rate: float = Field(gt=0, description="how large")
+    mode: Literal["fine", "raise", "die", "sleep"] = Field(description="what happens")
+'''
+
+NOTEBOOK = '''\
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # A toy
+#
+# Some prose.
+
+# %% tags=["parameters"]
+seed = 0
+n_seeds = 3
+steps = 4
+rate = 0.5
+mode = "fine"
+device = "auto"
+
+# %%
+import os, signal, sys, time
+print("noise", file=sys.stderr)
+if mode == "raise":
+    raise ArithmeticError("the toy broke")
+if mode == "die":
+    os.kill(os.getpid(), signal.SIGKILL)
+if mode == "sleep":
+    time.sleep(60)
+
+# %%
+import xarray as xr
+from matplotlib import pyplot as plt
+from synthcore.evidence.chapter import Chapter
+from synthcore.evidence.claim import Claim
+from synthcore.evidence.statistics import at_least
+from synthcore.studies.toy.experiment import Config
+
+config = Config.from_cell(globals())
+chapter = Chapter("toy", config)
+
+# %% [markdown]
+# ## Results
+
+# %%
+data = xr.Dataset({"a": ("seed", [rate + s for s in config.seeds])}, {"seed": list(config.seeds)})
+chapter.save(data)
+chapter.progress("numbers", 1, 2)
+fig, ax = plt.subplots(figsize=(2, 1.5))
+ax.plot(data.seed, data.a)
+chapter.figure(fig, id="line", caption="It grows with $s$.", alt="A rising line.")
+
+# %%
+chapter.text("The mean is {mean:.2f}.", mean=data.a.mean())
+
+# %%
+CLAIM = Claim("C1", "The numbers are large.", "Fig. 1", lambda d: at_least(d.a, 0.4),
+              {"smoke": False, "book": True}, lambda d: -d)
+chapter.claims([CLAIM], data)
+'''
+
+CONFIG = """\
+title: Toy
+only_build_toc_files: true
+execute: {execute_notebooks: "off"}
+sphinx: {config: {nb_output_stderr: remove}}
+"""
+
+
+@dataclass
+class Project:
+    """The folder and the command line run in it."""
+
+    root: Path
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """`synthcore ARGUMENTS`; stdout and stderr as text."""
+        return subprocess.run(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """The same, without waiting."""
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.root,
+            env=self.environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "synthcore", *arguments]
+
+    def environment(self, **more: str) -> dict[str, str]:
+        return {**os.environ, "PYTHONPATH": str(self.root), "OMP_NUM_THREADS": "1", **more}
+
+    def edit(self, path: str, old: str, new: str) -> None:
+        """Replace text in a file of the project."""
+        file = self.root / path
+        text = file.read_text()
+        assert old in text
+        file.write_text(text.replace(old, new))
+
+    def runs(self) -> list[str]:
+        """Visible names below the toy's run folder."""
+        folder = self.root / "_build/runs/toy"
+        names = (path.name for path in folder.iterdir()) if folder.exists() else ()
+        return sorted(name for name in names if not name.startswith("."))
+
+    def record(self, scale: str = "book") -> dict:
+        """A run's record.json."""
+        return json.loads((self.root / f"_build/runs/toy/{scale}/record.json").read_text())
+
+
+def make_project(root: Path) -> Project:
+    """A new project below `root`."""
+    shutil.copytree(
+        REPOSITORY / "synthcore",
+        root / "synthcore",
+        ignore=shutil.ignore_patterns("__pycache__", "studies"),
+    )
+    files = {
+        "synthcore/studies/__init__.py": "",
+        "synthcore/studies/toy/__init__.py": '"""Are numbers large?"""\nPAPER = "A. Author, 2020"\n',
+        "synthcore/studies/toy/experiment.py": EXPERIMENT,
+        "notebooks/toy.py": NOTEBOOK,
+        "notebooks/params/smoke/toy.yaml": "steps: 2\nrate: 1e-1\n",
+        "constraints.txt": "numpy==2\n",
+        "_config.yml": CONFIG,
+        "_toc.yml": "format: jb-book\nroot: book/index\nchapters:\n"
+        "  - file: notebooks/toy\n  - file: book/claims\n",
+        "book/index.md": "# Toys\n\n<!-- studies-table -->\n",
+        "book/claims.md": "# Claims\n\n<!-- claims-table -->\n",
+        "book/vendor.json": '{"packages": []}',
+    }
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return Project(root)
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project in which nothing has run."""
+    return make_project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project whose book has been built once; tests that change it copy it first."""
+    project = make_project(tmp_path_factory.mktemp("built"))
+    done = project.run("book")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
+
+
+@pytest.fixture
+def copy(built: Project, tmp_path: Path) -> Project:
+    """A copy of the built project, to be changed."""
+    shutil.copytree(built.root, tmp_path, dirs_exist_ok=True, symlinks=True)
+    return Project(tmp_path)
