@@ -41,9 +41,11 @@ export function short(value) {
 /** A native range input under its label, with the value written out.
  *  `text(value)` is what is shown and read aloud; `oninput` gets a number. */
 export function slider(label, { min = 0, max, step = 1, text = String, oninput }) {
-  const output = h("output");
-  const input = h("input", { type: "range", min, max, step });
-  const node = h("label", { class: "sx-slider" }, h("span", {}, label), output, input);
+  const id = uniqueId("slider");
+  const input = h("input", { type: "range", id, min, max, step, "aria-label": label });
+  const output = h("output", { for: id, "aria-live": "off" }); // the slider itself reads its value aloud
+  // "for" is needed: without it the label would belong to its first labelable child, the output
+  const node = h("label", { class: "sx-slider", for: id }, h("span", {}, label), output, input);
   const show = () => {
     output.textContent = text(Number(input.value));
     input.setAttribute("aria-valuetext", output.textContent);
@@ -84,9 +86,9 @@ export function choice(label, options, onchange) {
   };
 }
 
-/** A push button. */
-export function button(text, onclick, label) {
-  return h("button", { type: "button", class: "sx-button", onclick, "aria-label": label }, text);
+/** A push button; `does` says more than its text, in a tooltip. */
+export function button(text, onclick, does) {
+  return h("button", { type: "button", class: "sx-button", onclick, title: does }, text);
 }
 
 /** A part of the explorer: a heading, a line that says what to see, and its content. */

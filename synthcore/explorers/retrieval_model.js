@@ -81,15 +81,17 @@ export function setEntry(row, j, p, floor = 0.01) {
 /** exp(x - logsumexp(x)) into `out`; returns the entropy of the result in nats. */
 export function softmax(x, out) {
   let top = -Infinity;
-  for (const v of x) if (v > top) top = v;
+  for (let i = 0; i < x.length; i++) if (x[i] > top) top = x[i];
   let total = 0;
-  for (let i = 0; i < x.length; i++) total += out[i] = Math.exp(x[i] - top);
-  let entropy = Math.log(total);
+  let moment = 0;
   for (let i = 0; i < x.length; i++) {
-    out[i] /= total;
-    if (out[i] > 0) entropy -= out[i] * (x[i] - top);
+    const below = x[i] - top;
+    out[i] = Math.exp(below);
+    total += out[i];
+    moment += out[i] * below;
   }
-  return entropy;
+  for (let i = 0; i < x.length; i++) out[i] /= total;
+  return Math.log(total) - moment / total;
 }
 
 /** sum_j p_j ln(p_j / q_j) in nats. */
@@ -119,11 +121,15 @@ export function expectedBigramKL(n, k) {
   return k * sum;
 }
 
-/** Logarithms and stationary distributions of N chains, laid out for `predict`. */
+/** N chains with what `predict` reads in its inner loops: for each entry e of the k*k tables and
+ *  each state j, that entry of all chains side by side, and its logarithm. */
 export function library(chains, k) {
-  const pi = chains.map((chain) => stationary(chain, k));
-  const log = (rows) => rows.map((row) => Float64Array.from(row, (p) => Math.log(Math.max(p, 1e-300))));
-  return { k, chains, pi, logChains: log(chains), logPi: log(pi) };
+  const stationaries = chains.map((chain) => stationary(chain, k));
+  const columns = (rows, count) => Array.from({ length: count }, (_, e) => Float64Array.from(rows, (row) => row[e]));
+  const entries = columns(chains, k * k);
+  const pi = columns(stationaries, k);
+  const log = (values) => values.map((column) => column.map((p) => Math.log(Math.max(p, 1e-300))));
+  return { k, chains, entries, pi, logEntries: log(entries), logPi: log(pi) };
 }
 
 /** All four predictors after each symbol of `context`, with a uniform prior over the first `size`
@@ -148,9 +154,11 @@ export function predict(shelf, size, context, truth) {
   for (let t = 0; t < T; t++) {
     const s = context[t],
       before = context[t - 1];
+    const symbolTerm = shelf.logPi[s];
+    const stepTerm = t === 0 ? symbolTerm : shelf.logEntries[before * k + s];
     for (let n = 0; n < size; n++) {
-      logUni[n] += shelf.logPi[n][s];
-      logBi[n] += t === 0 ? shelf.logPi[n][s] : shelf.logChains[n][before * k + s];
+      logUni[n] += symbolTerm[n];
+      logBi[n] += stepTerm[n];
     }
     symbols[s] += 1;
     if (t > 0) {
@@ -160,7 +168,7 @@ export function predict(shelf, size, context, truth) {
     const uni = new Float64Array(size),
       bi = new Float64Array(size);
     const inPlay = [Math.exp(softmax(logUni, uni)), Math.exp(softmax(logBi, bi))];
-    const tables = predictions(shelf, size, uni, bi, symbols, pairs, visits);
+    const tables = predictions(shelf, uni, bi, symbols, pairs, visits);
     const rows = tables.map((table) =>
       Array.from({ length: k }, (_, i) =>
         divergence(table.subarray(i * k, i * k + k), truth.subarray(i * k, i * k + k)),
@@ -180,24 +188,28 @@ export function predict(shelf, size, context, truth) {
   return result;
 }
 
+/** sum_n w_n x_n over the first w.length chains. */
+function dot(w, x) {
+  let sum = 0;
+  for (let n = 0; n < w.length; n++) sum += w[n] * x[n];
+  return sum;
+}
+
 /** The four k*k tables at one position, from posteriors and counts. */
-function predictions(shelf, size, uni, bi, symbols, pairs, visits) {
-  const k = shelf.k,
-    mean = new Float64Array(k);
+function predictions(shelf, uni, bi, symbols, pairs, visits) {
+  const k = shelf.k;
   const [uniRet, biRet, uniInf, biInf] = [0, 1, 2, 3].map(() => new Float64Array(k * k));
-  for (let n = 0; n < size; n++) {
-    const pi = shelf.pi[n],
-      chain = shelf.chains[n];
-    for (let j = 0; j < k; j++) mean[j] += uni[n] * pi[j];
-    if (bi[n] > 1e-18) for (let e = 0; e < k * k; e++) biRet[e] += bi[n] * chain[e];
-  }
+  const mean = shelf.pi.map((column) => dot(uni, column));
   const length = symbols.reduce((a, b) => a + b, 0);
-  for (let i = 0; i < k; i++)
+  for (let i = 0; i < k; i++) {
     for (let j = 0; j < k; j++) {
-      uniRet[i * k + j] = mean[j];
-      uniInf[i * k + j] = (symbols[j] + 1) / (length + k);
-      biInf[i * k + j] = (pairs[i * k + j] + 1) / (visits[i] + k);
+      const e = i * k + j;
+      uniRet[e] = mean[j];
+      biRet[e] = dot(bi, shelf.entries[e]);
+      uniInf[e] = (symbols[j] + 1) / (length + k);
+      biInf[e] = (pairs[e] + 1) / (visits[i] + k);
     }
+  }
   return [uniRet, biRet, uniInf, biInf];
 }
 
