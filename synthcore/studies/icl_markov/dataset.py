@@ -2,6 +2,9 @@
 
 import numpy as np
 import xarray as xr
+from numpy.typing import NDArray
+
+Values = NDArray[np.float64]
 
 LONG_NAMES = {
     "kl_id": "KL(network || truth), in distribution",
@@ -109,6 +112,73 @@ def phase(data: xr.Dataset) -> xr.DataArray:
 def nearest_algorithm(data: xr.Dataset) -> xr.DataArray:
     """Index of the algorithm with the smallest KL(network || algorithm) on OOD sequences, per context."""
     return _named(data.kl_to_algorithm.argmin("algorithm"), "nearest algorithm")
+
+
+def crossing(score: xr.DataArray, level: float) -> xr.DataArray:
+    """Step at which `score` (step, ...) first falls to `level`, interpolated in log steps.
+
+    NaN where it never does. The untrained network (the first step) is left out.
+    """
+
+    def one(values: Values, steps: Values) -> float:
+        below = np.flatnonzero(values <= level)
+        if not below.size or below[0] == 0:
+            return np.nan
+        i = below[0]
+        share = (values[i - 1] - level) / (values[i - 1] - values[i])
+        logs = np.log(steps)
+        return float(np.exp(logs[i - 1] + share * (logs[i] - logs[i - 1])))
+
+    trained = score.isel(step=slice(1, None))
+    found: xr.DataArray = xr.apply_ufunc(
+        one, trained, trained.step, input_core_dims=[["step"], ["step"]], vectorize=True
+    )
+    return found
+
+
+def after_transition(data: xr.Dataset) -> int:
+    """A step well past the onset of bigram prediction, for comparing diversities.
+
+    The first measured step after twice the mean one at which the largest N has S = 0.5; the last
+    step if there is none.
+    """
+    score = normalised_score(data.isel(diversity=-1, context=-1))
+    onset = float(crossing(score, 0.5).mean())
+    later = data.step.values[data.step.values >= 2 * onset]
+    return int(later[0]) if later.size else int(data.step[-1])
+
+
+def transient_diversity(data: xr.Dataset) -> int | None:
+    """The smallest diversity from 2^6 to 2^7, where the paper sees transience."""
+    inside = [int(n) for n in data.diversity.values if 64 <= n <= 128]
+    return inside[0] if inside else None
+
+
+def thresholds_by_width(data: xr.Dataset) -> xr.DataArray:
+    """log2 N at which S falls through 0.5, (width, seed), at the last step of the variants.
+
+    Only diversities that every width has are used; NaN where S does not cross.
+    """
+    parts = {int(width): by_condition(data, width=int(width)) for width in np.unique(data.width)}
+    common = sorted(set.intersection(*(set(part.diversity.values) for part in parts.values())))
+    end = min(int(part.step[-1]) for part in parts.values())
+    found = []
+    for part in parts.values():
+        last = part.sel(diversity=common).isel(context=-1).sel(step=end, method="nearest")
+        score = normalised_score(last).transpose("seed", "diversity").values
+        found.append([_falls_through(row, np.log2(common), 0.5) for row in score])
+    seeds = next(iter(parts.values())).seed.values
+    return xr.DataArray(found, dims=("width", "seed"), coords={"width": list(parts), "seed": seeds})
+
+
+def _falls_through(values: Values, at: Values, level: float) -> float:
+    """Where a sequence last falls through `level`, by linear interpolation; NaN if nowhere."""
+    falls = np.flatnonzero((values[:-1] > level) & (values[1:] <= level))
+    if not falls.size:
+        return np.nan
+    i = falls[-1]
+    share = (values[i] - level) / (values[i] - values[i + 1])
+    return float(at[i] + share * (at[i + 1] - at[i]))
 
 
 def _named(values: xr.DataArray, name: str) -> xr.DataArray:

@@ -21,7 +21,6 @@ from torch.nn import functional as F
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
 from synthcore.studies.icl_markov import interpolation, task, theory
-from synthcore.studies.icl_markov.interpolation import InnerProducts
 
 Encode = Callable[[Int[Tensor, "M B T"]], Int[Tensor, "M B T"]]
 # What is measured: its dimensions after the checkpoint's, and its values.

@@ -180,7 +180,7 @@ def walk(
     """
     if length < 1:
         raise ValueError(f"length must be at least 1 (got {length})")
-    *batch, k, _ = transitions.shape
+    *batch, _, _ = transitions.shape
     device = transitions.device
     u = torch.rand(*batch, length, generator=generator, dtype=torch.float64, device=device)
     first = (u[..., :1] >= start.cumsum(-1)[..., :-1]).sum(-1)
