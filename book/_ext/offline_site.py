@@ -1,9 +1,10 @@
-"""Sphinx extension: keep the built site free of other hosts.
+"""Sphinx extension: keep the built site free of other hosts, and docstrings free of markup.
 
-Jupyter Book adds thebe's scripts (a CDN) to every page even where no page uses thebe, and loads MathJax only on pages whose
-source has formulas, while widgets may bring formulas of their own.
+Jupyter Book adds thebe's scripts (a CDN) to every page even where no page uses thebe, and loads
+MathJax only on pages whose source has formulas, while widgets may bring formulas of their own.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
@@ -30,9 +31,22 @@ def _drop_thebe_nodes(app: Sphinx, doctree: nodes.document, docname: str) -> Non
             node.parent.remove(node)
 
 
+def _escape_bars(
+    app: Sphinx, what: str, name: str, thing: object, options: object, lines: list[str]
+) -> None:
+    """Let |x| in a docstring be an absolute value, not a substitution of reStructuredText."""
+    lines[:] = [
+        line
+        if line.lstrip().startswith((">>>", "..."))
+        else re.sub(r"`[^`]*`|\|", lambda found: r"\|" if found[0] == "|" else found[0], line)
+        for line in lines
+    ]
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Connect the two filters behind every other extension and load MathJax on every page."""
+    """Connect the filters behind every other extension and load MathJax on every page."""
     app.set_html_assets_policy("always")
+    app.connect("autodoc-process-docstring", _escape_bars)
     app.connect("html-page-context", _drop_thebe_scripts, priority=900)
     app.connect("doctree-resolved", _drop_thebe_nodes, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

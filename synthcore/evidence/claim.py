@@ -18,9 +18,10 @@ __all__ = ["Claim", "Decision", "Verdict", "Word", "decide_all"]
 class Claim:
     """One statement of the paper and how to decide it.
 
-    needs: scale -> is the claim required there? The build fails if a required claim is not
-        reproduced; at a scale that is not listed the claim is not decidable.
-    where: the place in the paper, such as `abstract, sentence 2; Fig. 1a`.
+    Attributes:
+        needs: scale -> is the claim required there? The build fails if a required claim is not
+            reproduced; at a scale that is not listed the claim is not decidable.
+        where: the place in the paper, such as `abstract, sentence 2; Fig. 1a`.
     """
 
     id: str

@@ -16,7 +16,6 @@ from playwright.sync_api import Browser, sync_playwright
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "smoke" / "html"
-STUDIES = sorted(path.stem for path in (ROOT / "notebooks").glob("*.py"))
 QUIET = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -51,16 +50,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Folder of the site at smoke scale. `MODEL_SYSTEMS_SITE` names a site to test instead."""
     if given := os.environ.get("MODEL_SYSTEMS_SITE"):
         return Path(given).resolve()
-    # with xdist several workers ask at once: the first one builds, the others find the mark it leaves
+    # with xdist several workers ask at once: the first builds, the others find its mark
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
     with FileLock(shared / "smoke-site.lock"):
         built = shared / "smoke-site.built"
         if not built.exists():
-            for study in STUDIES:
-                synthcore("run", study, "--scale", "smoke")
-            synthcore("site", "--scale", "smoke", "--out", str(SITE))
+            synthcore("book", "--scale", "smoke")
             built.touch()
     return SITE
 

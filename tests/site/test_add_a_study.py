@@ -29,7 +29,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_project(project: Path, *command: str) -> str:
-    """Run a module of this Python inside the copy; its own `synthcore` comes before the installed one."""
+    """Run a Python module inside the copy, whose `synthcore` comes before the installed one."""
     done = subprocess.run(
         [sys.executable, "-m", *command],
         cwd=project,
