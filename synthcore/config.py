@@ -6,13 +6,16 @@ cell, one to one; the defaults live in that cell, so the class states only type,
 
 import difflib
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 if TYPE_CHECKING:  # torch takes seconds to import; listing and checking parameters need none of it
     import torch
+
+
+Config = TypeVar("Config", bound="StudyConfig")
 
 
 class ParameterError(ValueError):
@@ -49,7 +52,7 @@ class StudyConfig(BaseModel):
         return {k: _frozen(v) for k, v in values.items()} if isinstance(values, dict) else values
 
     @classmethod
-    def from_cell(cls, namespace: Mapping[str, Any]) -> Self:
+    def from_cell(cls: type[Config], namespace: Mapping[str, Any]) -> Config:
         """The config whose values are the variables of these names, as in `from_cell(globals())`.
 
         Raises ParameterError if a variable is missing, of the wrong type or out of range.

@@ -3,7 +3,7 @@
 import json
 import math
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -107,7 +107,7 @@ class Record(_Part):
         write_atomic(path, json.dumps(content, indent=1, allow_nan=False) + "\n")
 
     @classmethod
-    def read(cls, path: Path) -> Self:
+    def read(cls, path: Path) -> "Record":
         """Read and verify. Raises DamagedRecord naming the file, FileNotFoundError if absent."""
         try:
             content = json.loads(path.read_bytes())

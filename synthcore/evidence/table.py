@@ -25,14 +25,19 @@ def interval(claim: ClaimRecord) -> str:
     return "–" if low is None else f"[{number(low)}, {number(high)}], n = {claim.n}"
 
 
+def verdict_mark(claim: ClaimRecord) -> str:
+    """The verdict as a word, which the site's style sheet may also mark."""
+    return f'<span class="verdict" data-verdict="{claim.verdict}">{claim.verdict}</span>'
+
+
 def claims_html(claims: Sequence[ClaimRecord]) -> str:
     """A table with one row per claim: sentence, place in the paper, numbers, verdict."""
     head = ("Claim", "Statement", "Observed", "95 % interval", "Verdict")
     cells = "".join(f'<th scope="col">{name}</th>' for name in head)
     rows = "".join(_row(claim) for claim in claims)
     return (
-        '<table class="synthcore-claims" style="text-align: left">'
-        f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table>"
+        '<div class="table-scroll"><table class="claims-table">'
+        f"<thead><tr>{cells}</tr></thead><tbody>{rows}</tbody></table></div>"
     )
 
 
@@ -42,8 +47,7 @@ def claims_text(claims: Sequence[ClaimRecord]) -> str:
 
 
 def _row(claim: ClaimRecord) -> str:
-    weight = "strong" if claim.verdict == "reproduced" else "span"
-    verdict = f"<{weight}>{escape(claim.verdict)}</{weight}>"
+    verdict = verdict_mark(claim)
     if claim.required:
         verdict += "<br><small>required</small>"
     if claim.note:

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Literal
 
 Direction = Literal[">=", "<="]
 
@@ -35,7 +35,7 @@ class Verdict:
     label: str = ""
 
     @classmethod
-    def undecidable(cls, note: str, label: str = "", n: int = 0) -> Self:
+    def undecidable(cls, note: str, label: str = "", n: int = 0) -> "Verdict":
         """No decision, and why not."""
         nan = math.nan
         return cls(nan, nan, ">=", (nan, nan), n, Word.UNDECIDABLE, note=note, label=label)

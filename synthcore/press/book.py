@@ -9,7 +9,7 @@ from typing import Any
 
 from synthcore.evidence.record import DamagedRecord, Record
 from synthcore.press import folders
-from synthcore.press.errors import Refused
+from synthcore.press.errors import Failed, Refused
 from synthcore.press.parameters import run_parameters, scale_parameters
 from synthcore.press.progress import Watcher
 from synthcore.press.runner import Job, Outcome, current_code, execute, run_identity
@@ -32,6 +32,14 @@ def survey(studies: Sequence[Study], scale: str, force: bool = False) -> list[Ch
     Raises Refused naming the file if a record or a file it vouches for is damaged, unless forced.
     """
     return [Chapter(study, None, "forced") if force else _look(study, scale) for study in studies]
+
+
+def require_fresh(studies: Sequence[Study], scale: str) -> None:
+    """A page never shows an old number: Failed if a chapter is not up to date."""
+    stale = [chapter for chapter in survey(studies, scale) if chapter.record is None]
+    if stale:
+        told = "; ".join(f"{chapter.study.name}: {chapter.why}" for chapter in stale)
+        raise Failed(f"The site needs every chapter up to date ({told}): use synthcore book.")
 
 
 def _look(study: Study, scale: str) -> Chapter:

@@ -130,7 +130,7 @@ def book(
 ) -> None:
     """Run stale chapters, check their claims, build the site."""
     from synthcore.press import site, tables
-    from synthcore.press.book import run_stale, survey
+    from synthcore.press.book import require_fresh, run_stale, survey
 
     folder = _root(root)
     chosen = [find_study(folder, name) for name in studies or []] or all_studies(folder)
@@ -146,18 +146,30 @@ def book(
         raise Failed(f"{len(broken)} of {len(chapters)} chapters failed; the site is as it was.")
     records = [(chapter.study.name, chapter.record) for chapter in chapters if chapter.record]
     records += [(outcome.job.study.name, outcome.record) for outcome in outcomes if outcome.record]
-    index, built = site.build(folder, all_studies(folder), scale)
+    everything = all_studies(folder)
+    if len(chosen) < len(everything):
+        require_fresh(everything, scale)
+    index, built = site.build(folder, everything, scale)
     print(f"{'Built' if built else 'Nothing to build, fresh:'} {index}")
     _require(records)
 
 
 @app.command("site")
-def site_(scale: Scale = "book", root: Root = None) -> None:
+def site_(
+    scale: Scale = "book",
+    out: Annotated[Path | None, typer.Option(help="folder for the pages")] = None,
+    root: Root = None,
+) -> None:
     """Build the site from the runs there are."""
     from synthcore.press import site
+    from synthcore.press.book import require_fresh
 
     folder = _root(root)
-    index, built = site.build(folder, all_studies(folder), scale)
+    require_fresh(all_studies(folder), scale)
+    html = out.resolve() if out else None
+    if html and html.exists() and not (html / "index.html").is_file() and any(html.iterdir()):
+        raise Refused(f"{html} holds something that is not a site: give --out another folder.")
+    index, built = site.build(folder, all_studies(folder), scale, html)
     print(f"{'Built' if built else 'Nothing to build, fresh:'} {index}")
 
 

@@ -6,8 +6,8 @@ All of it is MyST Markdown made from records.
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from synthcore.evidence.record import ClaimRecord, Record
-from synthcore.evidence.table import against, interval
+from synthcore.evidence.record import Record
+from synthcore.evidence.table import against, interval, verdict_mark
 from synthcore.press.runs import verdict_line
 from synthcore.press.studies import Study
 
@@ -30,9 +30,9 @@ def header_card(study: Study, record: Record, others: Mapping[str, Record]) -> s
     lines.append(("Last run", f"{_run(record)}, {record.peak_rss_mb / 1000:.1f} GB of memory"))
     scale = "" if record.scale == "book" else f" --scale {record.scale}"
     lines.append(("Run it", f"`synthcore run {study.name}{scale}`"))
-    if parameter := _an_integer(record):
-        name, value = parameter
-        lines.append(("Change it", f"`synthcore run {study.name}{scale} -p {name} {value}`"))
+    other_seed = record.seeds[-1] + 1
+    command = f"synthcore run {study.name}{scale} -p seed {other_seed}"
+    lines.append(("With other seeds", f"`{command}`"))
     terms = "\n\n".join(f"{term}\n: {text}" for term, text in lines)
     return f"::::{{div}} model-card\n{terms}\n::::"
 
@@ -64,11 +64,6 @@ def explorer_marker(text: str) -> tuple[str, str, str] | None:
         marker.removeprefix("<!-- explorer:").removesuffix("-->").strip().partition("/")
     )
     return marker, study, name
-
-
-def verdict_mark(claim: ClaimRecord) -> str:
-    """The verdict as a word that the style sheet may also mark."""
-    return f'<span class="verdict" data-verdict="{claim.verdict}">{claim.verdict}</span>'
 
 
 def _claims_of(study: Study, runs: Mapping[str, Record]) -> str:
@@ -108,17 +103,6 @@ def _minutes(seconds: float) -> str:
 
 def _link(study: Study, text: str = "") -> str:
     return f"{{doc}}`{text or study.title} </notebooks/{study.name}>`"
-
-
-def _an_integer(record: Record) -> tuple[str, int] | None:
-    """A parameter of the study's own that a reader may change, doubled: `steps`, if it has one."""
-    own = {
-        name: value
-        for name, value in record.parameters.items()
-        if type(value) is int and name not in ("seed", "n_seeds")
-    }
-    name = "steps" if "steps" in own else next(iter(own), None)
-    return (name, own[name] * 2) if name else None
 
 
 def _list_table(rows: Sequence[Sequence[str]], widths: str, css: str) -> str:

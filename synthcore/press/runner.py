@@ -124,7 +124,7 @@ def _run(job: Job, work: Path) -> Record:
     seconds = (datetime.now(UTC) - started).total_seconds()
     write_atomic(work / NOTEBOOK_NAME, to_json(clean(notebook)))
     claims = _read_claims(work)
-    for name in ("progress.json", STATE_NAME, "claims.json", "kernel.log"):
+    for name in ("progress.json", STATE_NAME, "kernel.log"):
         (work / name).unlink(missing_ok=True)
     used = session.usage
     seed = int(job.parameters.all.get("seed", 0))

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.record import Record
-from synthcore.press import pages
+from synthcore.press import folders, pages
 from synthcore.press.errors import Failed
 from synthcore.press.notebooks import from_json, read_source, to_json
 from synthcore.press.runner import NOTEBOOK_NAME
@@ -37,7 +37,9 @@ def site_folder(root: Path, scale: str = "book") -> Path:
     return root / "_build" if scale == "book" else root / "_build" / scale
 
 
-def build(root: Path, studies: Sequence[Study], scale: str = "book") -> tuple[Path, bool]:
+def build(
+    root: Path, studies: Sequence[Study], scale: str = "book", html: Path | None = None
+) -> tuple[Path, bool]:
     """Build the site from the runs there are. Returns index.html and whether anything was done.
 
     Raises Failed if a chapter of the table of contents has no run, Jupyter Book warns, or a page
@@ -45,22 +47,21 @@ def build(root: Path, studies: Sequence[Study], scale: str = "book") -> tuple[Pa
     """
     base = site_folder(root, scale)
     staged = stage(root, studies, scale)
-    stamp_file, index = base / "site.json", base / "html" / "index.html"
-    stamp = _stamp(root, staged)
+    html = html or base / "html"
+    stamp_file, index = base / "site.json", html / "index.html"
+    stamp = _stamp(root, staged, html)
     if index.is_file() and _read_stamp(stamp_file) == stamp:
         return index, False
-    source = base / "src"
-    shutil.rmtree(source, ignore_errors=True)
     vendored = {f"book/assets/vendor/{name}": data for name, data in vendor_files(root).items()}
-    for name, content in {**staged, **vendored}.items():
-        path = source / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    rendered = _render(base, source)
-    _check_self_contained(rendered)
-    stamp_file.unlink(missing_ok=True)
-    _swap(rendered, base / "html")
-    write_atomic(stamp_file, json.dumps({"stamp": stamp}))
+    with folders.locked(html):
+        source, output = base / "src", folders.partial(html)
+        _write_source(source, {**staged, **vendored})
+        rendered = _render(source, output, base / "site.log")
+        _check_self_contained(rendered)
+        stamp_file.unlink(missing_ok=True)
+        folders.publish(rendered, html)
+        shutil.rmtree(output)
+        write_atomic(stamp_file, json.dumps({"stamp": stamp}))
     return index, True
 
 
@@ -109,14 +110,14 @@ def _runs(study: Study, scale: str) -> dict[str, Record]:
     return {scale: own, **others}
 
 
-def _stamp(root: Path, staged: dict[str, bytes]) -> str:
-    """Digest of the staged files, of the package (its reference pages) and of what renders them."""
+def _stamp(root: Path, staged: dict[str, bytes], html: Path) -> str:
+    """Digest of the staged files, the package (its reference pages), the renderer and the place."""
     package = sorted((root / "synthcore").rglob("*.py"))
     parts = {name: sha256(content) for name, content in staged.items()}
     parts |= {str(path.relative_to(root)): sha256(path) for path in package}
     for name in ("jupyter-book", "sphinx-book-theme", "myst-nb", "anywidget"):
         parts[f"version of {name}"] = metadata.version(name)
-    return sha256(json.dumps(parts, sort_keys=True).encode())
+    return sha256(json.dumps([parts, str(html)], sort_keys=True).encode())
 
 
 def _read_stamp(path: Path) -> str:
@@ -126,9 +127,15 @@ def _read_stamp(path: Path) -> str:
         return ""
 
 
-def _render(base: Path, source: Path) -> Path:
-    output = base / ".rendering"
-    shutil.rmtree(output, ignore_errors=True)
+def _write_source(source: Path, files: dict[str, bytes]) -> None:
+    shutil.rmtree(source, ignore_errors=True)
+    for name, content in files.items():
+        path = source / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+
+def _render(source: Path, output: Path, log: Path) -> Path:
     output.mkdir(parents=True)
     script = "import sys; from jupyter_book.cli.main import main; sys.exit(main())"
     options = ["-W", "-n", "--keep-going", "--path-output", str(output)]
@@ -139,13 +146,13 @@ def _render(base: Path, source: Path) -> Path:
         text=True,
         env={**os.environ, "NO_COLOR": "1"},
     )
-    write_atomic(base / "site.log", done.stdout)
+    write_atomic(log, done.stdout)
     html = output / "_build" / "html"
     if done.returncode or not (html / "index.html").is_file():
         lines = done.stdout.splitlines()
         told = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
         shown = "\n  ".join(line.replace(f"{source}{os.sep}", "") for line in told[:20])
-        raise Failed(f"Jupyter Book did not build the site ({base / 'site.log'}):\n  {shown}")
+        raise Failed(f"Jupyter Book did not build the site ({log}):\n  {shown}")
     return html
 
 
@@ -155,13 +162,3 @@ def _check_self_contained(html: Path) -> None:
         if found := FOREIGN.search(path.read_bytes()):
             page = path.relative_to(html)
             raise Failed(f"{page} would load from another host: {found[0].decode()[:200]}")
-
-
-def _swap(new: Path, folder: Path) -> None:
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        os.replace(folder, old)
-    os.replace(new, folder)
-    shutil.rmtree(old, ignore_errors=True)
-    shutil.rmtree(new.parents[1], ignore_errors=True)

@@ -27,7 +27,7 @@ class Config(StudyConfig):
     mode: Literal["fine", "raise", "die", "sleep"] = Field(description="what happens")
 '''
 
-NOTEBOOK = '''\
+NOTEBOOK = """\
 # ---
 # jupyter:
 #   kernelspec:
@@ -88,13 +88,14 @@ chapter.text("The mean is {mean:.2f}.", mean=data.a.mean())
 CLAIM = Claim("C1", "The numbers are large.", "Fig. 1", lambda d: at_least(d.a, 0.4),
               {"smoke": False, "book": True}, lambda d: -d)
 chapter.claims([CLAIM], data)
-'''
+"""
 
 CONFIG = """\
 title: Toy
 only_build_toc_files: true
 execute: {execute_notebooks: "off"}
-sphinx: {config: {nb_output_stderr: remove}}
+parse: {myst_enable_extensions: [colon_fence, deflist, dollarmath]}
+sphinx: {config: {nb_render_markdown_format: myst, mathjax_path: mathjax.js}}
 """
 
 
