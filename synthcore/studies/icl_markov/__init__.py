@@ -1,4 +1,6 @@
-"""In-context learning on mixtures of Markov chains: retrieval against inference, unigram against bigram."""
+"""In-context learning on mixtures of Markov chains: retrieval against inference, unigram against
+bigram.
+"""
 
 TITLE = "In-context learning as a competition of algorithms"
 PAPER = (

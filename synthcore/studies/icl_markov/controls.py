@@ -1,4 +1,6 @@
-"""Controls on which no claim may come out as reproduced: a run's dataset with its finding taken out."""
+"""Controls on which no claim may come out as reproduced: a run's dataset with its finding taken
+out.
+"""
 
 import xarray as xr
 

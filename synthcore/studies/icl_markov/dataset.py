@@ -1,4 +1,6 @@
-"""The study's results: one dataset with named dimensions, and the views of it that claims and figures share."""
+"""The study's results: one dataset with named dimensions, and the views of it that claims and
+figures share.
+"""
 
 import numpy as np
 import xarray as xr
@@ -35,7 +37,8 @@ DIMENSIONLESS = {
 
 
 def with_frozen_control(data: xr.Dataset) -> xr.Dataset:
-    """Add the residual of LIA with one set of weights for all of training: their mean over the trained checkpoints.
+    """Add the residual of LIA with one set of weights for all of training: their mean over the
+    trained checkpoints.
 
     Replaces the inner products that only this control needs.
     """
@@ -52,7 +55,8 @@ def assemble(
 ) -> xr.Dataset:
     """One dataset: populations one after the other along `member`, closed forms beside them.
 
-    Populations may be measured at different steps; a step at which a member was not measured holds NaN. What networks score is float32.
+    Populations may be measured at different steps; a step at which a member was not measured holds
+    NaN. What networks score is float32.
     """
     parts = [part.astype("float32") for part in parts]
     joined = xr.concat(parts, dim="member", join="outer") if len(parts) > 1 else parts[0]
@@ -71,8 +75,9 @@ def assemble(
 def by_condition(data: xr.Dataset, **changed: object) -> xr.Dataset:
     """Members of one population, with dimensions diversity and seed in place of member.
 
-    Without arguments the main population; otherwise the one that differs from it in these member coordinates, for example
-    `positions="learned"`. Empty along diversity and seed if no such population was trained. Steps at which it was not measured are gone.
+    Without arguments the main population; otherwise the one that differs from it in these member
+    coordinates, for example `positions="learned"`. Empty along diversity and seed if no such
+    population was trained. Steps at which it was not measured are gone.
     """
     usual = {"positions": "rotary", "two_token": False}
     usual |= {name: data.attrs[name] for name in ("width", "states")}
@@ -85,23 +90,29 @@ def by_condition(data: xr.Dataset, **changed: object) -> xr.Dataset:
 
 
 def normalised_score(data: xr.Dataset) -> xr.DataArray:
-    """S = (KL - KL of Bi-Inf) / (KL of Uni-Inf - KL of Bi-Inf), OOD: 1 is the Uni-Inf level, 0 the Bi-Inf level."""
+    """S = (KL - KL of Bi-Inf) / (KL of Uni-Inf - KL of Bi-Inf), OOD: 1 is the Uni-Inf level, 0 the
+    Bi-Inf level.
+    """
     lines = data.kl_ood_algorithm
     bigram, unigram = lines.sel(algorithm="Bi-Inf"), lines.sel(algorithm="Uni-Inf")
     return _named((data.kl_ood - bigram) / (unigram - bigram), "normalised OOD score S")
 
 
 def bigram_use(data: xr.Dataset) -> xr.DataArray:
-    """B = (KL shuffled - KL) / (KL of Uni-Inf - KL of Bi-Inf), OOD: how much the order of the context is worth to the network."""
+    """B = (KL shuffled - KL) / (KL of Uni-Inf - KL of Bi-Inf), OOD: how much the order of the
+    context is worth to the network.
+    """
     lines = data.kl_ood_algorithm
     gap = lines.sel(algorithm="Uni-Inf") - lines.sel(algorithm="Bi-Inf")
     return _named((data.kl_shuffled - data.kl_ood) / gap, "bigram utilisation B")
 
 
 def phase(data: xr.Dataset) -> xr.DataArray:
-    """Index into the algorithms by the two probes at the longest context: B > 0.5 is bigram, R > 0.75 retrieval.
+    """Index into the algorithms by the two probes at the longest context: B > 0.5 is bigram, R >
+    0.75 retrieval.
 
-    R is the proximity to the training chains, of transition matrices for bigram cells and of stationary rows for unigram ones.
+    R is the proximity to the training chains, of transition matrices for bigram cells and of
+    stationary rows for unigram ones.
     """
     bigram = bigram_use(data).isel(context=-1) > 0.5
     proximity = xr.where(bigram, data.proximity_bigram, data.proximity_unigram)
@@ -110,7 +121,9 @@ def phase(data: xr.Dataset) -> xr.DataArray:
 
 
 def nearest_algorithm(data: xr.Dataset) -> xr.DataArray:
-    """Index of the algorithm with the smallest KL(network || algorithm) on OOD sequences, per context."""
+    """Index of the algorithm with the smallest KL(network || algorithm) on OOD sequences, per
+    context.
+    """
     return _named(data.kl_to_algorithm.argmin("algorithm"), "nearest algorithm")
 
 

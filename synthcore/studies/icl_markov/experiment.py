@@ -1,7 +1,7 @@
 """Train populations of transformers on Markov mixtures and measure them at log-spaced steps.
 
-`run` is three stages, each public: `simulate_theory` checks the closed forms, `train` follows one population, `assemble` joins what
-was measured into one dataset with a `member` dimension.
+`run` is three stages, each public: `simulate_theory` checks the closed forms, `train` follows one
+population, `assemble` joins what was measured into one dataset with a `member` dimension.
 """
 
 from collections.abc import Callable
@@ -148,7 +148,9 @@ def populations(config: Config) -> list[Population]:
 
 
 def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
-    """The whole study: dimensions member, step, context, algorithm, and quantity and seed for the closed forms."""
+    """The whole study: dimensions member, step, context, algorithm, and quantity and seed for the
+    closed forms.
+    """
     parts = [train(config, population, progress) for population in populations(config)]
     attributes = config.model_dump(include={"states", "length", "width", "steps"})
     return dataset.assemble(parts, simulate_theory(config), attributes)
@@ -255,7 +257,8 @@ def checkpoints(config: Config, steps: int) -> list[int]:
 
 
 def simulate_theory(config: Config, rows: int = 4000) -> xr.Dataset:
-    """Closed forms against simulation, per seed: mean over `rows` chains, its standard error, and the exact value.
+    """Closed forms against simulation, per seed: mean over `rows` chains, its standard error, and
+    the exact value.
 
     Chains have the study's k. Bi-Inf sees a row that was visited exactly n times, n = 5 and 20.
     """

@@ -1,119 +1,42 @@
-"""Figures of the chapter: dataset -> matplotlib figure. Mean and 95 % interval over seeds, single seeds thin behind it.
+"""Figures of the chapter: dataset -> matplotlib figure.
 
-Retrieval is drawn warm and inference cold; exact algorithms are dashed.
+Mean and 95 % interval over seeds, single seeds thin behind; retrieval warm, inference cold; exact
+algorithms dashed. What concerns phases and mixtures is in `phase_figures`.
 """
 
 from collections.abc import Iterable
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 import xarray as xr
-from matplotlib.axes import Axes
-from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
-from scipy import stats
 
 from synthcore.studies.icl_markov import dataset, task, theory
-from synthcore.studies.icl_markov.dataset import after_transition, thresholds_by_width
-
-COLOURS = {"Uni-Ret": "#cf7d00", "Bi-Ret": "#a01830", "Uni-Inf": "#13a07f", "Bi-Inf": "#2563b0"}
-ID, OOD, SHUFFLED = "#6b4c9a", "#222222", "#8c8c8c"
-STEP, CONTEXT, DIVERSITY = "training step", "context length c [tokens]", "data diversity N [chains]"
-KL = "KL(network || truth) [nats]"
-
-
-def over_seeds(
-    ax: Axes, values: xr.DataArray, along: str, colour: str, label: str, style: str = "-"
-) -> None:
-    """Mean as a line, its 95 % interval as a band, every seed thin behind it."""
-    values = values.transpose("seed", along)
-    x = values[along].values
-    count = values.sizes["seed"]
-    mean = values.mean("seed").values
-    for one in values.values:
-        ax.plot(x, one, color=colour, lw=0.6, alpha=0.35)
-    if count > 1:
-        half = stats.t.ppf(0.975, count - 1) * values.std("seed", ddof=1).values / np.sqrt(count)
-        ax.fill_between(x, mean - half, mean + half, color=colour, alpha=0.18, lw=0)
-    ax.plot(x, mean, color=colour, lw=1.8, ls=style, label=label)
-
-
-def level(ax: Axes, value: float, name: str, style: str = "--") -> None:
-    """An oracle or chance level, named at its right end."""
-    colour = COLOURS.get(name, "#555555")
-    ax.axhline(value, color=colour, ls=style, lw=1.1)
-    ax.annotate(
-        name,
-        (1, value),
-        xycoords=("axes fraction", "data"),
-        xytext=(3, 0),
-        textcoords="offset points",
-        color=colour,
-        va="center",
-        fontsize=8,
-    )
-
-
-def log_axis(ax: Axes, ticks: Iterable[int], label: str, axis: str = "x") -> None:
-    """Logarithmic axis with whole numbers at these places."""
-    places = list(ticks)
-    if axis == "x":
-        ax.set_xscale("log")
-        ax.set_xticks(places, [str(p) for p in places])
-        ax.set_xticks([], minor=True)
-        ax.set_xlabel(label)
-    else:
-        ax.set_yscale("log")
-        ax.set_yticks(places, [str(p) for p in places])
-        ax.set_yticks([], minor=True)
-        ax.set_ylabel(label)
-
-
-def panels(
-    count: int, height: float = 3.0, width: float = 3.6, rows: int = 1, **options: object
-) -> tuple[Figure, list[Axes]]:
-    """Panels side by side, in `rows` rows."""
-    columns = -(-count // rows)
-    fig, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(width * columns, height * rows),
-        squeeze=False,
-        layout="constrained",
-        **options,
-    )  # type: ignore[arg-type]
-    return fig, list(axes.flat)
-
-
-def grid(ax: Axes, values: xr.DataArray, x: str, y: str, **options: object) -> object:
-    """Heat map of a (y, x) array with one cell per recorded value and every few of them labelled."""
-    table = values.transpose(y, x)
-    image = ax.pcolormesh(
-        np.arange(table.sizes[x] + 1), np.arange(table.sizes[y] + 1), table.values, **options
-    )  # type: ignore[arg-type]
-    for axis, name, count in ((ax.xaxis, x, 5), (ax.yaxis, y, 10)):
-        places = np.unique(
-            np.linspace(0, table.sizes[name] - 1, min(count, table.sizes[name])).round().astype(int)
-        )
-        axis.set_ticks(places + 0.5, [str(int(v)) for v in table[name].values[places]])
-    ax.set_xlabel({"step": STEP, "context": CONTEXT}[x])
-    ax.set_ylabel({"diversity": DIVERSITY, "context": CONTEXT}[y])
-    return image
-
-
-def trained(data: xr.Dataset) -> xr.Dataset:
-    """The main population at every checkpoint but the untrained one (log axes have no zero)."""
-    return dataset.by_condition(data).isel(step=slice(1, None))
-
-
-def _steps(data: xr.Dataset) -> list[int]:
-    """Tick marks for a log step axis: 1, 3, 10 ... inside the range."""
-    low, high = int(data.step[0]), int(data.step[-1])
-    return [t for power in range(7) for t in (10**power, 3 * 10**power) if low <= t <= high]
+from synthcore.studies.icl_markov.dataset import after_transition
+from synthcore.studies.icl_markov.drawing import (
+    COLOURS,
+    CONTEXT,
+    DIVERSITY,
+    ID,
+    KL,
+    OOD,
+    SHUFFLED,
+    STEP,
+    grid,
+    level,
+    log_axis,
+    over_seeds,
+    panels,
+    step_ticks,
+    trained,
+)
 
 
 def schematic(mixture: task.Mixture, tokens: np.ndarray) -> Figure:
-    """Three chains, a sequence of each, and the four predictions after the first sequence; `tokens` is (3, T)."""
+    """Three chains, a sequence of each, and the four predictions after the first sequence; `tokens`
+    is (3, T).
+    """
     k = mixture.states
     fig = plt.figure(figsize=(9, 4.6), layout="constrained")
     layout = fig.add_gridspec(2, 3, height_ratios=[3, 2.4])
@@ -132,8 +55,6 @@ def schematic(mixture: task.Mixture, tokens: np.ndarray) -> Figure:
             family="monospace",
         )
     ax = fig.add_subplot(layout[1, :])
-    import torch
-
     context = torch.as_tensor(tokens[:1])
     predicted = theory.predictions(
         context, mixture.transitions[0], mixture.stationary[0], mixture.weights[0]
@@ -146,7 +67,7 @@ def schematic(mixture: task.Mixture, tokens: np.ndarray) -> Figure:
     ax.plot(np.arange(k), truth.numpy(), "k_", ms=34, mew=1.6, label="truth")
     ax.set_xticks(range(k), list(names))
     ax.set_xlabel(
-        f"state after the whole first sequence ({tokens.shape[1]} tokens, last one {names[tokens[0, -1]]})"
+        f"state after the first sequence ({tokens.shape[1]} tokens, the last is {names[tokens[0, -1]]})"
     )
     ax.set_ylabel("probability")
     ax.legend(ncols=5, fontsize=8, frameon=False)
@@ -192,7 +113,9 @@ def diversity_threshold(data: xr.Dataset) -> Figure:
 
 
 def emergence(data: xr.Dataset) -> Figure:
-    """Largest N over training: OOD divergence and previous-token score, rotary and learned positions."""
+    """Largest N over training: OOD divergence and previous-token score, rotary and learned
+    positions.
+    """
     fig, (top, bottom) = panels(2, 3.1, 4.4)
     largest = trained(data).isel(diversity=-1)
     kinds = [("rotary positions", OOD, largest)]
@@ -208,7 +131,7 @@ def emergence(data: xr.Dataset) -> Figure:
     for name in ("Uni-Inf", "Bi-Inf"):
         level(top, float(lines.sel(algorithm=name)), name)
     for ax, label in ((top, "OOD " + KL), (bottom, "attention to the previous token")):
-        log_axis(ax, _steps(largest), STEP)
+        log_axis(ax, step_ticks(largest), STEP)
         ax.set_ylabel(label)
         ax.set_ylim(bottom=0)
     bottom.legend(frameon=False, fontsize=8)
@@ -230,7 +153,7 @@ def over_training(data: xr.Dataset, diversities: Iterable[int]) -> Figure:
         lines = one.kl_ood_algorithm.mean("seed")
         for name in ("Uni-Inf", "Bi-Inf"):
             level(ax, float(lines.sel(algorithm=name)), name)
-        log_axis(ax, _steps(one), STEP)
+        log_axis(ax, step_ticks(one), STEP)
         ax.set_title(f"N = {n}", fontsize=9)
         ax.set_ylim(bottom=0)
     axes[0].set_ylabel(KL)
@@ -256,7 +179,9 @@ def step_context_plane(data: xr.Dataset) -> Figure:
 
 
 def against_context(data: xr.Dataset) -> Figure:
-    """Divergence against context: ID and OOD at the smallest N; original and shuffled at the largest."""
+    """Divergence against context: ID and OOD at the smallest N; original and shuffled at the
+    largest.
+    """
     last = dataset.by_condition(data).isel(step=-1)
     fig, (left, right) = panels(2, 3.1, 4.4)
     small, large = last.isel(diversity=0), last.isel(diversity=-1)
@@ -281,171 +206,6 @@ def against_context(data: xr.Dataset) -> Figure:
         ax.set_ylim(bottom=0)
         ax.legend(frameon=False, fontsize=8)
     left.set_ylabel(KL)
-    return fig
-
-
-def phases(data: xr.Dataset) -> Figure:
-    """The two probes, the quadrant they give, and the nearest algorithm, over (N, step); longest context."""
-    main = trained(data)
-    fig, axes = panels(4, 2.8, 4.2, rows=2)
-    use = dataset.bigram_use(main).isel(context=-1)
-    bigram = use > 0.5
-    proximity = xr.where(bigram, main.proximity_bigram, main.proximity_unigram)
-    for ax, values, title, bounds in (
-        (axes[0], use, "bigram utilisation B", (0, 1)),
-        (axes[1], proximity, "proximity to training chains R (0.5 = chance)", (0.3, 1)),
-    ):
-        image = grid(
-            ax,
-            values.mean("seed"),
-            "step",
-            "diversity",
-            cmap="cividis",
-            vmin=bounds[0],
-            vmax=bounds[1],
-        )
-        fig.colorbar(image, ax=ax)  # type: ignore[arg-type]
-        ax.set_title(title, fontsize=9)
-    colours = ListedColormap([COLOURS[name] for name in theory.ALGORITHMS])
-    nearest = dataset.nearest_algorithm(main).isel(context=-1)
-    for ax, labels, title in (
-        (axes[2], dataset.phase(main), "phase by B and R"),
-        (axes[3], nearest, "nearest algorithm"),
-    ):
-        majority = xr.apply_ufunc(
-            lambda v: stats.mode(v, axis=-1).mode, labels, input_core_dims=[["seed"]]
-        )
-        image = grid(
-            ax,
-            majority,
-            "step",
-            "diversity",
-            cmap=colours,
-            norm=BoundaryNorm(np.arange(-0.5, 4), 4),
-        )
-        bar = fig.colorbar(image, ax=ax, ticks=range(4))  # type: ignore[arg-type]
-        bar.ax.set_yticklabels(theory.ALGORITHMS)
-        ax.set_title(title + " (majority of seeds)", fontsize=9)
-    return fig
-
-
-def interpolation_weights(data: xr.Dataset, diversities: Iterable[int]) -> Figure:
-    """LIA weights over training as stacked areas, with how far the network is from the mixture above."""
-    main = trained(data)
-    chosen = [n for n in diversities if n in main.diversity.values]
-    fig, axes = panels(2 * len(chosen), 2.3, 3.5, rows=2, sharex=True, sharey="row")
-    for column, n in enumerate(chosen):
-        one = main.sel(diversity=n).isel(context=-1)
-        top, bottom = axes[column], axes[len(chosen) + column]
-        over_seeds(top, one.lia_kl, "step", OOD, "KL(network || LIA)")
-        over_seeds(top, one.kl_to_uniform, "step", SHUFFLED, "KL(network || uniform)")
-        top.set_yscale("log")
-        top.set_title(f"N = {n}", fontsize=9)
-        weight = one.weight.mean("seed").transpose("algorithm", "step")
-        bottom.stackplot(
-            weight.step,
-            weight.values,
-            colors=[COLOURS[a] for a in theory.ALGORITHMS],
-            labels=theory.ALGORITHMS,
-            alpha=0.9,
-        )
-        log_axis(bottom, _steps(one), STEP)
-        bottom.set_ylim(0, 1)
-    axes[0].set_ylabel("ID divergence [nats]")
-    axes[0].legend(frameon=False, fontsize=8)
-    axes[len(chosen)].set_ylabel("LIA weight (sums to 1)")
-    handles, labels = axes[len(chosen)].get_legend_handles_labels()
-    fig.legend(handles, labels, ncols=4, loc="outside lower center", frameon=False, fontsize=8)
-    return fig
-
-
-def interpolation_residuals(data: xr.Dataset) -> Figure:
-    """Residual of LIA and of its three controls against N (late contexts, all checkpoints), and its map over (N, step)."""
-    main = trained(data)
-    late = main.sel(context=main.context >= main.context[-1] / 2)
-    fig, (left, right) = panels(2, 3.1, 4.6)
-    controls = (
-        ("LIA", late.lia_residual, OOD),
-        ("best single algorithm", late.single_residual.min("algorithm"), COLOURS["Bi-Inf"]),
-        ("LIA, weights frozen", late.frozen_residual, COLOURS["Uni-Ret"]),
-        ("three irrelevant predictors", late.irrelevant_residual, SHUFFLED),
-    )
-    for name, values, colour in controls:
-        over_seeds(left, values.mean(["step", "context"]), "diversity", colour, name)
-    log_axis(left, main.diversity.values, DIVERSITY)
-    left.set_ylabel("RMS residual [probability]")
-    left.set_ylim(bottom=0)
-    left.legend(frameon=False, fontsize=8)
-    image = grid(
-        right,
-        late.lia_residual.mean(["seed", "context"]),
-        "step",
-        "diversity",
-        cmap="magma_r",
-        vmin=0,
-    )
-    fig.colorbar(image, ax=right, label="RMS residual of LIA")  # type: ignore[arg-type]
-    return fig
-
-
-def design(data: xr.Dataset) -> Figure:
-    """Diversity threshold by width; bigram use with two states and unigram weight with two-token input."""
-    fig, (left, middle, right) = panels(3, 3.0, 3.4)
-    threshold = thresholds_by_width(data)
-    for seed in (
-        threshold.seed.values if "seed" in threshold.coords else range(threshold.sizes["seed"])
-    ):
-        left.plot(
-            threshold.width,
-            2.0
-            ** threshold.isel(
-                seed=int(seed)
-                if "seed" not in threshold.coords
-                else list(threshold.seed.values).index(seed)
-            ),
-            "o-",
-            color=OOD,
-            lw=0.8,
-            alpha=0.6,
-        )
-    log_axis(left, threshold.width.values, "width")
-    left.set_yscale("log", base=2)
-    left.set_ylabel("N at which S = 0.5")
-    for name, colour, changed in (
-        ("usual input", OOD, {}),
-        ("two-token input", COLOURS["Bi-Ret"], {"two_token": True}),
-    ):
-        part = dataset.by_condition(data, **changed).isel(context=-1, step=slice(1, None))
-        share = (
-            part.weight.sel(algorithm=["Uni-Ret", "Uni-Inf"])
-            .sum("algorithm", skipna=False)
-            .max("diversity")
-        )
-        over_seeds(middle, share, "step", colour, name)
-    middle.axvline(100, color="#555555", lw=0.8, ls=":")
-    log_axis(middle, _steps(part), STEP)
-    middle.set_ylabel("largest total unigram weight over N")
-    middle.legend(frameon=False, fontsize=8)
-    for states in sorted({int(k) for k in data.states.values}):
-        part = dataset.by_condition(data, states=states).isel(context=-1)
-        part = part.sel(
-            step=min(
-                int(dataset.by_condition(data, states=k).step[-1])
-                for k in set(data.states.values.tolist())
-            ),
-            method="nearest",
-        )
-        inference = part.weight.sel(algorithm=["Uni-Inf", "Bi-Inf"]).sum("algorithm", skipna=False)
-        over_seeds(
-            right,
-            inference,
-            "diversity",
-            OOD if states == data.attrs["states"] else COLOURS["Uni-Inf"],
-            f"k = {states}",
-        )
-    log_axis(right, part.diversity.values, DIVERSITY)
-    right.set_ylabel("total weight of inference")
-    right.legend(frameon=False, fontsize=8)
     return fig
 
 

@@ -1,8 +1,9 @@
 """Linear interpolation of algorithms (LIA): which mixture of the four algorithms is the network?
 
-The weights w minimise |P_model - sum_a w_a P_a|^2 over all entries (sequence, position, next state) of in-distribution sequences, with
-w >= 0 and sum(w) = 1. All that the fit needs are inner products, so thousands of cells (member, step, context) are solved at once, and
-exactly: with four weights there are only 15 possible supports.
+The weights w minimise |P_model - sum_a w_a P_a|^2 over all entries (sequence, position, next state)
+of in-distribution sequences, with w >= 0 and sum(w) = 1. All that the fit needs are inner products,
+so thousands of cells (member, step, context) are solved at once, and exactly: with four weights
+there are only 15 possible supports.
 
 Axis letters: A algorithm, C cell (any leading axes), E entries.
 """
@@ -15,14 +16,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-# Keeps the equations of a support solvable when two algorithms coincide; relative to the scale of the inner products.
+# Keeps the equations of a support solvable when two algorithms coincide; relative to the scale of
+# the inner products.
 RIDGE = 1e-12
 # Above this ratio of largest to smallest curvature on the simplex the weights are not identifiable.
 LARGEST_CONDITION = 1e4
 
 
 class InnerProducts(NamedTuple):
-    """Means over entries: `gram[a, b]` = <P_a, P_b>, `cross[a]` = <P_a, P_model>, `power` = <P_model, P_model>."""
+    """Means over entries: `gram[a, b]` = <P_a, P_b>, `cross[a]` = <P_a, P_model>, `power` =
+    <P_model, P_model>.
+    """
 
     gram: Float[Tensor, "*C A A"]
     cross: Float[Tensor, "*C A"]
@@ -37,7 +41,9 @@ class InnerProducts(NamedTuple):
 def inner_products(
     predicted: Sequence[Float[Tensor, "M A E"]], observed: Sequence[Float[Tensor, "M 1 E"]]
 ) -> InnerProducts:
-    """Inner products of every member (M) and context (one list item each, with its own number of entries E)."""
+    """Inner products of every member (M) and context (one list item each, with its own number of
+    entries E).
+    """
     pairs = list(zip(predicted, observed, strict=True))
     gram = torch.stack([p @ p.mT / p.shape[-1] for p, _ in pairs], dim=1)
     cross = torch.stack([(p @ o.mT)[..., 0] / p.shape[-1] for p, o in pairs], dim=1)
@@ -50,8 +56,9 @@ def simplex_least_squares(
 ) -> Float[Tensor, "*C A"]:
     """Exact minimiser of w'Gw - 2 w'h over the probability simplex, for every cell.
 
-    For each support the equality-constrained problem is one linear system (weights and a Lagrange multiplier). The best of the
-    solutions without a negative weight is the answer: the objective is convex and the optimum has some support.
+    For each support the equality-constrained problem is one linear system (weights and a Lagrange
+    multiplier). The best of the solutions without a negative weight is the answer: the objective is
+    convex and the optimum has some support.
     """
     count = cross.shape[-1]
     scale = gram.diagonal(dim1=-2, dim2=-1).mean(-1)
@@ -83,7 +90,8 @@ def simplex_least_squares(
 def condition(gram: Float[Tensor, "*C A A"]) -> Float[Tensor, "*C"]:
     """Condition number of the fit within the simplex, where only differences of weights can change.
 
-    infinity if two algorithms make the same predictions, as all bigram and unigram pairs do after one token.
+    infinity if two algorithms make the same predictions, as all bigram and unigram pairs do after
+    one token.
     """
     count = gram.shape[-1]
     ones = torch.ones(count, 1, dtype=gram.dtype, device=gram.device)

@@ -54,7 +54,8 @@ class Sequences:
 
 
 class Yardstick:
-    """Evaluation sets and exact predictions of one population; `measure` compares networks with them.
+    """Evaluation sets and exact predictions of one population; `measure` compares networks with
+    them.
 
     sequences: how many of each kind per member; half of them are also read shuffled.
     """
@@ -305,7 +306,7 @@ def _nearest(
     share: Float[Tensor, "M B k"],
     rank_one: bool,
 ) -> Float[Tensor, "M B"]:
-    """min_n D(T_n || rows; share) over the chains with weight; `rank_one`: rows of T_n become pi_n."""
+    """min_n D(T_n || rows; share) over chains with weight; `rank_one`: every row of T_n is pi_n."""
     chains = mixture.transitions
     if rank_one:
         chains = mixture.stationary[:, :, None, :].expand_as(chains)

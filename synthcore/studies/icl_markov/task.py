@@ -1,12 +1,14 @@
 """Sequences from a finite mixture of Markov chains.
 
-A world holds N chains over k states. Chain n has a transition matrix T_n whose rows are drawn once from a Dirichlet(1, ..., 1), a
-stationary distribution pi_n, and a weight p_n. Every sequence is new: draw a chain n ~ p, a first state x_0 ~ pi_n, then
-x_t ~ T_n[x_{t-1}]. The learner predicts the next state. With few chains it can recognise which one it sees (retrieval); with many it
-can only count what it has seen (inference). The diversity N moves the task between the two.
+A world holds N chains over k states. Chain n has a transition matrix T_n whose rows are drawn once
+from a Dirichlet(1, ..., 1), a stationary distribution pi_n, and a weight p_n. Every sequence is
+new: draw a chain n ~ p, a first state x_0 ~ pi_n, then x_t ~ T_n[x_{t-1}]. The learner predicts the
+next state. With few chains it can recognise which one it sees (retrieval); with many it can only
+count what it has seen (inference). The diversity N moves the task between the two.
 
-Axis letters: M member, N chains (padded to the largest N of the population with weight zero), B batch, T time, k states.
-Source: the process of the `markov-mixtures` repository that accompanies the paper; the sampler is ours.
+Axis letters: M member, N chains (padded to the largest N of the population with weight zero), B
+batch, T time, k states. Source: the process of the `markov-mixtures` repository that accompanies
+the paper; the sampler is ours.
 """
 
 from collections.abc import Sequence
@@ -24,9 +26,12 @@ Weighting = Literal["normalised-uniform", "dirichlet", "uniform"]
 def stationary(transitions: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k"]:
     """Stationary distribution pi of every chain: pi T = pi, sum(pi) = 1.
 
-    One equation of pi (T - I) = 0 is redundant; it is replaced by the normalisation. Tiny negatives of round-off are clipped.
+    One equation of pi (T - I) = 0 is redundant; it is replaced by the normalisation. Tiny negatives
+    of round-off are clipped.
 
-    >>> stationary(torch.tensor([[0.5, 0.5], [1.0, 0.0]], dtype=torch.float64))     # leaves state 1 at once, state 0 half the time
+    A chain that leaves state 1 at once and state 0 half the time:
+
+    >>> stationary(torch.tensor([[0.5, 0.5], [1.0, 0.0]], dtype=torch.float64))
     tensor([0.6667, 0.3333], dtype=torch.float64)
     """
     k = transitions.shape[-1]
@@ -43,8 +48,9 @@ def draw_chains(
 ) -> Float[Tensor, "*shape k k"]:
     """Transition matrices with independent Dirichlet rows, float64.
 
-    Rows are Dirichlet(1, ..., 1). With `blocks` > 0 they are structured: the states fall into blocks of that size and the concentration
-    is 5 inside a state's own block, 1 outside. Raises ValueError if k < 2 or the blocks do not divide the states.
+    Rows are Dirichlet(1, ..., 1). With `blocks` > 0 they are structured: the states fall into
+    blocks of that size and the concentration is 5 inside a state's own block, 1 outside. Raises
+    ValueError if k < 2 or the blocks do not divide the states.
     """
     if states < 2:
         raise ValueError(f"states must be at least 2 (got {states})")
@@ -67,8 +73,8 @@ def draw_weights(
 ) -> Float[Tensor, "N"]:
     """Mixture weights p of `count` chains, float64.
 
-    `normalised-uniform`: uniforms on (0, 1), normalised (the official code). `dirichlet`: Dirichlet(1, ..., 1) (the paper's text), far
-    more skewed. `uniform`: 1/N each.
+    `normalised-uniform`: uniforms on (0, 1), normalised (the official code). `dirichlet`:
+    Dirichlet(1, ..., 1) (the paper's text), far more skewed. `uniform`: 1/N each.
     """
     u = torch.rand(count, generator=generator, dtype=torch.float64, device=generator.device)
     mass = {
@@ -107,7 +113,8 @@ class Mixture:
         weighting: Weighting = "normalised-uniform",
         device: torch.device | str = "cpu",
     ) -> "Mixture":
-        """One member per (diversity, seed) pair. Chains depend on both, so they are not nested across diversities.
+        """One member per (diversity, seed) pair. Chains depend on both, so they are not nested
+        across diversities.
 
         They are drawn on the CPU, so that the same seeds name the same chains on every device.
         """
@@ -140,10 +147,12 @@ class Mixture:
     ) -> tuple[Int[Tensor, "M B T"], Int[Tensor, "M B"]]:
         """Fresh sequences and the chain of each.
 
-        >>> swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).double()           # one chain, which alternates between its two states
+        One chain, which alternates between its two states, so every step changes the state:
+
+        >>> swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).double()
         >>> mixture = Mixture.from_chains(swap[None, None], torch.ones(1, 1).double())
         >>> tokens, chain = mixture.sample(4, 6, torch.Generator().manual_seed(0))
-        >>> tokens.diff(dim=-1).abs()[0, 0]                                   # so every step changes the state
+        >>> tokens.diff(dim=-1).abs()[0, 0]
         tensor([1, 1, 1, 1, 1])
         """
         members = self.weights.shape[0]
@@ -175,8 +184,9 @@ def walk(
 ) -> Int[Tensor, "*batch {length}"]:
     """One sequence of every chain, exact, with a loop of log2(T) rounds instead of T steps.
 
-    At time t a uniform u_t turns into the random map f_t: state -> next state (inverse cumulative distribution of each row). The
-    sequence is x_t = f_t(...f_1(x_0)), and composition is associative, so all prefixes come from a parallel scan of gathers.
+    At time t a uniform u_t turns into the random map f_t: state -> next state (inverse cumulative
+    distribution of each row). The sequence is x_t = f_t(...f_1(x_0)), and composition is
+    associative, so all prefixes come from a parallel scan of gathers.
     """
     if length < 1:
         raise ValueError(f"length must be at least 1 (got {length})")
@@ -197,7 +207,9 @@ def walk(
 def shuffle_context(
     tokens: Int[Tensor, "*batch T"], generator: torch.Generator
 ) -> Int[Tensor, "*batch T"]:
-    """All tokens but the last in random order: unigram counts stay, bigram counts are destroyed, the current state is kept."""
+    """All tokens but the last in random order: unigram counts stay, bigram counts are destroyed,
+    the current state is kept.
+    """
     order = torch.rand(tokens[..., :-1].shape, generator=generator, device=tokens.device).argsort(
         -1
     )
@@ -207,7 +219,9 @@ def shuffle_context(
 def relabel(
     tokens: Int[Tensor, "*batch T"], states: int, generator: torch.Generator
 ) -> Int[Tensor, "*batch T"]:
-    """A random permutation of the state names for every sequence: no chain can be recognised, transitions can still be counted."""
+    """A random permutation of the state names for every sequence: no chain can be recognised,
+    transitions can still be counted.
+    """
     names = torch.rand(
         *tokens.shape[:-1], states, generator=generator, device=tokens.device
     ).argsort(-1)
@@ -215,7 +229,8 @@ def relabel(
 
 
 def pair_tokens(tokens: Int[Tensor, "*batch T"], states: int) -> Int[Tensor, "*batch T"]:
-    """Two-token input: the id at t >= 1 is (x_t + 1) k + x_{t-1}; at t = 0 it is x_0. Ids are below k (k + 1).
+    """Two-token input: the id at t >= 1 is (x_t + 1) k + x_{t-1}; at t = 0 it is x_0. Ids are below
+    k (k + 1).
 
     >>> pair_tokens(torch.tensor([2, 0, 1]), states=3)
     tensor([2, 5, 6])

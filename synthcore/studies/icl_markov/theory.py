@@ -1,9 +1,12 @@
-"""What an ideal learner would predict: the four algorithms, their distances, and closed forms. float64 throughout.
+"""What an ideal learner would predict: the four algorithms, their distances, and closed forms.
+float64 throughout.
 
-Two questions give four algorithms. Which statistic of the context is used: single states (unigram) or transitions (bigram)? And how:
-to recognise one of the N training chains (retrieval), or to estimate the chain from the context alone (inference)?
+Two questions give four algorithms. Which statistic of the context is used: single states (unigram)
+or transitions (bigram)? And how: to recognise one of the N training chains (retrieval), or to
+estimate the chain from the context alone (inference)?
 
-Axis letters: A algorithm, B sequences, T time, N chains, k states. Prediction t uses tokens 0..t and is for token t+1.
+Axis letters: A algorithm, B sequences, T time, N chains, k states. Prediction t uses tokens 0..t
+and is for token t+1.
 """
 
 import math
@@ -19,7 +22,9 @@ ALGORITHMS = ("Uni-Ret", "Bi-Ret", "Uni-Inf", "Bi-Inf")
 
 
 class Retrieval(NamedTuple):
-    """Posterior over the training chains after each token, from single states and from transitions; the last axis is N."""
+    """Posterior over the training chains after each token, from single states and from transitions;
+    the last axis is N.
+    """
 
     unigram: Float[Tensor, "B T N"]
     bigram: Float[Tensor, "B T N"]
@@ -33,8 +38,8 @@ def posteriors(
 ) -> Retrieval:
     """w_n ∝ p_n prod_u pi_n(x_u), and w_n ∝ p_n pi_n(x_0) prod_u T_n[x_{u-1}, x_u].
 
-    Both see exactly the tokens 0..t, so after one token they are equal. Logarithms are summed in float64: hundreds of factors
-    underflow otherwise.
+    Both see exactly the tokens 0..t, so after one token they are equal. Logarithms are summed in
+    float64: hundreds of factors underflow otherwise.
     """
     k = stationary.shape[-1]
     prior = weights.log()
@@ -77,11 +82,11 @@ def predictions(
     """P(next state) by each of `ALGORITHMS`.
 
     - Uni-Ret: sum_n w_n pi_n(j) with the unigram posterior.
-    - Bi-Ret: sum_n w_n T_n[x_t, j] with the bigram posterior: the exact Bayes predictor of the training mixture. No predictor has a
-      lower expected loss in distribution.
+    - Bi-Ret: sum_n w_n T_n[x_t, j] with the bigram posterior: the exact Bayes predictor of the
+      training mixture. No predictor has a lower expected loss in distribution.
     - Uni-Inf: (m_j + 1) / (t + 1 + k).
-    - Bi-Inf: (n_{x_t j} + 1) / (n_{x_t} + k): the posterior mean of the row under its Dirichlet(1) prior, hence the limit of Bi-Ret
-      for N -> infinity (up to the information in x_0).
+    - Bi-Inf: (n_{x_t j} + 1) / (n_{x_t} + k): the posterior mean of the row under its Dirichlet(1)
+      prior, hence the limit of Bi-Ret for N -> infinity (up to the information in x_0).
     """
     k = stationary.shape[-1]
     posterior = posteriors(tokens, transitions, stationary, weights)
@@ -100,9 +105,11 @@ def predictions(
 
 
 def stationary_of_counts(tokens: Int[Tensor, "B T"], states: int) -> Float[Tensor, "B k"]:
-    """Uni-Inf as the official code computes it: the stationary distribution of the matrix of add-one bigram frequencies.
+    """Uni-Inf as the official code computes it: the stationary distribution of the matrix of
+    add-one bigram frequencies.
 
-    It differs from counting states by less than 0.003 nats at 400 tokens, by about 0.03 at the first.
+    It differs from counting states by less than 0.003 nats at 400 tokens, by about 0.03 at the
+    first.
     """
     counts = bigram_counts(tokens, states)[:, -1] + 1
     return solve_stationary(counts / counts.sum(-1, keepdim=True))
@@ -111,11 +118,14 @@ def stationary_of_counts(tokens: Int[Tensor, "B T"], states: int) -> Float[Tenso
 def kl(
     left: Float[Tensor, "*batch k"], right: Float[Tensor, "*batch k"], floor: float = 1e-8
 ) -> Float[Tensor, "*batch"]:
-    """D(left || right) in nats, summed over the last axis. Claims use left = estimate, right = truth; `floor` guards the logarithm."""
+    """D(left || right) in nats, summed over the last axis. Claims use left = estimate, right =
+    truth; `floor` guards the logarithm.
+    """
     return (torch.special.xlogy(left, left) - left * (right + floor).log()).sum(-1)
 
 
-# --- closed forms for rows drawn from Dirichlet(1, ..., 1); nats -----------------------------------------------------------------
+# --- closed forms for rows drawn from Dirichlet(1, ..., 1); nats
+# -----------------------------------------------------------------
 
 
 def harmonic(n: int) -> float:
@@ -129,7 +139,9 @@ def row_entropy(k: int) -> float:
 
 
 def kl_uniform_to_row(k: int) -> float:
-    """Expected D(uniform || row): H_{k-1} - ln k. What a predictor without context loses, in the estimate-to-truth direction."""
+    """Expected D(uniform || row): H_{k-1} - ln k. What a predictor without context loses, in the
+    estimate-to-truth direction.
+    """
     return harmonic(k - 1) - math.log(k)
 
 
@@ -139,7 +151,9 @@ def kl_row_to_uniform(k: int) -> float:
 
 
 def _visit_law(n: int, k: int) -> tuple[Float[Tensor, "n1"], Float[Tensor, "n1"]]:
-    """P(m) = C(n-m+k-2, k-2) / C(n+k-1, k-1), the Polya law of one successor's count after n visits, and q_m = (m+1)/(n+k)."""
+    """P(m) = C(n-m+k-2, k-2) / C(n+k-1, k-1), the Polya law of one successor's count after n
+    visits, and q_m = (m+1)/(n+k).
+    """
     m = torch.arange(n + 1, dtype=torch.float64)
     log_p = (
         torch.lgamma(n - m + k - 1) - torch.lgamma(n - m + 1) - math.lgamma(k - 1)
@@ -149,13 +163,17 @@ def _visit_law(n: int, k: int) -> tuple[Float[Tensor, "n1"], Float[Tensor, "n1"]
 
 
 def kl_truth_to_bi_inf(n: int, k: int) -> float:
-    """Expected D(row || Bi-Inf) after n earlier visits to the row: ln(n+k) - k sum_m P(m) q_m ln(m+1) - (H_k - 1)."""
+    """Expected D(row || Bi-Inf) after n earlier visits to the row: ln(n+k) - k sum_m P(m) q_m
+    ln(m+1) - (H_k - 1).
+    """
     p, q = _visit_law(n, k)
     return math.log(n + k) - k * float((p * q * (q * (n + k)).log()).sum()) - row_entropy(k)
 
 
 def kl_bi_inf_to_truth(n: int, k: int) -> float:
-    """Expected D(Bi-Inf || row) after n earlier visits: k sum_m P(m) q_m [ln q_m - psi(m+1) + psi(n+k)]."""
+    """Expected D(Bi-Inf || row) after n earlier visits: k sum_m P(m) q_m [ln q_m - psi(m+1) +
+    psi(n+k)].
+    """
     p, q = _visit_law(n, k)
     m1 = q * (n + k)
     return k * float(

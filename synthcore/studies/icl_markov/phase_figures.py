@@ -1,0 +1,169 @@
+"""Figures of phases, of the interpolation of algorithms, and of what moves the boundaries."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import xarray as xr
+from matplotlib.colors import BoundaryNorm, ListedColormap
+from matplotlib.figure import Figure
+from scipy import stats
+
+from synthcore.studies.icl_markov import dataset, theory
+from synthcore.studies.icl_markov.dataset import thresholds_by_width
+from synthcore.studies.icl_markov.drawing import (
+    COLOURS,
+    DIVERSITY,
+    OOD,
+    SHUFFLED,
+    STEP,
+    grid,
+    log_axis,
+    over_seeds,
+    panels,
+    step_ticks,
+    trained,
+)
+
+STATE_SHADES = (COLOURS["Uni-Inf"], OOD, COLOURS["Uni-Ret"])
+
+
+def phases(data: xr.Dataset) -> Figure:
+    """The two probes, the quadrant they give, and the nearest algorithm, over (N, step); longest
+    context.
+    """
+    main = trained(data)
+    fig, axes = panels(4, 2.8, 4.2, rows=2)
+    use = dataset.bigram_use(main).isel(context=-1)
+    bigram = use > 0.5
+    proximity = xr.where(bigram, main.proximity_bigram, main.proximity_unigram)
+    for ax, values, title, bounds in (
+        (axes[0], use, "bigram utilisation B", (0, 1)),
+        (axes[1], proximity, "proximity to training chains R (0.5 = chance)", (0.3, 1)),
+    ):
+        image = grid(
+            ax,
+            values.mean("seed"),
+            "step",
+            "diversity",
+            cmap="cividis",
+            vmin=bounds[0],
+            vmax=bounds[1],
+        )
+        fig.colorbar(image, ax=ax)  # type: ignore[arg-type]
+        ax.set_title(title, fontsize=9)
+    colours = ListedColormap([COLOURS[name] for name in theory.ALGORITHMS])
+    nearest = dataset.nearest_algorithm(main).isel(context=-1)
+    for ax, labels, title in (
+        (axes[2], dataset.phase(main), "phase by B and R"),
+        (axes[3], nearest, "nearest algorithm"),
+    ):
+        majority = xr.apply_ufunc(
+            lambda v: stats.mode(v, axis=-1).mode, labels, input_core_dims=[["seed"]]
+        )
+        image = grid(
+            ax,
+            majority,
+            "step",
+            "diversity",
+            cmap=colours,
+            norm=BoundaryNorm(np.arange(-0.5, 4), 4),
+        )
+        bar = fig.colorbar(image, ax=ax, ticks=range(4))  # type: ignore[arg-type]
+        bar.ax.set_yticklabels(theory.ALGORITHMS)
+        ax.set_title(title + " (majority of seeds)", fontsize=9)
+    return fig
+
+
+def interpolation_weights(data: xr.Dataset, diversities: Iterable[int]) -> Figure:
+    """LIA weights over training as stacked areas, with how far the network is from the mixture
+    above.
+    """
+    main = trained(data)
+    chosen = [n for n in diversities if n in main.diversity.values]
+    fig, axes = panels(2 * len(chosen), 2.3, 3.5, rows=2, sharex=True, sharey="row")
+    for column, n in enumerate(chosen):
+        one = main.sel(diversity=n).isel(context=-1)
+        top, bottom = axes[column], axes[len(chosen) + column]
+        over_seeds(top, one.lia_kl, "step", OOD, "KL(network || LIA)")
+        over_seeds(top, one.kl_to_uniform, "step", SHUFFLED, "KL(network || uniform)")
+        top.set_yscale("log")
+        top.set_title(f"N = {n}", fontsize=9)
+        weight = one.weight.mean("seed").transpose("algorithm", "step")
+        bottom.stackplot(
+            weight.step,
+            weight.values,
+            colors=[COLOURS[a] for a in theory.ALGORITHMS],
+            labels=theory.ALGORITHMS,
+            alpha=0.9,
+        )
+        log_axis(bottom, step_ticks(one), STEP)
+        bottom.set_ylim(0, 1)
+    axes[0].set_ylabel("ID divergence [nats]")
+    axes[0].legend(frameon=False, fontsize=8)
+    axes[len(chosen)].set_ylabel("LIA weight (sums to 1)")
+    handles, labels = axes[len(chosen)].get_legend_handles_labels()
+    fig.legend(handles, labels, ncols=4, loc="outside lower center", frameon=False, fontsize=8)
+    return fig
+
+
+def interpolation_residuals(data: xr.Dataset) -> Figure:
+    """Residual of LIA and of its three controls against N (late contexts, all checkpoints), and its
+    map over (N, step).
+    """
+    main = trained(data)
+    late = main.sel(context=main.context >= main.context[-1] / 2)
+    fig, (left, right) = panels(2, 3.1, 4.6)
+    controls = (
+        ("LIA", late.lia_residual, OOD),
+        ("best single algorithm", late.single_residual.min("algorithm"), COLOURS["Bi-Inf"]),
+        ("LIA, weights frozen", late.frozen_residual, COLOURS["Uni-Ret"]),
+        ("three irrelevant predictors", late.irrelevant_residual, SHUFFLED),
+    )
+    for name, values, colour in controls:
+        over_seeds(left, values.mean(["step", "context"]), "diversity", colour, name)
+    log_axis(left, main.diversity.values, DIVERSITY)
+    left.set_ylabel("RMS residual [probability]")
+    left.set_ylim(bottom=0)
+    left.legend(frameon=False, fontsize=8)
+    image = grid(
+        right,
+        late.lia_residual.mean(["seed", "context"]),
+        "step",
+        "diversity",
+        cmap="magma_r",
+        vmin=0,
+    )
+    fig.colorbar(image, ax=right, label="RMS residual of LIA")  # type: ignore[arg-type]
+    return fig
+
+
+def design(data: xr.Dataset) -> Figure:
+    """Diversity threshold by width; unigram weight with two-token input; inference with other k."""
+    fig, (left, middle, right) = panels(3, 3.0, 3.4)
+    for one in (2.0 ** thresholds_by_width(data)).transpose("seed", "width"):
+        left.plot(one.width, one, "o-", color=OOD, lw=0.8, alpha=0.6)
+    log_axis(left, np.unique(data.width), "width of the residual stream")
+    left.set_yscale("log", base=2)
+    left.set_ylabel("N at which S = 0.5 [chains]")
+    kinds: tuple[tuple[str, str, dict[str, object]], ...] = (
+        ("usual input", OOD, {}),
+        ("two-token input", COLOURS["Bi-Ret"], {"two_token": True}),
+    )
+    for name, colour, changed in kinds:
+        part = dataset.by_condition(data, **changed).isel(context=-1, step=slice(1, None))
+        unigram = part.weight.sel(algorithm=["Uni-Ret", "Uni-Inf"]).sum("algorithm", skipna=False)
+        over_seeds(middle, unigram.max("diversity"), "step", colour, name)
+    middle.axvline(100, color="#555555", lw=0.8, ls=":")
+    log_axis(middle, step_ticks(part), STEP)
+    middle.set_ylabel("total unigram weight, largest over N")
+    by_states = {int(k): dataset.by_condition(data, states=int(k)) for k in np.unique(data.states)}
+    end = min(int(part.step[-1]) for part in by_states.values())
+    for shade, (k, part) in zip(STATE_SHADES, by_states.items(), strict=False):
+        last = part.isel(context=-1).sel(step=end, method="nearest")
+        inference = last.weight.sel(algorithm=["Uni-Inf", "Bi-Inf"]).sum("algorithm", skipna=False)
+        over_seeds(right, inference, "diversity", shade, f"k = {k}")
+    log_axis(right, np.unique(data.diversity), DIVERSITY)
+    right.set_ylabel("total weight of inference")
+    for ax in (middle, right):
+        ax.legend(frameon=False, fontsize=8)
+    return fig
