@@ -7,6 +7,7 @@ seeds, or a value that is not finite, decide nothing.
 """
 
 import math
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,10 +18,11 @@ from scipy import stats
 from synthcore.evidence.verdict import Direction, Verdict, Word
 
 Rule = Literal["each", "mean"]
+Values = Sequence[float] | npt.NDArray[Any] | xr.DataArray
 MIN_SEEDS = 3
 
 
-def t_interval(values: npt.ArrayLike, level: float = 0.95) -> tuple[float, float]:
+def t_interval(values: Values, level: float = 0.95) -> tuple[float, float]:
     """Student's t interval of the mean of independent values; (nan, nan) for fewer than two."""
     x = np.asarray(values, dtype=float).ravel()
     if x.size < 2:
@@ -30,7 +32,7 @@ def t_interval(values: npt.ArrayLike, level: float = 0.95) -> tuple[float, float
 
 
 def bootstrap_interval(
-    values: npt.ArrayLike, level: float = 0.95, seed: int = 0, resamples: int = 4000
+    values: Values, level: float = 0.95, seed: int = 0, resamples: int = 4000
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean; (nan, nan) for fewer than two values.
 

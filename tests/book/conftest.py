@@ -12,6 +12,8 @@ import pytest
 
 REPOSITORY = Path(__file__).parents[2]
 
+ABOUT = '"""Are numbers large?"""\nPAPER = "A. Author, 2020"\n'
+
 EXPERIMENT = '''
 """A study without a model: some numbers per seed."""
 from typing import Literal
@@ -160,7 +162,7 @@ def make_project(root: Path) -> Project:
     )
     files = {
         "synthcore/studies/__init__.py": "",
-        "synthcore/studies/toy/__init__.py": '"""Are numbers large?"""\nPAPER = "A. Author, 2020"\n',
+        "synthcore/studies/toy/__init__.py": ABOUT,
         "synthcore/studies/toy/experiment.py": EXPERIMENT,
         "notebooks/toy.py": NOTEBOOK,
         "notebooks/params/smoke/toy.yaml": "steps: 2\nrate: 1e-1\n",

@@ -24,7 +24,7 @@ import pytest
         (["run", "toy", "-p", "steps"], "has no value"),
         (["run", "toy", "-f", "absent.yaml"], "Cannot read absent.yaml: No such file"),
         (["run", "toy", "-f", "twice.yaml"], "'steps' stands twice"),
-        (["run", "toy", "-f", "broken.yaml"], "Cannot read broken.yaml as YAML: line 1"),
+        (["run", "toy", "-f", "broken.yaml"], "Cannot read broken.yaml as YAML: line"),
         (["run", "toy", "-f", "tag.yaml"], "Cannot read tag.yaml as YAML"),
         (["run", "toy", "--device", "gpu"], "device must be one of auto, cpu, cuda (got 'gpu')."),
         (["run", "toy", "--out", "notebooks"], "holds something that is not a run"),

@@ -1,0 +1,139 @@
+"""The chapter object, live and under a runner."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import xarray as xr
+from matplotlib import pyplot
+from matplotlib.figure import Figure
+
+from synthcore.config import StudyConfig
+from synthcore.evidence import chapter as module
+from synthcore.evidence.chapter import Chapter
+from synthcore.evidence.claim import Claim
+from synthcore.evidence.files import sha256
+from synthcore.evidence.record import CodeRecord, DamagedRecord, Device, FileRecord, Record
+from synthcore.evidence.statistics import at_least
+
+CONFIG = StudyConfig(seed=0, n_seeds=3, device="cpu")
+DATA = xr.Dataset({"a": ("seed", [1.0, 2.0, 3.0]), "name": ("seed", ["x", "y", "z"])})
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[tuple[dict[str, Any], dict[str, Any]]]:
+    """What the chapter displays: (bundle, metadata)."""
+    displayed: list[tuple[dict[str, Any], dict[str, Any]]] = []
+    monkeypatch.setattr(
+        module,
+        "display",
+        lambda bundle, raw, metadata: displayed.append((bundle, (metadata or {}).get("synthcore"))),
+    )
+    return displayed
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As under the runner, at smoke scale."""
+    monkeypatch.setenv("SYNTHCORE_RUN_DIR", str(tmp_path / "run"))
+    monkeypatch.setenv("SYNTHCORE_SCALE", "smoke")
+    monkeypatch.setenv("SYNTHCORE_ROOT", str(tmp_path))
+    (tmp_path / "run").mkdir()
+    return tmp_path / "run"
+
+
+def figure() -> Figure:
+    fig, axes = pyplot.subplots(figsize=(2, 1))
+    axes.plot([0, 1])
+    return fig
+
+
+def test_live_everything_is_shown_and_nothing_written(
+    tmp_path: Path,
+    shown: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.delenv("SYNTHCORE_RUN_DIR", raising=False)
+    monkeypatch.chdir(tmp_path)
+    chapter = Chapter("toy", CONFIG)
+    chapter.save(DATA)
+    for _ in range(2):  # a cell may be run again
+        chapter.figure(figure(), id="f", caption="Up.", alt="A line.")
+    chapter.text("{a:.1f} of {b}", a=DATA.a.mean(), b=3)
+    chapter.progress("train", 4, 4)
+    chapter.claims([], DATA)
+    assert list(tmp_path.iterdir()) == []
+    assert [about for _, about in shown[:2]] == [
+        {"id": "f", "caption": "Up.", "alt": "A line."},
+        {"caption_of": "f"},
+    ]
+    assert shown[1][0]["text/markdown"] == "*Up.*"
+    assert shown[4][0]["text/markdown"] == "2.0 of 3"
+    printed = capsys.readouterr().out
+    assert "device: cpu" in printed
+    assert "train [########################] 4/4" in printed
+    assert pyplot.get_fignums() == []
+
+
+def test_a_run_keeps_data_figures_claims_and_progress(running: Path, shown: list[Any]) -> None:
+    chapter = Chapter("toy", CONFIG)
+    chapter.save(DATA)
+    chapter.figure(figure(), id="f", caption="Up.", alt="A line.")
+    chapter.progress("train", 1, 4)
+    chapter.progress("train", 2, 4)  # too soon after the first to be written
+    needs = {"smoke": True}
+    claim = Claim("C1", "s", "w", lambda data: at_least(data.a, 0.5), needs, lambda data: data)
+    chapter.claims([claim], DATA)
+    xr.testing.assert_identical(xr.load_dataset(running / "data.nc", engine="h5netcdf"), DATA)
+    assert (running / "figures/f.png").read_bytes()[:4] == b"\x89PNG"
+    assert json.loads((running / "progress.json").read_text())["done"] == 1
+    [kept] = json.loads((running / "claims.json").read_text())
+    assert (kept["id"], kept["verdict"], kept["required"]) == ("C1", "reproduced", True)
+    with pytest.raises(ValueError, match="Two figures have the id 'f'"):
+        chapter.figure(figure(), id="f", caption="", alt="")
+    pyplot.close("all")
+
+
+def test_the_same_figure_has_the_same_bytes(running: Path, shown: list[Any]) -> None:
+    chapter = Chapter("toy", CONFIG)
+    for name in ("a", "b"):
+        chapter.figure(figure(), id=name, caption="", alt="")
+    assert sha256(running / "figures/a.png") == sha256(running / "figures/b.png")
+
+
+def test_recorded_runs_are_verified(running: Path, shown: list[Any]) -> None:
+    """Paper scale comes before others; a damaged file is refused by name."""
+    chapter = Chapter("toy", CONFIG)
+    assert chapter.recorded() is None
+    folder = running.parent / "book/recorded/toy"
+    folder.mkdir(parents=True)
+    for scale, data in (("recorded", DATA), ("paper", 2 * DATA[["a"]])):
+        path = folder / f"{scale}.nc"
+        data.to_netcdf(path, engine="h5netcdf")
+        file = FileRecord(name=path.name, sha256=sha256(path), bytes=path.stat().st_size)
+        Record(
+            study="toy",
+            scale=scale,
+            identity="x",
+            parameters={"steps": 3},
+            seeds=(0,),
+            code=CodeRecord(notebook="", closure={}, lock="", recorded={}),
+            versions={},
+            device=Device(kind="cpu", name="some"),
+            started="2026-01-01T00:00:00+00:00",
+            seconds=60.0,
+            cpu_seconds=60.0,
+            peak_rss_mb=1.0,
+            data=(file,),
+        ).write(folder / f"{scale}.json")
+    found = chapter.recorded()
+    assert found is not None
+    assert found.a.values.tolist() == [2, 4, 6]
+    assert chapter.recorded("recorded") is not None
+    chapter.recorded_note()
+    assert "scale *paper*" in shown[-1][0]["text/markdown"]
+    (folder / "paper.nc").write_bytes(b"")
+    with pytest.raises(DamagedRecord, match=r"paper\.nc is damaged"):
+        chapter.recorded()

@@ -1,0 +1,106 @@
+"""What counts as a change, and what a file imports."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from synthcore.evidence.provenance import (
+    code_hash,
+    environment,
+    hash_cells,
+    identity,
+    import_closure,
+    usage,
+)
+
+CELL = "# %%\n"
+
+
+def write(root: Path, **files: str) -> None:
+    for name, text in files.items():
+        path = root / name.replace("__", "/").replace("INIT", "__init__")
+        path = path if path.suffix else path.with_suffix(".py")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "same"),
+    [
+        ("a = 1", "a  =  1  # one", True),
+        ("a = 1\n\n\nb = 2", "a = 1\nb = 2", True),
+        ("a = 1", "a = 2", False),
+        ("f(x)", "f(x);", False),  # a semicolon hides output
+        ("%matplotlib inline\na = 1", "%matplotlib inline\na = 1  # one", True),
+        ("%matplotlib inline", "%matplotlib agg", False),
+    ],
+)
+def test_comments_and_layout_do_not_count(old: str, new: str, same: bool) -> None:
+    assert (hash_cells([old]) == hash_cells([new])) is same
+
+
+def test_prose_of_a_notebook_does_not_count(tmp_path: Path) -> None:
+    write(tmp_path, notebooks__x=f"# %% [markdown]\n# # Title\n\n{CELL}a = 1\n")
+    path = tmp_path / "notebooks/x.py"
+    before = code_hash(path)
+    path.write_text(f"# %% [markdown]\n# # Better title\n\n{CELL}a = 1  # why\n")
+    assert code_hash(path) == before
+    path.write_text(f"# %% [markdown]\n# # Better title\n\n{CELL}a = 1\n\n{CELL}b = 1\n")
+    assert code_hash(path) != before
+
+
+def test_import_closure(tmp_path: Path) -> None:
+    """Every way to import, package files, browser files; never what is not imported."""
+    write(
+        tmp_path,
+        synthcore__INIT="",
+        synthcore__config="import json\n",
+        synthcore__nn__INIT="",
+        synthcore__nn__gpt="from ..config import x\n",
+        synthcore__nn__unused="",
+        synthcore__explorers__INIT="",
+        synthcore__explorers__phase="def f():\n    import synthcore.training\n",
+        synthcore__explorers__other="",
+        synthcore__training__INIT="from . import fit\n",
+        synthcore__training__fit="",
+        notebooks__x=f"{CELL}from synthcore.nn import gpt\n\n{CELL}"
+        "from synthcore.explorers.phase import P\nimport numpy\n",
+    )
+    for name in ("phase.js", "phase.css", "common.js", "other.js"):
+        (tmp_path / "synthcore/explorers" / name).write_text("1")
+    closure = import_closure(tmp_path / "notebooks/x.py", tmp_path)
+    assert [path.relative_to(tmp_path / "synthcore").as_posix() for path in closure] == [
+        "__init__.py",
+        "config.py",
+        "explorers/__init__.py",
+        "explorers/common.js",
+        "explorers/phase.css",
+        "explorers/phase.js",
+        "explorers/phase.py",
+        "nn/__init__.py",
+        "nn/gpt.py",
+        "training/__init__.py",
+        "training/fit.py",
+    ]
+
+
+def test_identity_is_what_was_asked_not_where() -> None:
+    base = identity("s", "book", {"a": 1, "device": "cpu"}, {"notebook": "h"})
+    assert base == identity("s", "book", {"device": "cuda", "a": 1}, {"notebook": "h"})
+    others = [
+        identity("t", "book", {"a": 1}, {"notebook": "h"}),
+        identity("s", "smoke", {"a": 1}, {"notebook": "h"}),
+        identity("s", "book", {"a": 2}, {"notebook": "h"}),
+        identity("s", "book", {"a": 1}, {"notebook": "i"}),
+    ]
+    assert len({base, *others}) == 5
+
+
+def test_usage_of_this_process() -> None:
+    used = usage()
+    assert used["cpu_seconds"] > 0
+    assert used["peak_rss_mb"] > 20
+    assert used["device"]["kind"] in ("cpu", "cuda")
+    assert {"python", "numpy", "torch", "synthcore"} <= set(environment())
+    assert os.path.sep not in used["device"]["kind"]

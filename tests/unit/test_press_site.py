@@ -1,0 +1,226 @@
+"""Staging: outputs of the run, prose of today, figures, explorers; and what must not be loaded."""
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from synthcore.evidence.record import CodeRecord, Device, Record, claim_record
+from synthcore.evidence.statistics import Verdict
+from synthcore.press import folders, vendor
+from synthcore.press.cli import _join_pairs
+from synthcore.press.errors import Failed, Refused
+from synthcore.press.notebooks import clean
+from synthcore.press.pages import claims_page, explorer_marker, header_card, studies_table
+from synthcore.press.progress import clock
+from synthcore.press.site import FOREIGN
+from synthcore.press.staging import (
+    WIDGET_STATE,
+    WIDGET_VIEW,
+    explorer_cells,
+    page_notebook,
+    prose_with_explorer,
+)
+from synthcore.press.studies import Study
+
+
+def shown(data: dict[str, Any], **about: Any) -> Any:
+    return new_output("display_data", data=data, metadata={"synthcore": about})
+
+
+FIGURE = shown({"image/png": "AA=="}, id="f", caption="It $rises$.", alt="A line.")
+CAPTION = shown({"text/markdown": "*It rises.*"}, caption_of="f")
+EXPLORER = shown(
+    {WIDGET_VIEW: {"model_id": "m1"}, "image/png": "AA==\n"},
+    id="e",
+    caption="Move it.",
+    alt='A "still".',
+    explorer=True,
+)
+STATE = {
+    "version_major": 2,
+    "state": {
+        "m1": {"model_name": "AnyModel", "state": {"layout": "IPY_MODEL_m2"}},
+        "m2": {"model_name": "LayoutModel", "state": {}},
+        "m3": {"model_name": "LayoutModel", "state": {}},
+        "m4": {
+            "model_name": "LinkModel",
+            "state": {"source": ["IPY_MODEL_m1", "value"], "target": ["IPY_MODEL_m2", "value"]},
+        },
+    },
+}
+
+
+def pair(*outputs: Any) -> tuple[Any, Any]:
+    """An executed notebook with an injected cell, and its source with newer prose."""
+    executed = new_notebook(metadata={"widgets": {WIDGET_STATE: STATE}})
+    injected = new_code_cell("steps = 2")
+    injected.metadata["tags"] = ["injected-parameters"]
+    parameters = new_code_cell("steps = 5")
+    parameters.metadata["tags"] = ["parameters"]
+    work = new_code_cell("work()", outputs=list(outputs), execution_count=3)
+    executed.cells = [new_markdown_cell("# Old"), parameters, injected, work]
+    source = new_notebook()
+    source.cells = [
+        new_markdown_cell("# New"),
+        parameters.copy(),
+        new_markdown_cell("More."),
+        new_code_cell("work()  # why"),
+    ]
+    return executed, source
+
+
+def test_the_page_joins_outputs_with_current_prose() -> None:
+    page = page_notebook("toy", *pair(FIGURE, CAPTION), "CARD")
+    kinds = [(cell.cell_type, cell.source) for cell in page.cells]
+    assert kinds == [
+        ("markdown", "# New"),
+        ("markdown", "CARD"),
+        ("code", "steps = 5"),
+        ("code", "steps = 2"),
+        ("markdown", "More."),
+        ("code", "work()  # why"),
+    ]
+    assert "hide-input" in page.cells[3].metadata.tags
+    work = page.cells[-1]
+    assert work.metadata.mystnb == {
+        "figure": {"name": "toy-f", "caption": "It $rises$."},
+        "image": {"alt": "A line."},
+    }
+    assert [list(output.data) for output in work.outputs] == [["image/png"]]
+    assert work.execution_count == 3
+    assert [cell.id for cell in page.cells] == [f"cell-{i}" for i in range(6)]
+
+
+def test_two_figures_need_two_cells() -> None:
+    with pytest.raises(Failed, match="show figure 'f' in a cell of its own"):
+        page_notebook("toy", *pair(FIGURE, copy.deepcopy(FIGURE)), "CARD")
+
+
+def test_other_code_cells_need_a_run() -> None:
+    executed, source = pair(FIGURE)
+    source.cells.append(new_code_cell("more()"))
+    with pytest.raises(Failed, match="run it again"):
+        page_notebook("toy", executed, source, "CARD")
+
+
+def test_an_explorer_gets_a_still_for_print_and_its_caption() -> None:
+    page = page_notebook("toy", *pair(EXPLORER), "CARD")
+    work, caption = page.cells[-2:]
+    live, still = work.outputs
+    assert live.data == {WIDGET_VIEW: {"model_id": "m1"}}
+    assert 'class="explorer-still"' in still.data["text/html"]
+    assert 'alt="A &quot;still&quot;."' in still.data["text/html"]
+    assert "Move it." in caption.source
+
+
+def test_the_front_page_borrows_an_explorer_with_its_state_only() -> None:
+    executed, _ = pair(EXPLORER)
+    marker, study, name = explorer_marker("A\n\n<!-- explorer: toy/e -->\n\nB\n") or ("", "", "")
+    assert (study, name) == ("toy", "e")
+    cell, state = explorer_cells(executed, name)
+    page = prose_with_explorer(f"A\n\n{marker}\n\nB\n", marker, cell, state)
+    assert [cell.source for cell in page.cells] == ["A", "", "B"]
+    assert set(page.metadata.widgets[WIDGET_STATE]["state"]) == {"m1", "m2", "m4"}
+    with pytest.raises(Failed, match="No explorer 'x'"):
+        explorer_cells(executed, "x")
+
+
+def test_cleaning_removes_paths_times_and_stderr() -> None:
+    notebook = new_notebook(metadata={"papermill": {"input_path": "/somewhere"}})
+    noise = new_output("stream", name="stderr", text="warning in /somewhere")
+    cell = new_code_cell("x", outputs=[noise, new_output("stream", name="stdout", text="kept")])
+    cell.metadata.update({"papermill": {"duration": 1}, "execution": {"t": 1}, "tags": ["t"]})
+    notebook.cells = [cell]
+    clean(notebook)
+    assert "papermill" not in notebook.metadata
+    assert dict(notebook.cells[0].metadata) == {"tags": ["t"]}
+    assert [output.text for output in notebook.cells[0].outputs] == ["kept"]
+
+
+@pytest.mark.parametrize(
+    ("html", "foreign"),
+    [
+        (b'<script src="https://cdn.example/x.js">', True),
+        (b"<script defer='defer' src='//cdn.example/x.js'>", True),
+        (b'<img alt="a" src="http://example/x.png">', True),
+        (b'<link rel="stylesheet" href="https://example/x.css">', True),
+        (b'<link href="https://example/x.css" rel="stylesheet">', True),
+        (b'<link rel="canonical" href="https://example/page.html">', False),
+        (b'<a href="https://example/">', False),
+        (b'<script src="../_static/x.js">', False),
+        (b'<img src="data:image/png;base64,AA==">', False),
+    ],
+)
+def test_what_would_leave_the_site(html: bytes, foreign: bool) -> None:
+    assert bool(FOREIGN.search(html)) is foreign
+
+
+def test_generated_pages(tmp_path: Path) -> None:
+    claim = claim_record(
+        Verdict.undecidable("too few"), id="C1", statement="So.", where="Fig. 1", required=False
+    )
+    record = Record(
+        study="toy",
+        scale="book",
+        identity="",
+        parameters={},
+        seeds=(0, 1, 2),
+        code=CodeRecord(notebook="", closure={}, lock="", recorded={}),
+        versions={},
+        device=Device(kind="cpu", name="Some"),
+        started="2026-01-02T00:00:00+00:00",
+        seconds=90,
+        cpu_seconds=80,
+        peak_rss_mb=1500,
+        claims=(claim,),
+    )
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/toy.py").write_text("# %% [markdown]\n# # A toy\n")
+    toy = Study(tmp_path, "toy")
+    paper = record.model_copy(update={"scale": "paper"})
+    card = header_card(toy, record, {"paper": paper})
+    assert "0 of 1 claims reproduced at book scale" in card
+    assert "At paper scale" in card
+    assert "2026-01-02, cpu (Some), 1.5 minutes" in card
+    assert "synthcore run toy -p seed 3" in card
+    page = claims_page([(toy, {"book": record, "paper": paper})])
+    assert page.count("not decidable at this scale</span>") == 2
+    assert "## A toy" in page
+    assert "{doc}`A toy </notebooks/toy>`" in studies_table([(toy, {"book": record})])
+
+
+def test_pairs_are_joined_for_the_parser() -> None:
+    assert _join_pairs(["run", "x", "-p", "a", "-1", "-p", "b=2", "-f", "c"]) == [
+        *("run", "x", "-p", "a=-1", "-p", "b=2", "-f", "c")
+    ]
+
+
+def test_clock() -> None:
+    assert [clock(s) for s in (5, 65, 3725)] == ["0:05", "1:05", "1:02:05"]
+
+
+def test_folders_recover_from_a_kill_between_two_renames(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "record").write_text("old")
+    folder.rename(tmp_path / ".run.old")  # killed here: the new one is not yet in place
+    folders.partial(folder).mkdir()
+    with folders.locked(folder):
+        assert (folder / "record").read_text() == "old"
+        assert not folders.partial(folder).exists()
+        with pytest.raises(Refused, match="is being written by process"), folders.locked(folder):
+            pass
+
+
+def test_a_tarball_that_is_not_the_locked_one_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vendor, "_fetch", lambda package, path: path.write_bytes(b"other"))
+    (tmp_path / ".cache/vendor").mkdir(parents=True)
+    package = {"name": "@a/b", "version": "1", "integrity": "sha512-AAAA", "files": {}}
+    with pytest.raises(Failed, match=r"@a/b@1 does not match its sha512 in book/vendor\.json"):
+        vendor._tarball(tmp_path, package)
+    assert list((tmp_path / ".cache/vendor").iterdir()) == []
