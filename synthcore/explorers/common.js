@@ -19,11 +19,13 @@ function build(node, attributes, children) {
   return node;
 }
 
+// every widget on a page loads its own copy of this module, so a counter alone would repeat itself
+const copy = Math.random().toString(36).slice(2, 10);
 let serial = 0;
 /** An id that no other view on the page has. */
 export function uniqueId(stem) {
   serial += 1;
-  return `sx-${stem}-${serial}`;
+  return `sx-${stem}-${copy}-${serial}`;
 }
 
 /** 1234567 -> "1,234,567" with thin spaces; small numbers keep their digits. */

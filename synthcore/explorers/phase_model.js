@@ -107,7 +107,7 @@ export function verdict(data, [n, s, c], number) {
   const errors = `OOD KL ${nats(data.kl(1, n, s, c))}, ID KL ${nats(data.kl(0, n, s, c))}.`;
   if (a < 0) return `${place}no mixture was fitted; ${errors}`;
   const share = `${Math.round(100 * weights[a])} %`;
-  const how = weights[a] >= 0.9 ? "almost only" : weights[a] >= 0.5 ? "mostly" : "a mixture, most of it";
+  const how = weights[a] >= 0.9 ? "almost only" : weights[a] >= 0.5 ? "mostly" : "a mixture, led by";
   const level = (name) => data.references.find((r) => r.name === name)?.kl(1, n, c) ?? NaN;
   const meaning = transfer(data.kl(1, n, s, c), level("Uni-Inf"), level("Bi-Inf"));
   return `${place}the network is ${how} ${ALGORITHMS[a].does} (${ALGORITHMS[a].name}, ${share}); ${errors} ${meaning}`.trim();

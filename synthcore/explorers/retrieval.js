@@ -166,7 +166,7 @@ function render({ model, el }) {
     "KL(estimate ‖ truth) of",
     [
       ["rows", "all rows, averaged"],
-      ["current", "the current symbol's row"],
+      ["current", "current row"],
     ],
     (value) => {
       averaged = value;
@@ -231,7 +231,7 @@ function render({ model, el }) {
       truth = it.truth(),
       i = c - 1,
       empty = T === 0;
-    say(verdictLine, retrievalVerdict(result, c, it.size, it.source, it.names));
+    say(verdictLine, retrievalVerdict(result, c, it.size, it.source, it.isTyped(), it.names));
     size.set(it.sizes.findIndex((n) => n >= it.size));
     source.set(it.source);
     average.set(averaged);

@@ -240,20 +240,35 @@ export function nats(kl) {
   return kl < 0.0005 ? "<0.001" : kl.toFixed(3);
 }
 
-/** What the curves say after c symbols, and why. `source` is "training", "new" or "edited". */
-export function retrievalVerdict(result, c, size, source, names) {
+/** What the curves say after c symbols, and why. `source` of the truth is "training", "new" or
+ *  "edited"; `foreign` tells that the truth did not write the context as it stands. */
+export function retrievalVerdict(result, c, size, source, foreign, names) {
   if (!result.current.length) return "No context yet: type a letter, or let the chain write one with +1.";
-  const i = c - 1,
-    kl = result.kl[i],
-    visits = result.visits[i];
-  const best = kl.indexOf(Math.min(...kl)),
-    letter = names[result.current[i]];
-  const play = Math.max(result.inPlay[i][1], 1).toFixed(1);
-  const facts =
-    `After ${c} symbol${c === 1 ? "" : "s"}, ${ALGORITHMS[best].name} (${ALGORITHMS[best].does}) is closest to the truth: ` +
-    `${nats(kl[best])} nats. By transitions, ${play} of ${size} chains are in play; ` +
-    `${letter} was left ${visits} time${visits === 1 ? "" : "s"} before, so Bi-Inf should be about ${nats(result.expected[i])} nats off (it is ${nats(kl[3])}).`;
-  if (source === "training")
-    return `${facts} ${best === 1 ? "The truth is in the library, so looking it up wins." : "The truth is in the library; more context will single it out."}`;
-  return `${facts} ${best === 3 ? "The truth is not in the library: looking up settles on a wrong chain, counting finds it." : "The truth is not in the library: more context will favour counting bigrams."}`;
+  const i = c - 1;
+  const kl = result.meanKl[i];
+  const visits = result.visits[i];
+  const best = kl.indexOf(Math.min(...kl));
+  const times = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
+  const facts = [
+    `After ${times(c, "symbol")}, ${ALGORITHMS[best].name} (${ALGORITHMS[best].does}) is closest to the true chain:`,
+    `${nats(kl[best])} nats off, averaged over its rows.`,
+    `By transitions, ${Math.max(result.inPlay[i][1], 1).toFixed(1)} of ${times(size, "chain")} are in play;`,
+    `${names[result.current[i]]} was left ${times(visits, "time")} before, so its row in Bi-Inf should be about`,
+    `${nats(result.expected[i])} nats off (it is ${nats(result.kl[i][3])}).`,
+  ];
+  const moral = {
+    training: [
+      "The truth is in the library, so looking it up wins.",
+      "The truth is in the library; more context will single it out.",
+    ],
+    new: [
+      "The truth is not in the library: looking up settles on a wrong chain, counting finds it.",
+      "The truth is not in the library: more context will favour counting bigrams.",
+    ],
+  }[source === "training" ? "training" : "new"];
+  const winner = source === "training" ? 1 : 3;
+  const last = foreign
+    ? "The true chain did not write this context, so nothing need come close to it."
+    : moral[best === winner ? 0 : 1];
+  return [...facts, last].join(" ");
 }

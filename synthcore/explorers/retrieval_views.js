@@ -19,7 +19,7 @@ export function drawRibbon(host, context, c, names) {
 /** Probability of each next symbol: four bars, and the truth as a line across them. */
 export function drawPredictions(host, result, i, truth, names) {
   const k = names.length;
-  const area = { left: 46, right: Math.max(host.clientWidth, 120) - 4, top: 18, bottom: 190 };
+  const area = { left: 50, right: Math.max(host.clientWidth, 120) - 4, top: 18, bottom: 190 };
   const { svg } = canvas(
     host,
     area.bottom + 58,
@@ -56,7 +56,7 @@ export function drawPredictions(host, result, i, truth, names) {
       );
       if (wide >= 17)
         svg.append(
-          g("text", { x: x + wide / 2, y: area.bottom + 13, "text-anchor": "middle", class: "sx-end" }, a.code),
+          g("text", { x: x + wide / 2, y: area.bottom + 13, "text-anchor": "middle", class: "sx-code" }, a.code),
         );
     });
     svg.append(
@@ -109,14 +109,9 @@ export function drawPosterior(host, result, i, trueChain) {
     );
   const percent = (p) => `${p > 0 && p < 0.005 ? "<1" : Math.round(100 * p)} %`;
   const head = (a, inPlay) =>
-    h(
-      "span",
-      { class: "sx-in-play" },
-      chip(a.code, a.colour),
-      h("span", {}, ` ${Math.max(inPlay, 1).toFixed(1)} in play`),
-    );
+    h("span", { class: "sx-in-play" }, chip(a.code, a.colour), h("b", {}, ` ${Math.max(inPlay, 1).toFixed(1)}`));
   host.replaceChildren(
-    h("span", {}),
+    h("span", { class: "sx-hint" }, "chains in play"),
     head(ALGORITHMS[1], result.inPlay[i][1]),
     head(ALGORITHMS[0], result.inPlay[i][0]),
     ...entries.flatMap(([name, b, u, isTrue]) => [
@@ -155,7 +150,9 @@ export function drawDistances(host, result, c, averaged) {
     svg,
     "x",
     area,
-    [1, ...ticks(5, x.max, Math.floor((area.right - area.left) / 50))].map((v) => [x(v), String(v)]),
+    [1, ...ticks(x.max > 10 ? 5 : 2, x.max, Math.floor((area.right - area.left) / 50))]
+      .filter(Number.isInteger)
+      .map((v) => [x(v), String(v)]),
     "context length c (symbols)",
   );
   lines(svg, area, x, y, [

@@ -213,6 +213,19 @@ def test_a_closed_view_leaves_nothing_behind(name: str, browser: Browser) -> Non
     assert wrong == []
 
 
+@pytest.mark.parametrize("name", list(EXPLORERS))
+def test_two_on_a_page_do_not_get_in_each_others_way(name: str, browser: Browser) -> None:
+    with shown(browser, EXPLORERS[name]()) as (page, wrong):
+        drawn(page)
+        page.evaluate("mount(state)")  # a second copy of the module
+        ids = page.evaluate("[...document.querySelectorAll('.sx [id]')].map((e) => e.id)")
+        assert len(ids) == len(set(ids)) > 0
+        for explorer in page.locator(".sx").all():
+            for group in explorer.locator("fieldset").all():
+                assert group.locator("input:checked").count() == 1
+    assert wrong == []
+
+
 # ----------------------------------------------------------------- phase
 
 
@@ -235,6 +248,7 @@ def test_a_click_on_the_map_moves_the_cursor_there(browser: Browser) -> None:
             assert outputs[0] == f"{explorer.diversities[row]} chains"
             assert f"N = {explorer.diversities[row]}," in page.locator(".sx-verdict").inner_text()
         page.get_by_role("radio", name="context length").check()
+        drawn(page)
         cell = page.locator(".sx-map g[shape-rendering] rect").nth(3 * 21 + 5).bounding_box()
         assert cell is not None
         page.mouse.click(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
