@@ -182,11 +182,11 @@ def _file(path: Path) -> FileRecord:
 
 def _keep_failure(job: Job, work: Path, error: Exception) -> Path:
     kept = folders.failed(job.folder)
-    text = "".join(getattr(error, "traceback", None) or traceback.format_exception(error))
+    lines = getattr(error, "traceback", None) or traceback.format_exception(error)
     try:
         for name in ("progress.json", STATE_NAME):
             (work / name).unlink(missing_ok=True)
-        write_atomic(work / "traceback.txt", _without_colour(text) + "\n")
+        write_atomic(work / "traceback.txt", _without_colour("\n".join(lines)) + "\n")
     except OSError:  # a full disk: what is there is kept as it is
         pass
     shutil.rmtree(kept, ignore_errors=True)
@@ -200,7 +200,7 @@ def _sentence(error: Exception, job: Job) -> str:
         count = getattr(error, "exec_count", None)
         where = f"cell {count} raised " if count else ""
         value = _without_colour(str(getattr(error, "evalue", ""))).partition("\n")[0]
-        return f"{where}{error.ename}: {value}"
+        return f"{where}{error.ename}" + (f": {value}" if value else "")
     if type(error).__name__ == "DeadKernelError":
         return "the kernel died (killed, out of memory, or a crash in compiled code)"
     return f"{error}" if isinstance(error, Failed) else f"{type(error).__name__}: {error}"

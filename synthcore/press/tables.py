@@ -56,7 +56,9 @@ def show_studies(described: Sequence[dict[str, Any]]) -> None:
 
 def show_failures(failures: Sequence[tuple[str, str, str]]) -> None:
     """Study, what failed, where its notebook and traceback are."""
-    table = Table("study", "what failed", "notebook and traceback")
+    table = Table("study")
+    for name in ("what failed", "notebook and traceback"):
+        table.add_column(name, overflow="fold")
     for row in failures:
         table.add_row(*row)
     Console().print(table)
