@@ -105,3 +105,8 @@ def step_ticks(data: xr.Dataset) -> list[int]:
     """Tick marks for a log step axis: 1, 3, 10 ... inside the range."""
     low, high = int(data.step[0]), int(data.step[-1])
     return [t for power in range(7) for t in (10**power, 3 * 10**power) if low <= t <= high]
+
+
+def context_ticks(data: xr.Dataset) -> list[int]:
+    """Tick marks for a log context axis inside the measured range."""
+    return [c for c in (1, 2, 5, 10, 20, 40, 100, 200, 400) if c <= int(data.context[-1])]

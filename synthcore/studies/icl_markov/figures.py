@@ -23,6 +23,7 @@ from synthcore.studies.icl_markov.drawing import (
     OOD,
     SHUFFLED,
     STEP,
+    context_ticks,
     grid,
     level,
     log_axis,
@@ -67,7 +68,7 @@ def schematic(mixture: task.Mixture, tokens: np.ndarray) -> Figure:
     ax.plot(np.arange(k), truth.numpy(), "k_", ms=34, mew=1.6, label="truth")
     ax.set_xticks(range(k), list(names))
     ax.set_xlabel(
-        f"state after the first sequence ({tokens.shape[1]} tokens, the last is {names[tokens[0, -1]]})"
+        f"state after the first sequence ({tokens.shape[1]} tokens, last: {names[tokens[0, -1]]})"
     )
     ax.set_ylabel("probability")
     ax.legend(ncols=5, fontsize=8, frameon=False)
@@ -91,6 +92,25 @@ def closed_forms(data: xr.Dataset) -> Figure:
     ]
     ax.set_yticks(range(len(labels)), labels)
     ax.set_xlabel("simulated minus exact [standard errors]; dotted: 3")
+    return fig
+
+
+def algorithms_against_context(data: xr.Dataset) -> Figure:
+    """What the four exact algorithms score: ID and OOD, at the smallest and the largest N."""
+    main = dataset.by_condition(data)
+    fig, axes = panels(4, 2.5, 4.2, rows=2, sharex=True, sharey=True)
+    kinds = (("OOD", main.kl_ood_algorithm), ("ID", main.kl_id_algorithm))
+    cells = [(kind, values, i) for i in (0, -1) for kind, values in kinds]
+    for ax, (kind, values, i) in zip(axes, cells, strict=True):
+        for name in theory.ALGORITHMS:
+            curve = values.isel(diversity=i).sel(algorithm=name)
+            over_seeds(ax, curve, "context", COLOURS[name], name)
+        ax.set_title(f"N = {int(main.diversity[i])}, {kind}", fontsize=9)
+        log_axis(ax, context_ticks(main), CONTEXT)
+    for ax in (axes[0], axes[2]):
+        ax.set_ylabel("KL(algorithm || truth) [nats]")
+    level(axes[0], theory.kl_uniform_to_row(int(data.attrs["states"])), "uniform")
+    axes[1].legend(frameon=False, fontsize=8)
     return fig
 
 
@@ -199,7 +219,7 @@ def against_context(data: xr.Dataset) -> Figure:
     for ax, part in ((left, small), (right, large)):
         log_axis(
             ax,
-            [c for c in (1, 2, 5, 10, 20, 40, 100, 200, 400) if c <= int(last.context[-1])],
+            context_ticks(last),
             CONTEXT,
         )
         ax.set_title(f"N = {int(part.diversity)}", fontsize=9)
@@ -220,7 +240,7 @@ def regret(data: xr.Dataset) -> Figure:
     level(ax, 0, "Bayes")
     log_axis(
         ax,
-        [c for c in (1, 2, 5, 10, 20, 40, 100, 200, 400) if c <= int(inside.context[-1])],
+        context_ticks(inside),
         CONTEXT,
     )
     ax.set_ylabel("cross-entropy above Bayes [nats]")

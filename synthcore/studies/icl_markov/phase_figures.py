@@ -8,6 +8,7 @@ from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
 from scipy import stats
 
+from synthcore.explorers.phase import PhaseExplorer
 from synthcore.studies.icl_markov import dataset, theory
 from synthcore.studies.icl_markov.dataset import thresholds_by_width
 from synthcore.studies.icl_markov.drawing import (
@@ -23,6 +24,7 @@ from synthcore.studies.icl_markov.drawing import (
     step_ticks,
     trained,
 )
+from synthcore.studies.icl_markov.interpolation import LARGEST_CONDITION
 
 STATE_SHADES = (COLOURS["Uni-Inf"], OOD, COLOURS["Uni-Ret"])
 
@@ -144,6 +146,7 @@ def design(data: xr.Dataset) -> Figure:
         left.plot(one.width, one, "o-", color=OOD, lw=0.8, alpha=0.6)
     log_axis(left, np.unique(data.width), "width of the residual stream")
     left.set_yscale("log", base=2)
+    left.set_ylim(2.0, 2.0 * data.diversity.values.max())
     left.set_ylabel("N at which S = 0.5 [chains]")
     kinds: tuple[tuple[str, str, dict[str, object]], ...] = (
         ("usual input", OOD, {}),
@@ -167,3 +170,36 @@ def design(data: xr.Dataset) -> Figure:
     for ax in (middle, right):
         ax.legend(frameon=False, fontsize=8)
     return fig
+
+
+def explorer(data: xr.Dataset) -> PhaseExplorer:
+    """The main population's weights and divergences over diversity, step and context."""
+    main = trained(data)
+    order = ("diversity", "step", "context")
+    count = main.sizes["seed"]
+    t = stats.t.ppf(0.975, count - 1) / np.sqrt(count) if count > 1 else np.nan
+    weight = main.weight.where(main.lia_condition < LARGEST_CONDITION).mean("seed", skipna=False)
+    references = {
+        name: tuple(
+            main[kind].sel(algorithm=name).mean("seed").transpose("diversity", "context").values
+            for kind in ("kl_id_algorithm", "kl_ood_algorithm")
+        )
+        for name in ("Uni-Inf", "Bi-Inf", "Bi-Ret")
+    }
+    curves = {
+        name: main[name].mean("seed").transpose(*order).values for name in ("kl_id", "kl_ood")
+    }
+    halves = {
+        f"{name}_halfwidth": (t * main[name].std("seed", ddof=1)).transpose(*order).values
+        for name in curves
+        if count > 1
+    }
+    return PhaseExplorer(
+        main.diversity.values.tolist(),
+        main.step.values.tolist(),
+        main.context.values.tolist(),
+        weight.transpose(*order, "algorithm").values,
+        **curves,
+        **halves,
+        references=references,
+    )
