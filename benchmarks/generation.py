@@ -13,7 +13,7 @@ BATCH, LENGTH = 256, 96
 def sampling() -> float:
     """256 sequences of 96 tokens from one GPT of 108k parameters, from a prompt of one token."""
     config = small(64, LENGTH)
-    ours, theirs = GPT(config, [0]), gpt2(config).eval()
+    ours, theirs = GPT(config, [0]), gpt2(config).train(False)
     prompt = torch.zeros(BATCH, 1, dtype=torch.long)
     mask = torch.ones_like(prompt)
     return ratio(

@@ -46,10 +46,13 @@ def record(model: nn.Module, wanted: Sequence[str]) -> Iterator[dict[str, Tensor
 
     Values are detached; `ValueError` names the nearest activation if one is unknown.
 
-    >>> with record(model, ["block1.attention.pattern"]) as seen:       # doctest: +SKIP
-    ...     model(tokens)
-    >>> seen["block1.attention.pattern"].shape                          # doctest: +SKIP
-    torch.Size([members, batch, heads, time, time])
+    >>> import torch
+    >>> from synthcore.nn.gpt import GPT, GPTConfig
+    >>> model = GPT(GPTConfig(vocabulary=3, context=4, width=8, depth=2, heads=2), seeds=[0, 1])
+    >>> with record(model, ["block1.attention.pattern"]) as seen:
+    ...     logits = model(torch.zeros(2, 5, 4, dtype=torch.long))
+    >>> seen["block1.attention.pattern"].shape  # members, batch, heads, query time, key time
+    torch.Size([2, 5, 2, 4, 4])
     """
     seen: dict[str, Tensor] = {}
 
@@ -75,8 +78,13 @@ def replace(model: nn.Module, changes: Mapping[str, Callable[[Tensor], Tensor]])
     Entered inside `record`, the recorded value is the one before the change; entered outside it,
     the one after.
 
-    >>> with replace(model, {"block0.attention.pattern": torch.zeros_like}):   # doctest: +SKIP
-    ...     ablated = model(tokens)
+    >>> import torch
+    >>> from synthcore.nn.gpt import GPT, GPTConfig
+    >>> model = GPT(GPTConfig(vocabulary=3, context=4, width=8, depth=1, heads=2), seeds=[0])
+    >>> tokens = torch.arange(3).expand(1, 1, 3)
+    >>> with replace(model, {"normed": torch.zeros_like}):
+    ...     model(tokens).abs().max().item()
+    0.0
     """
 
     def change(

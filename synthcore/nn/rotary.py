@@ -27,9 +27,9 @@ def rotary_tables(
 
 
 def rotate(
-    x: Float[Tensor, "N T P H K"], cos: Float[Tensor, "T K"], sin: Float[Tensor, "T K"]
-) -> Float[Tensor, "N T P H K"]:
-    """Turn queries and keys (stacked along P) by the angles of their T positions."""
-    cos, sin = cos[:, None, None].to(x.dtype), sin[:, None, None].to(x.dtype)
+    x: Float[Tensor, "N T H K"], cos: Float[Tensor, "T K"], sin: Float[Tensor, "T K"]
+) -> Float[Tensor, "N T H K"]:
+    """Turn queries or keys by the angles of their T positions."""
+    cos, sin = cos[:, None].to(x.dtype), sin[:, None].to(x.dtype)
     swapped = x.roll(x.shape[-1] // 2, -1)
     return torch.addcmul(x * cos, swapped, sin)

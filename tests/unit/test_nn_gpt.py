@@ -52,14 +52,16 @@ def test_cache_gives_the_logits_of_one_pass(config: GPTConfig, parts: tuple[int,
         torch.testing.assert_close(torch.cat(pieces, 2), model(tokens), rtol=1e-5, atol=1e-6)
 
 
-def test_initial_scales_are_those_of_gpt2() -> None:
-    model = GPT(GPTConfig(vocabulary=200, context=8, width=64, depth=3, heads=4), [0, 1])
-    residual = 0.02 / 6**0.5
+@pytest.mark.parametrize("usual", [0.02, 0.1])
+def test_initial_scales_are_those_of_gpt2(usual: float) -> None:
+    shape = GPTConfig(vocabulary=200, context=8, width=64, depth=3, heads=4, initial_std=usual)
+    model = GPT(shape, [0, 1])
+    residual = usual / 6**0.5
     for weight, std in [
-        (model.embedding.weight, 0.02),
-        (model.get_parameter("block1.attention.project.weight"), 0.02),
+        (model.embedding.weight, usual),
+        (model.get_parameter("block1.attention.project.weight"), usual),
         (model.get_parameter("block1.attention.output.weight"), residual),
-        (model.get_parameter("block2.mlp.expand.weight"), 0.02),
+        (model.get_parameter("block2.mlp.expand.weight"), usual),
         (model.get_parameter("block2.mlp.output.weight"), residual),
     ]:
         assert weight[0].std().item() == pytest.approx(std, rel=0.05)
@@ -78,20 +80,20 @@ def test_parameter_count_is_the_formula(tied: bool) -> None:
 def test_rotary_scores_depend_on_the_distance_only() -> None:
     cos, sin = rotary_tables(40, 8)
     q, k = torch.randn(2, 8, generator=torch.Generator().manual_seed(0))
-    stacked = torch.stack([q, k])[None, None, :, None].expand(1, 40, 2, 1, 8)
-    turned = rotate(stacked, cos, sin)[0, :, :, 0]
+    stacked = torch.stack([q, k]).expand(1, 40, 2, 8)  # two "heads": the query and the key
+    turned = rotate(stacked, cos, sin)[0]
     scores = turned[:, 0] @ turned[:, 1].T
     torch.testing.assert_close(scores[:-3, :-3], scores[3:, 3:], rtol=1e-4, atol=1e-5)
-    torch.testing.assert_close(turned.norm(dim=-1), stacked[0, :, :, 0].norm(dim=-1))
+    torch.testing.assert_close(turned.norm(dim=-1), stacked[0].norm(dim=-1))
     assert scores[0].std() > 0.1
 
 
 def test_rotary_is_the_rotation_of_the_paper() -> None:
     cos, sin = rotary_tables(5, 4)
-    x = torch.randn(1, 5, 2, 1, 4, generator=torch.Generator().manual_seed(1))
+    x = torch.randn(1, 5, 2, 4, generator=torch.Generator().manual_seed(1))
     pairs = torch.complex(x[..., :2], x[..., 2:])
     angles = torch.arange(5.0)[:, None] * torch.tensor([1.0, 10_000**-0.5])
-    expected = pairs * torch.polar(torch.ones(5, 2), angles)[:, None, None]
+    expected = pairs * torch.polar(torch.ones(5, 2), angles)[:, None]
     torch.testing.assert_close(rotate(x, cos, sin), torch.cat([expected.real, expected.imag], -1))
 
 
@@ -175,6 +177,7 @@ def test_wrong_number_of_members_is_refused() -> None:
         ({"heads": 3}, "width 16 must be divisible by heads 3"),
         ({"heads": 16}, "even head width"),
         ({"mlp_ratio": -1.0}, "mlp_ratio must be at least 0"),
+        ({"initial_std": 0.0}, "initial_std must be positive"),
     ],
 )
 def test_impossible_shapes_are_refused(change: dict[str, float], message: str) -> None:
