@@ -97,6 +97,10 @@ def _staged(study: str, cell: Any) -> Iterator[Any]:
         else:
             outputs.append(output)
     cell.outputs = outputs
+    if "mystnb" in cell.metadata and len(outputs) > 1:  # MyST-NB would wrap each in the figure
+        cell.outputs = [output for output in outputs if "image/png" in output.get("data", {})]
+        rest = [output for output in outputs if output not in cell.outputs]
+        yield make.new_code_cell("", outputs=rest, metadata={"tags": ["remove-input"]})
 
 
 def _live(output: Any) -> Any:
