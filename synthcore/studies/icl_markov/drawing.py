@@ -1,11 +1,13 @@
 """The parts that the chapter's figures share: colours, bands over seeds, levels, axes, maps."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.collections import QuadMesh
 from matplotlib.figure import Figure
 from scipy import stats
 
@@ -65,7 +67,7 @@ def log_axis(ax: Axes, ticks: Iterable[int], label: str, axis: str = "x") -> Non
 
 
 def panels(
-    count: int, height: float = 3.0, width: float = 3.6, rows: int = 1, **options: object
+    count: int, height: float = 3.0, width: float = 3.6, rows: int = 1, **options: Any
 ) -> tuple[Figure, list[Axes]]:
     """Panels side by side, in `rows` rows."""
     columns = -(-count // rows)
@@ -76,16 +78,16 @@ def panels(
         squeeze=False,
         layout="constrained",
         **options,
-    )  # type: ignore[arg-type]
+    )
     return fig, list(axes.flat)
 
 
-def grid(ax: Axes, values: xr.DataArray, x: str, y: str, **options: object) -> object:
+def grid(ax: Axes, values: xr.DataArray, x: str, y: str, **options: Any) -> QuadMesh:
     """Heat map of a (y, x) array: one cell per recorded value, every few of them labelled."""
     table = values.transpose(y, x)
     image = ax.pcolormesh(
         np.arange(table.sizes[x] + 1), np.arange(table.sizes[y] + 1), table.values, **options
-    )  # type: ignore[arg-type]
+    )
     for axis, name, count in ((ax.xaxis, x, 5), (ax.yaxis, y, 10)):
         places = np.unique(
             np.linspace(0, table.sizes[name] - 1, min(count, table.sizes[name])).round().astype(int)

@@ -194,7 +194,7 @@ def step_context_plane(data: xr.Dataset) -> Figure:
             ax, values.isel(diversity=i), "step", "context", cmap="viridis_r", vmin=0, vmax=high
         )
         ax.set_title(f"N = {int(main.diversity[i])}", fontsize=9)
-    fig.colorbar(image, ax=axes, label="OOD " + KL)  # type: ignore[arg-type]
+    fig.colorbar(image, ax=axes, label="OOD " + KL)
     return fig
 
 

@@ -39,7 +39,7 @@ class InnerProducts(NamedTuple):
 
 
 def inner_products(
-    predicted: Sequence[Float[Tensor, "M A E"]], observed: Sequence[Float[Tensor, "M 1 E"]]
+    predicted: Sequence[Float[Tensor, "M A _"]], observed: Sequence[Float[Tensor, "M 1 _"]]
 ) -> InnerProducts:
     """Inner products of every member (M) and context (one list item each, with its own number of
     entries E).

@@ -169,7 +169,7 @@ class Yardstick:
         """Mean over sequences and over the window of each context."""
         return torch.stack([values[..., inside].mean((-1, -2)) for inside in self.windows], dim=-1)
 
-    def _by_context(self, predicted: Float[Tensor, "A M B P k"]) -> list[Float[Tensor, "M A E"]]:
+    def _by_context(self, predicted: Float[Tensor, "A M B P k"]) -> list[Float[Tensor, "M A _"]]:
         """All entries (sequence, position in the window, next state) of each context."""
         return [
             predicted[..., inside, :].flatten(2).transpose(0, 1).contiguous()

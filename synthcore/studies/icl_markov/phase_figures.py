@@ -1,11 +1,13 @@
 """Figures of phases, of the interpolation of algorithms, and of what moves the boundaries."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import xarray as xr
 from matplotlib.colors import BoundaryNorm, ListedColormap
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from scipy import stats
 
 from synthcore.explorers.phase import PhaseExplorer
@@ -51,7 +53,7 @@ def phases(data: xr.Dataset) -> Figure:
             vmin=bounds[0],
             vmax=bounds[1],
         )
-        fig.colorbar(image, ax=ax)  # type: ignore[arg-type]
+        fig.colorbar(image, ax=ax)
         ax.set_title(title, fontsize=9)
     colours = ListedColormap([COLOURS[name] for name in theory.ALGORITHMS])
     nearest = dataset.nearest_algorithm(main).isel(context=-1)
@@ -70,7 +72,7 @@ def phases(data: xr.Dataset) -> Figure:
             cmap=colours,
             norm=BoundaryNorm(np.arange(-0.5, 4), 4),
         )
-        bar = fig.colorbar(image, ax=ax, ticks=range(4))  # type: ignore[arg-type]
+        bar = fig.colorbar(image, ax=ax, ticks=range(4))
         bar.ax.set_yticklabels(theory.ALGORITHMS)
         ax.set_title(title + " (majority of seeds)", fontsize=9)
     return fig
@@ -135,7 +137,7 @@ def interpolation_residuals(data: xr.Dataset) -> Figure:
         cmap="magma_r",
         vmin=0,
     )
-    fig.colorbar(image, ax=right, label="RMS residual of LIA")  # type: ignore[arg-type]
+    fig.colorbar(image, ax=right, label="RMS residual of LIA")
     return fig
 
 
@@ -179,17 +181,19 @@ def explorer(data: xr.Dataset) -> PhaseExplorer:
     count = main.sizes["seed"]
     t = stats.t.ppf(0.975, count - 1) / np.sqrt(count) if count > 1 else np.nan
     weight = main.weight.where(main.lia_condition < LARGEST_CONDITION).mean("seed", skipna=False)
+
+    def line(kind: str, name: str) -> NDArray[np.float32]:
+        curve = main[kind].sel(algorithm=name).mean("seed")
+        return curve.transpose("diversity", "context").values
+
     references = {
-        name: tuple(
-            main[kind].sel(algorithm=name).mean("seed").transpose("diversity", "context").values
-            for kind in ("kl_id_algorithm", "kl_ood_algorithm")
-        )
+        name: (line("kl_id_algorithm", name), line("kl_ood_algorithm", name))
         for name in ("Uni-Inf", "Bi-Inf", "Bi-Ret")
     }
-    curves = {
+    curves: dict[str, Any] = {
         name: main[name].mean("seed").transpose(*order).values for name in ("kl_id", "kl_ood")
     }
-    halves = {
+    halves: dict[str, Any] = {
         f"{name}_halfwidth": (t * main[name].std("seed", ddof=1)).transpose(*order).values
         for name in curves
         if count > 1

@@ -116,8 +116,8 @@ def stationary_of_counts(tokens: Int[Tensor, "B T"], states: int) -> Float[Tenso
 
 
 def kl(
-    left: Float[Tensor, "*batch k"], right: Float[Tensor, "*batch k"], floor: float = 1e-8
-) -> Float[Tensor, "*batch"]:
+    left: Float[Tensor, "... k"], right: Float[Tensor, "... k"], floor: float = 1e-8
+) -> Float[Tensor, "..."]:
     """D(left || right) in nats, summed over the last axis. Claims use left = estimate, right =
     truth; `floor` guards the logarithm.
     """
