@@ -69,7 +69,7 @@ class _Graphed:
         if self.graph is None:
             self.batch = batch.clone()
             # Libraries allocate their workspaces on first use, which a graph may not record.
-            side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+            side = torch.cuda.Stream()
             side.wait_stream(torch.cuda.current_stream())
             with torch.cuda.stream(side):
                 for _ in range(3):
