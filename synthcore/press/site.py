@@ -144,12 +144,12 @@ def _render(source: Path, output: Path, log: Path) -> Path:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        env={**os.environ, "NO_COLOR": "1"},
     )
-    write_atomic(log, done.stdout)
+    printed = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
+    write_atomic(log, printed)
     html = output / "_build" / "html"
     if done.returncode or not (html / "index.html").is_file():
-        lines = done.stdout.splitlines()
+        lines = printed.splitlines()
         told = [line for line in lines if "WARNING" in line or "ERROR" in line] or lines[-15:]
         shown = "\n  ".join(line.replace(f"{source}{os.sep}", "") for line in told[:20])
         raise Failed(f"Jupyter Book did not build the site ({log}):\n  {shown}")

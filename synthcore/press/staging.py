@@ -34,8 +34,7 @@ def explorer_cells(executed: Any, explorer: str) -> tuple[Any, dict[str, Any]]:
         for output in cell.get("outputs", []):
             about = output.get("metadata", {}).get("synthcore", {})
             if about.get("explorer") and about["id"] == explorer:
-                shown = make.new_code_cell("", outputs=[_live(output), _still(output, about)])
-                shown.metadata["tags"] = ["remove-input"]
+                shown = _outputs_only([_live(output), _still(output, about)])
                 state = executed.metadata["widgets"][WIDGET_STATE]
                 model = output.data[WIDGET_VIEW]["model_id"]
                 return shown, {WIDGET_STATE: {**state, "state": _needed(state["state"], model)}}
@@ -76,31 +75,54 @@ def _current(study: str, executed: Any, source: Any) -> Iterator[Any]:
 
 
 def _staged(study: str, cell: Any) -> Iterator[Any]:
-    """One cell, with what `Chapter` noted in its outputs turned into what the site understands."""
-    yield cell
+    """One cell, with what `Chapter` noted in its outputs turned into what the site understands.
+
+    MyST-NB wraps all outputs of a cell that has a figure, so every figure needs a cell of its own:
+    the outputs are spread over the cell and, below it, cells that show no code.
+    """
     if cell.cell_type != "code":
+        yield cell
         return
-    outputs = []
-    for output in cell.outputs:
+    outputs, cell.outputs = cell.outputs, []
+    current, taken = cell, False
+    for output in outputs:
         about = output.get("metadata", {}).pop("synthcore", {})
         if "caption_of" in about:
             continue
+        if taken or ("alt" in about and current.outputs):
+            yield current
+            current, taken = _below(cell), False
         if about.get("explorer"):
-            outputs += [_live(output), _still(output, about)]
-            yield make.new_markdown_cell(f":::{{div}} explorer-caption\n{about['caption']}\n:::")
+            current.outputs = [_live(output), _still(output, about)]
+            yield current
+            current = make.new_markdown_cell(
+                f":::{{div}} explorer-caption\n{about['caption']}\n:::"
+            )
+            taken = True
         elif "alt" in about:
-            if "mystnb" in cell.metadata:
-                raise Failed(f"{study}: show figure '{about['id']}' in a cell of its own.")
             figure = {"name": f"{study}-{about['id']}", "caption": about["caption"]}
-            cell.metadata["mystnb"] = {"figure": figure, "image": {"alt": about["alt"]}}
-            outputs.append(output)
+            current.metadata["mystnb"] = {"figure": figure, "image": {"alt": about["alt"]}}
+            current.outputs = [output]
+            taken = True
         else:
-            outputs.append(output)
-    cell.outputs = outputs
-    if "mystnb" in cell.metadata and len(outputs) > 1:  # MyST-NB would wrap each in the figure
-        cell.outputs = [output for output in outputs if "image/png" in output.get("data", {})]
-        rest = [output for output in outputs if output not in cell.outputs]
-        yield make.new_code_cell("", outputs=rest, metadata={"tags": ["remove-input"]})
+            current.outputs.append(output)
+    yield current
+
+
+def _below(cell: Any) -> Any:
+    """A cell for further outputs of `cell`; where that is hidden, these are too."""
+    tags = set(cell.metadata.get("tags", []))
+    kept = {"hide-output"} if tags & {"hide-cell", "hide-output"} else set()
+    kept |= tags & {"remove-cell", "remove-output"}
+    below = make.new_code_cell("", execution_count=cell.execution_count)
+    below.metadata["tags"] = sorted(kept | {"remove-input"})
+    return below
+
+
+def _outputs_only(outputs: list[Any]) -> Any:
+    """A code cell that shows outputs but no code (MyST-NB drops cells without any source)."""
+    hidden = {"tags": ["remove-input"]}
+    return make.new_code_cell("# shown above", outputs=outputs, metadata=hidden)
 
 
 def _live(output: Any) -> Any:

@@ -94,9 +94,19 @@ def test_the_page_joins_outputs_with_current_prose() -> None:
     assert [cell.id for cell in page.cells] == [f"cell-{i}" for i in range(6)]
 
 
-def test_two_figures_need_two_cells() -> None:
-    with pytest.raises(Failed, match="show figure 'f' in a cell of its own"):
-        page_notebook("toy", *pair(FIGURE, copy.deepcopy(FIGURE)), "CARD")
+def test_every_figure_gets_a_cell_of_its_own() -> None:
+    text = new_output("display_data", data={"text/markdown": "so"})
+    second = shown({"image/png": "BB=="}, id="g", caption="Falls.", alt="A falling line.")
+    outputs = [text, FIGURE, CAPTION, second, text, EXPLORER, text]
+    page = page_notebook("toy", *pair(*copy.deepcopy(outputs)), "CARD")
+    staged = page.cells[5:]
+    assert [cell.source[:8] for cell in staged] == ["work()  ", "", "", "", "", ":::{div}", ""]
+    names = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in staged]
+    assert names == [None, "toy-f", "toy-g", None, None, None, None]
+    kinds = [[next(iter(out.data)) for out in cell.get("outputs", [])] for cell in staged]
+    so = ["text/markdown"]
+    assert kinds == [so, ["image/png"], ["image/png"], so, [WIDGET_VIEW, "text/html"], [], so]
+    assert all(cell.metadata.tags == ["remove-input"] for cell in staged[1:5])
 
 
 def test_other_code_cells_need_a_run() -> None:
