@@ -14,6 +14,7 @@ from synthcore.press.notebooks import INJECTED, KERNELSPEC, make, number_cells
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+NO_CODE = "# nothing to run here"  # MyST-NB drops cells without any source, outputs and all
 
 
 def page_notebook(study: str, executed: Any, source: Any, card: str) -> Any:
@@ -114,15 +115,14 @@ def _below(cell: Any) -> Any:
     tags = set(cell.metadata.get("tags", []))
     kept = {"hide-output"} if tags & {"hide-cell", "hide-output"} else set()
     kept |= tags & {"remove-cell", "remove-output"}
-    below = make.new_code_cell("", execution_count=cell.execution_count)
+    below = make.new_code_cell(NO_CODE, execution_count=cell.execution_count)
     below.metadata["tags"] = sorted(kept | {"remove-input"})
     return below
 
 
 def _outputs_only(outputs: list[Any]) -> Any:
-    """A code cell that shows outputs but no code (MyST-NB drops cells without any source)."""
-    hidden = {"tags": ["remove-input"]}
-    return make.new_code_cell("# shown above", outputs=outputs, metadata=hidden)
+    """A code cell that shows outputs but no code."""
+    return make.new_code_cell(NO_CODE, outputs=outputs, metadata={"tags": ["remove-input"]})
 
 
 def _live(output: Any) -> Any:
