@@ -38,9 +38,11 @@ def locked(folder: Path) -> Iterator[None]:
     try:
         with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
             holder.write_text(json.dumps({"pid": os.getpid(), "since": time.strftime("%H:%M:%S")}))
-            _recover(folder)
-            yield
-            holder.unlink(missing_ok=True)
+            try:
+                _recover(folder)
+                yield
+            finally:
+                holder.unlink(missing_ok=True)
     except Timeout:
         raise Refused(
             f"{folder} is being written by {_who(holder)}; wait for it or stop it."

@@ -63,10 +63,18 @@ def _tarball(root: Path, package: dict[str, Any]) -> Path:
 
 
 def _fetch(package: str, path: Path) -> None:
-    partial = path.with_suffix(".partial")
+    partial = path.resolve().with_suffix(".partial")
     partial.mkdir(parents=True, exist_ok=True)
     try:
-        command = [*_npm(), "pack", package, "--silent", "--pack-destination", str(partial)]
+        command = [
+            *_npm(),
+            "pack",
+            package,
+            "--loglevel",
+            "error",
+            "--pack-destination",
+            str(partial),
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=partial)
         tarballs = list(partial.glob("*.tgz"))
         if done.returncode or len(tarballs) != 1:
