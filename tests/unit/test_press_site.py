@@ -17,6 +17,7 @@ from synthcore.press.pages import claims_page, explorer_marker, header_card, stu
 from synthcore.press.progress import clock
 from synthcore.press.site import FOREIGN
 from synthcore.press.staging import (
+    NO_CODE,
     WIDGET_STATE,
     WIDGET_VIEW,
     explorer_cells,
@@ -133,7 +134,7 @@ def test_the_front_page_borrows_an_explorer_with_its_state_only() -> None:
     assert (study, name) == ("toy", "e")
     cell, state = explorer_cells(executed, name)
     page = prose_with_explorer(f"A\n\n{marker}\n\nB\n", marker, cell, state)
-    assert [cell.source for cell in page.cells] == ["A", "", "B"]
+    assert [cell.source for cell in page.cells] == ["A", NO_CODE, "B"]
     assert set(page.metadata.widgets[WIDGET_STATE]["state"]) == {"m1", "m2", "m4"}
     with pytest.raises(Failed, match="No explorer 'x'"):
         explorer_cells(executed, "x")
