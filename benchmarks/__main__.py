@@ -39,7 +39,12 @@ def main() -> int:
         print(json.dumps(known[options.name].measure()))
         return 0
 
-    report: dict[str, Any] = {"machine": machine(), "date": str(datetime.date.today()), "rows": []}
+    report: dict[str, Any] = {
+        "machine": machine(),
+        "load": round(os.getloadavg()[0], 1),  # of others, before we begin: 0 on an idle machine
+        "date": str(datetime.date.today()),
+        "rows": [],
+    }
     for benchmark in known.values():
         if options.name not in (None, benchmark.name):
             continue
@@ -89,7 +94,8 @@ def machine() -> str:
 def as_table(report: dict[str, Any]) -> str:
     """Markdown, with the spread of the runs."""
     lines = [
-        f"{report['machine']}; {report['date']}; medians over runs in processes of their own",
+        f"{report['machine']}; load of other programs {report['load']:g}; {report['date']}; "
+        "medians over runs in processes of their own",
         "",
         "| benchmark | measured | target | runs | met |",
         "|---|---|---|---|---|",
