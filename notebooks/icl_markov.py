@@ -43,7 +43,7 @@ mlp_ratio = 4.0
 vocabulary = 0
 tied = False
 initial_std = 0.1
-steps = 650
+steps = 900
 batch = 32
 learning_rate = 0.004
 final_learning_rate = 0.1
@@ -52,12 +52,12 @@ beta2 = 0.99
 weight_decay = 0.01
 clip = 1.0
 bfloat16 = False
-checkpoints = 18
+checkpoints = 19
 first_checkpoint = 40
 evaluation_sequences = 128
 contexts = [1, 2, 5, 10, 20, 40, 64, 96]
 learned_diversities = [512]
-variant_steps = 650
+variant_steps = 900
 variant_diversities = []
 variant_widths = []
 variant_states = []
@@ -380,7 +380,7 @@ if long_run is None:
     long_run = data
 chapter.recorded_note("long")
 chapter.figure(
-    figures.over_training(long_run, sorted(set(long_run.diversity.values.tolist()))[:2]),
+    figures.over_training(long_run, sorted(set(long_run.diversity.values.tolist()))),
     id="recorded-transience",
     caption="Out-of-distribution divergence falls, then rises again at N = 64, while the in-distribution one keeps falling; at N = 1024 it does not.",
     alt="Two panels of KL against training step: at the smaller diversity the out-of-distribution curve has a minimum and rises afterwards.",
@@ -388,9 +388,7 @@ chapter.figure(
 
 # %%
 chapter.figure(
-    phase_figures.interpolation_weights(
-        long_run, sorted(set(long_run.diversity.values.tolist()))[:2]
-    ),
+    phase_figures.interpolation_weights(long_run, sorted(set(long_run.diversity.values.tolist()))),
     id="recorded-competition",
     caption="The competition behind it: Bi-Inf hands its weight to Bi-Ret.",
     alt="Stacked areas of the four weights over training for two diversities: at the smaller one the Bi-Inf area shrinks as the Bi-Ret area grows.",

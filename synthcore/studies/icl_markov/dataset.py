@@ -2,11 +2,13 @@
 figures share.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-Values = NDArray[np.float64]
+Values = NDArray[Any]
 
 LONG_NAMES = {
     "kl_id": "KL(network || truth), in distribution",
