@@ -37,6 +37,6 @@ if has_uv; then
   UV_FIND_LINKS="${PIP_FIND_LINKS:-}" uv pip install --quiet --python "$venv/bin/python" \
     --constraint constraints.txt --editable ".[$extras]"
 else
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+  "$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check \
     --constraint constraints.txt --editable ".[$extras]"
 fi
