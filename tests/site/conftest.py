@@ -5,14 +5,17 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, sync_playwright
+
+from synthcore.explorers import Explorer
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "smoke" / "html"
@@ -82,3 +85,23 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(executable_path=executable, args=QUIET)
         yield chromium
         chromium.close()
+
+
+@pytest.fixture(scope="module")
+def module_of(browser: Browser) -> Iterator[Callable[[Explorer], Callable[..., Any]]]:
+    """Load an explorer's ES module; gives `run(expression, **names)` with the module as `$`."""
+    context = browser.new_context()
+
+    def load(explorer: Explorer) -> Callable[..., Any]:
+        page = context.new_page()
+        page.goto(Path(__file__).with_name("harness.html").as_uri())
+        source = "async (text) => { window.$ = await import(URL.createObjectURL(new Blob([text], "
+        page.evaluate(source + "{ type: 'text/javascript' }))); }", explorer._esm)
+
+        def run(expression: str, **names: Any) -> Any:
+            return page.evaluate(f"({{ {', '.join(names)} }}) => {expression}", names)
+
+        return run
+
+    yield load
+    context.close()

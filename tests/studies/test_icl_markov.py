@@ -1,59 +1,16 @@
-"""The Markov study against its oracles: enumeration, closed forms, scipy, and controls."""
+"""The Markov study against its oracles: enumeration, closed forms, scipy, planted mixtures."""
 
 import itertools
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim, decide_all
-from synthcore.evidence.verdict import Word
-from synthcore.studies.icl_markov import dataset, interpolation, measure, task, theory
-from synthcore.studies.icl_markov.claims import CLAIMS
-from synthcore.studies.icl_markov.experiment import Config, run
-
-ROOT = Path(__file__).parents[2]
-TINY = {
-    "seed": 0,
-    "n_seeds": 3,
-    "states": 3,
-    "length": 24,
-    "diversities": [4, 16],
-    "weighting": "normalised-uniform",
-    "width": 8,
-    "depth": 2,
-    "heads": 2,
-    "mlp_ratio": 2.0,
-    "vocabulary": 0,
-    "tied": False,
-    "initial_std": 0.1,
-    "steps": 6,
-    "batch": 4,
-    "learning_rate": 0.004,
-    "final_learning_rate": 0.1,
-    "warmup": 2,
-    "beta2": 0.99,
-    "weight_decay": 0.01,
-    "clip": 1.0,
-    "bfloat16": False,
-    "checkpoints": 4,
-    "first_checkpoint": 1,
-    "evaluation_sequences": 8,
-    "contexts": [1, 4, 24],
-    "learned_diversities": [16],
-    "variant_steps": 4,
-    "variant_diversities": [4],
-    "variant_widths": [4],
-    "variant_states": [2],
-    "two_token": True,
-}
+from synthcore.studies.icl_markov import interpolation, measure, task, theory
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -75,7 +32,15 @@ def probability(world: task.Mixture, sequence: tuple[int, ...], chain: int) -> f
 # --- process ----------------------------------------------------------------------------------
 
 
-def test_parallel_walk_is_the_sequential_walk() -> None:
+def test_scan_and_steps_give_the_same_tokens() -> None:
+    chains = task.draw_chains((5, 7), 4, generator())
+    u = torch.rand(5, 7, 32, generator=generator(3), dtype=torch.float64)
+    first = torch.randint(4, (5, 7), generator=generator(4))
+    edges = chains.cumsum(-1)[..., :-1]
+    assert torch.equal(task._scan(first, edges, u), task._step_by_step(first, edges, u))
+
+
+def test_walk_follows_the_rows() -> None:
     chains = task.draw_chains((5, 7), 4, generator())
     start = task.stationary(chains)
     fast = task.walk(chains, start, 33, generator(3))
@@ -312,68 +277,3 @@ def test_bi_ret_has_no_regret_and_reference_is_consistent(yardstick: measure.Yar
     assert torch.all(lines["excess_loss_algorithm"][1][1] == 0)
     kl_id = lines["kl_id_algorithm"][1]
     assert torch.all(kl_id[1, :, -1] <= kl_id[:, :, -1].min(0).values + 1e-9)
-
-
-# --- experiment -------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
-
-
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    xr.testing.assert_identical(tiny, run(Config(**TINY)))
-
-
-def test_populations_are_told_apart(tiny: xr.Dataset) -> None:
-    assert dict(dataset.by_condition(tiny).sizes)["diversity"] == 2
-    assert dataset.by_condition(tiny, positions="learned").diversity.values.tolist() == [16]
-    assert dataset.by_condition(tiny, two_token=True).step.values[-1] == 4
-    assert dataset.by_condition(tiny, width=999).sizes["seed"] == 0
-
-
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
-        ({"diversities": [0]}, "every diversity N must be at least 1"),
-        ({"states": 1}, "states must be an integer, 2 to 64"),
-        ({"contexts": [25]}, "contexts must not exceed the length 24"),
-        ({"heads": 3}, "heads must divide width"),
-        ({"warmup": 6}, "warmup must be shorter"),
-        ({"vocabulary": 5}, "vocabulary must be 0 or hold every token"),
-        ({"weighting": "even"}, "weighting must be one of"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
-
-
-# --- claims -----------------------------------------------------------------------------------
-
-RECORDED = sorted((ROOT / "book" / "recorded" / "icl_markov").glob("*.nc"))
-
-
-@pytest.fixture(scope="module", params=RECORDED, ids=lambda path: path.stem)
-def recorded(request: pytest.FixtureRequest) -> xr.Dataset:
-    data: xr.Dataset = xr.load_dataset(request.param, engine="h5netcdf")
-    return data
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim, recorded: xr.Dataset) -> None:
-    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
-
-
-def test_every_claim_has_a_verdict_somewhere() -> None:
-    decided = set()
-    for path in RECORDED:
-        data = xr.load_dataset(path, engine="h5netcdf")
-        decided |= {
-            decision.claim.id
-            for decision in decide_all(CLAIMS, data, path.stem)
-            if decision.verdict.verdict is not Word.UNDECIDABLE
-        }
-    assert decided == {claim.id for claim in CLAIMS}

@@ -1,0 +1,109 @@
+"""The Markov experiment: parameters, determinism, and its claims on the recorded runs."""
+
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from synthcore.config import ParameterError
+from synthcore.evidence.claim import Claim, decide_all
+from synthcore.evidence.verdict import Word
+from synthcore.studies.icl_markov import dataset
+from synthcore.studies.icl_markov.claims import CLAIMS
+from synthcore.studies.icl_markov.experiment import Config, run
+
+ROOT = Path(__file__).parents[2]
+TINY = {
+    "seed": 0,
+    "n_seeds": 3,
+    "states": 3,
+    "length": 24,
+    "diversities": [4, 16],
+    "weighting": "normalised-uniform",
+    "width": 8,
+    "depth": 2,
+    "heads": 2,
+    "mlp_ratio": 2.0,
+    "vocabulary": 0,
+    "tied": False,
+    "initial_std": 0.1,
+    "steps": 6,
+    "batch": 4,
+    "learning_rate": 0.004,
+    "final_learning_rate": 0.1,
+    "warmup": 2,
+    "beta2": 0.99,
+    "weight_decay": 0.01,
+    "clip": 1.0,
+    "bfloat16": False,
+    "checkpoints": 4,
+    "first_checkpoint": 1,
+    "evaluation_sequences": 8,
+    "contexts": [1, 4, 24],
+    "learned_diversities": [16],
+    "variant_steps": 4,
+    "variant_diversities": [4],
+    "variant_widths": [4],
+    "variant_states": [2],
+    "two_token": True,
+}
+
+
+@pytest.fixture(scope="module")
+def tiny() -> xr.Dataset:
+    return run(Config(**TINY))
+
+
+def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
+    xr.testing.assert_identical(tiny, run(Config(**TINY)))
+
+
+def test_populations_are_told_apart(tiny: xr.Dataset) -> None:
+    assert dict(dataset.by_condition(tiny).sizes)["diversity"] == 2
+    assert dataset.by_condition(tiny, positions="learned").diversity.values.tolist() == [16]
+    assert dataset.by_condition(tiny, two_token=True).step.values[-1] == 4
+    assert dataset.by_condition(tiny, width=999).sizes["seed"] == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"diversities": [0]}, "every diversity N must be at least 1"),
+        ({"states": 1}, "states must be an integer, 2 to 64"),
+        ({"contexts": [25]}, "contexts must not exceed the length 24"),
+        ({"heads": 3}, "heads must divide width"),
+        ({"warmup": 6}, "warmup must be shorter"),
+        ({"vocabulary": 5}, "vocabulary must be 0 or hold every token"),
+        ({"weighting": "even"}, "weighting must be one of"),
+    ],
+)
+def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ParameterError, match=sentence) as caught:
+        Config(**(TINY | change))
+    assert "\n" not in str(caught.value)
+
+
+RECORDED = sorted((ROOT / "book" / "recorded" / "icl_markov").glob("*.nc"))
+
+
+@pytest.fixture(scope="module", params=RECORDED, ids=lambda path: path.stem)
+def recorded(request: pytest.FixtureRequest) -> xr.Dataset:
+    data: xr.Dataset = xr.load_dataset(request.param, engine="h5netcdf")
+    return data
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_no_claim_survives_its_null(claim: Claim, recorded: xr.Dataset) -> None:
+    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
+
+
+def test_every_claim_has_a_verdict_somewhere() -> None:
+    decided = set()
+    for path in RECORDED:
+        data = xr.load_dataset(path, engine="h5netcdf")
+        decided |= {
+            decision.claim.id
+            for decision in decide_all(CLAIMS, data, path.stem)
+            if decision.verdict.verdict is not Word.UNDECIDABLE
+        }
+    assert decided == {claim.id for claim in CLAIMS}
