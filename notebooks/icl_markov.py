@@ -259,7 +259,7 @@ chapter.text(
 chapter.figure(
     phase_figures.phases(data),
     id="phases",
-    caption="Training begins in Uni-Inf everywhere and ends in retrieval for few chains, in Bi-Inf for many. The probes and the nearest algorithm mostly agree.",
+    caption="By the probes, many chains go from Uni-Inf to Bi-Inf and few stay in retrieval. At large N the two unigram algorithms predict almost the same, so the nearest one is often Uni-Ret where the probes say Uni-Inf.",
     alt="Four heat maps over training step and number of chains: bigram utilisation, proximity, the phase by both probes, and the nearest algorithm.",
 )
 

@@ -1,1 +1,1 @@
-"""Populations of small neural networks on synthetic model systems, with claims decided by program."""
+"""Populations of small networks on synthetic model systems, with claims decided by program."""

@@ -154,6 +154,7 @@ def emergence(data: xr.Dataset) -> Figure:
         log_axis(ax, step_ticks(largest), STEP)
         ax.set_ylabel(label)
         ax.set_ylim(bottom=0)
+    bottom.set_ylim(0, 1)
     bottom.legend(frameon=False, fontsize=8)
     return fig
 

@@ -185,8 +185,8 @@ def walk(
     """One sequence of every chain, exact: x_0 ~ start, x_t ~ row x_{t-1} of the chain.
 
     Every token has one uniform, turned into a state by the inverse cumulative distribution. On CUDA
-    a scan does it in log2(T) rounds; on a CPU, where work counts and launches do not, one state at a
-    time is five times as fast. Both give the same tokens.
+    a scan does it in log2(T) rounds; on a CPU, where work counts and launches do not, one state at
+    a time is five times as fast. Both give the same tokens.
     """
     if length < 1:
         raise ValueError(f"length must be at least 1 (got {length})")
