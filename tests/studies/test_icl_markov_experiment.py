@@ -97,7 +97,11 @@ def test_no_claim_survives_its_null(claim: Claim, recorded: xr.Dataset) -> None:
     assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
 
 
-def test_every_claim_has_a_verdict_somewhere() -> None:
+# Learned positions are trained at book scale only.
+BOOK_ONLY = {"C2b"}
+
+
+def test_every_other_claim_has_a_verdict_in_a_recorded_run() -> None:
     decided = set()
     for path in RECORDED:
         data = xr.load_dataset(path, engine="h5netcdf")
@@ -106,4 +110,4 @@ def test_every_claim_has_a_verdict_somewhere() -> None:
             for decision in decide_all(CLAIMS, data, path.stem)
             if decision.verdict.verdict is not Word.UNDECIDABLE
         }
-    assert decided == {claim.id for claim in CLAIMS}
+    assert decided == {claim.id for claim in CLAIMS} - BOOK_ONLY
