@@ -1,7 +1,7 @@
 """Run benchmarks and print a table: `python -m benchmarks [NAME] [--json] [--runs N] [--write]`.
 
-Every run is a process of its own; a row is the median of its runs. `--write` stores the rows in
-`results.json` and the table in `README.md` beside this file.
+Every run is a process of its own; a row is the median of its runs. `--write` stores each row in
+`results.json` and in the table of `README.md` beside this file as soon as it is measured.
 """
 
 import argparse
@@ -39,37 +39,43 @@ def main() -> int:
         print(json.dumps(known[options.name].measure()))
         return 0
 
-    report: dict[str, Any] = {
-        "machine": machine(),
-        "load": round(os.getloadavg()[0], 1),  # of others, before we begin: 0 on an idle machine
-        "date": str(datetime.date.today()),
-        "rows": [],
-    }
+    load = round(os.getloadavg()[0], 1)  # of others, before we begin: 0 on an idle machine
+    rows = []
     for benchmark in known.values():
         if options.name not in (None, benchmark.name):
             continue
-        print(f"{benchmark.name} ...", file=sys.stderr)
         runs = [one_run(benchmark.name) for _ in range(options.runs)]
         value = statistics.median(runs)
-        report["rows"].append(
-            {
-                "name": benchmark.name,
-                "what": benchmark.what,
-                "value": value,
-                "unit": benchmark.unit,
-                "direction": benchmark.direction,
-                "target": benchmark.target,
-                "met": benchmark.met(value),
-                "runs": runs,
-            }
-        )
-    table = as_table(report)
-    print(json.dumps(report, indent=1) if options.json else table)
-    if options.write:
-        (HERE / "results.json").write_text(json.dumps(report, indent=1) + "\n")
-        readme = HERE / "README.md"
-        readme.write_text(TABLE.sub(lambda m: f"{m[1]}{table}\n{m[2]}", readme.read_text()))
-    return 0 if all(row["met"] for row in report["rows"]) else 1
+        row: dict[str, Any] = {
+            "name": benchmark.name,
+            "what": benchmark.what,
+            "value": value,
+            "unit": benchmark.unit,
+            "direction": benchmark.direction,
+            "target": benchmark.target,
+            "met": benchmark.met(value),
+            "runs": runs,
+            "machine": machine(),
+            "load": load,
+            "date": str(datetime.date.today()),
+        }
+        print(f"{benchmark.name}: {value:.3g} {benchmark.unit}", file=sys.stderr)
+        rows.append(row)
+        if options.write:
+            store(row, list(known))
+    print(json.dumps(rows, indent=1) if options.json else as_table(rows))
+    return 0 if all(row["met"] for row in rows) else 1
+
+
+def store(row: dict[str, Any], names: list[str]) -> None:
+    """Put one row in the place of its predecessor, in both files."""
+    results = HERE / "results.json"
+    rows = {old["name"]: old for old in json.loads(results.read_text())} | {row["name"]: row}
+    ordered = [rows[name] for name in names if name in rows]
+    results.write_text(json.dumps(ordered, indent=1) + "\n")
+    readme = HERE / "README.md"
+    table = as_table(ordered)
+    readme.write_text(TABLE.sub(lambda m: f"{m[1]}{table}\n{m[2]}", readme.read_text()))
 
 
 def one_run(name: str) -> float:
@@ -91,24 +97,19 @@ def machine() -> str:
     )
 
 
-def as_table(report: dict[str, Any]) -> str:
-    """Markdown, with the spread of the runs."""
-    lines = [
-        f"{report['machine']}; load of other programs {report['load']:g}; {report['date']}; "
-        "medians over runs in processes of their own",
-        "",
-        "| benchmark | measured | target | runs | met |",
-        "|---|---|---|---|---|",
-    ]
-    for row in report["rows"]:
+def as_table(rows: list[dict[str, Any]]) -> str:
+    """Markdown, with the spread of the runs and what else the machine was doing."""
+    lines = ["| benchmark | measured | target | runs | met | load of others |", "|---" * 6 + "|"]
+    for row in rows:
         unit = row["unit"]
         runs = f"{min(row['runs']):.3g} to {max(row['runs']):.3g}"
         lines.append(
             f"| `{row['name']}`: {row['what']} | {row['value']:.3g} {unit} "
             f"| {row['direction']} {row['target']:g} {unit} | {runs} "
-            f"| {'yes' if row['met'] else 'no'} |"
+            f"| {'yes' if row['met'] else 'no'} | {row['load']:g} |"
         )
-    return "\n".join(lines)
+    machines = sorted({f"{row['machine']}; {row['date']}" for row in rows})
+    return "\n".join([*lines, "", *(f"Measured on {machine}." for machine in machines)])
 
 
 if __name__ == "__main__":

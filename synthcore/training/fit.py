@@ -40,11 +40,17 @@ class History:
     first: int = 0
 
 
-def next_token_loss(model: nn.Module, tokens: Int[Tensor, "M B T"]) -> Float[Tensor, "M"]:
-    """Mean cross-entropy (nats) of tokens 1..T-1 given those before, per member."""
+def next_token_loss(
+    model: nn.Module, tokens: Int[Tensor, "M B T"], inputs: Int[Tensor, "M B T"] | None = None
+) -> Float[Tensor, "M"]:
+    """Mean cross-entropy (nats) of tokens 1..T-1 given those before, per member.
+
+    `inputs` are what the model reads instead of the tokens, for one that reads them in another
+    code.
+    """
     M, B, T = tokens.shape
     # The last logits have no target, but whole sequences suit the attention kernels better.
-    logits = model(tokens)
+    logits = model(tokens if inputs is None else inputs)
     targets = tokens.roll(-1, 2).index_fill(2, tokens.new_tensor([T - 1]), UNTAUGHT)
     loss = functional.cross_entropy(
         logits.flatten(0, 2), targets.flatten(), ignore_index=UNTAUGHT, reduction="none"

@@ -70,15 +70,17 @@ def diversity_threshold(data: xr.Dataset) -> Verdict:
 
 
 def induction_is_abrupt(data: xr.Dataset) -> Verdict:
-    """At the largest N: the fall of S from 0.8 to 0.3, and the previous-token score across it
-    (window widened by 2 in all).
+    """At the largest N: S reaches 0.3 at all, its fall from 0.8 to 0.3, and the previous-token
+    score across it (window widened by 2 in all).
     """
     largest = by_condition(data).isel(diversity=-1)
     score = normalised_score(largest.isel(context=-1))
     start, end = crossing(score, 0.8), crossing(score, 0.3)
     attention = largest.previous_token.isel(step=slice(1, None))
     rise = _interpolated(attention, end * np.sqrt(2)) - _interpolated(attention, start / np.sqrt(2))
+    lowest = score.isel(step=slice(1, None)).min("step").reset_coords(drop=True)
     return all_of(
+        at_most(lowest, 0.3, label="lowest S"),
         at_most(end / start, 3, label="ratio of steps"),
         at_least(rise, 0.4, label="rise of previous-token score"),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Float, Int
+from jaxtyping import Int
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -19,7 +19,7 @@ from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.studies.icl_markov import dataset, task, theory
 from synthcore.studies.icl_markov.measure import Yardstick
 from synthcore.training.accelerate import Acceleration
-from synthcore.training.fit import fit
+from synthcore.training.fit import fit, next_token_loss
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import log_spaced, warmup_cosine
 
@@ -188,13 +188,6 @@ def train(config: Config, population: Population, progress: Progress | None = No
     def encode(tokens: Int[Tensor, "M B T"]) -> Int[Tensor, "M B T"]:
         return task.pair_tokens(tokens, population.states) if population.two_token else tokens
 
-    def loss(model: nn.Module, tokens: Int[Tensor, "M B T"]) -> Float[Tensor, "M"]:
-        logits = model(encode(tokens)[..., :-1])
-        flat = nn.functional.cross_entropy(
-            logits.flatten(0, 2), tokens[..., 1:].flatten(), reduction="none"
-        )
-        return flat.view(tokens.shape[0], -1).mean(1)
-
     steps: list[int] = []
     measured: list[dict[str, tuple[tuple[str, ...], Tensor]]] = []
 
@@ -216,7 +209,7 @@ def train(config: Config, population: Population, progress: Progress | None = No
         clip=config.clip,
         checkpoints=checkpoints(config, population.steps),
         on_checkpoint=look,
-        loss=loss,
+        loss=lambda model, tokens: next_token_loss(model, tokens, encode(tokens)),
         progress=None
         if progress is None
         else lambda done, total: progress(population.name, done, total),
