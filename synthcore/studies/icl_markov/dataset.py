@@ -152,14 +152,15 @@ def crossing(score: xr.DataArray, level: float) -> xr.DataArray:
 
 
 def after_transition(data: xr.Dataset) -> int:
-    """A step well past the onset of bigram prediction, for comparing diversities.
+    """A step past the onset of bigram prediction, for comparing diversities.
 
-    The first measured step after twice the mean one at which the largest N has S = 0.5; the last
-    step if there is none.
+    The paper compares a few hundred steps after the transition. Onsets differ by a factor of three
+    between seeds, so: the first measured step 300 updates or more after the last network of the
+    diversities from 128 on (or the largest) has S = 0.5; the last step if there is none.
     """
-    score = normalised_score(data.isel(diversity=-1, context=-1))
-    onset = float(crossing(score, 0.5).mean())
-    later = data.step.values[data.step.values >= 2 * onset]
+    many = data.sel(diversity=data.diversity >= min(128, int(data.diversity[-1])))
+    onset = float(crossing(normalised_score(many.isel(context=-1)), 0.5).max())
+    later = data.step.values[data.step.values >= onset + 300]
     return int(later[0]) if later.size else int(data.step[-1])
 
 

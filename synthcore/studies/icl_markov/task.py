@@ -205,10 +205,10 @@ def _step_by_step(
     k = edges.shape[-2]
     rows = edges.reshape(-1, k - 1)
     offset = k * torch.arange(first.numel(), device=first.device)
-    state, states = first.flatten(), [first.flatten()]
-    for uniform in u.reshape(first.numel(), -1).T:
-        state = (uniform[:, None] >= rows[offset + state]).sum(-1)
-        states.append(state)
+    states = [first.flatten()]
+    for uniform in u.reshape(first.numel(), -1).T.contiguous()[..., None]:
+        row = rows.index_select(0, offset + states[-1])
+        states.append(torch.searchsorted(row, uniform, right=True)[:, 0])
     return torch.stack(states, dim=-1).reshape(*first.shape, -1)
 
 
