@@ -31,11 +31,11 @@ def strengths(mu: Numbers, sigma: Numbers) -> Float[Tensor, "*batch s"]:
     >>> strengths([1.0, 2.0], [0.0, 0.0])
     tensor([0.5000, 2.0000], dtype=torch.float64)
     """
-    mu, sigma = as_double(mu), as_double(sigma)
-    for name, values in (("mu", mu), ("sigma", sigma)):
+    signal, spread = as_double(mu), as_double(sigma)
+    for name, values in (("mu", signal), ("sigma", spread)):
         if bool((values < 0).any()):
             raise ValueError(f"{name} must not be negative (got {values.tolist()})")
-    return sigma**2 + mu**2 / mu.shape[-1]
+    return spread**2 + signal**2 / signal.shape[-1]
 
 
 def initial(omega: Numbers, rho: Numbers, s: int) -> Float[Tensor, "*batch s s"]:
@@ -47,15 +47,15 @@ def initial(omega: Numbers, rho: Numbers, s: int) -> Float[Tensor, "*batch s s"]
     tensor([[0.1000, 0.0500],
             [0.0500, 0.1000]], dtype=torch.float64)
     """
-    omega, rho = torch.broadcast_tensors(as_double(omega), as_double(rho))
+    size, alike = torch.broadcast_tensors(as_double(omega), as_double(rho))
     lowest = -1 / (s - 1) if s > 1 else -torch.inf
-    if bool((omega <= 0).any()) or bool((rho <= lowest).any()) or bool((rho >= 1).any()):
+    if bool((size <= 0).any()) or bool((alike <= lowest).any()) or bool((alike >= 1).any()):
         raise ValueError(
             "W(0) must be positive definite: omega must be positive and rho between "
             f"{lowest:.3g} and 1 (both excluded) for {s} concepts"
         )
     same = torch.eye(s, dtype=torch.float64)
-    return omega[..., None, None] * (same + rho[..., None, None] * (1 - same))
+    return size[..., None, None] * (same + alike[..., None, None] * (1 - same))
 
 
 def require_definite(w: Float[Tensor, "*batch s s"], strictly: bool = True) -> None:
@@ -249,7 +249,7 @@ def pivots(
     tensor([0.0750, 0.1000], dtype=torch.float64)
     """
     require_definite(w0)
-    order = a.expand(w0.shape[:-1]).argsort(-1, descending=True, stable=True)
+    order = a.expand(w0.shape[:-1]).argsort(stable=True, dim=-1, descending=True)
     rows = w0.gather(-2, order[..., :, None].expand_as(w0))
     ranked = rows.gather(-1, order[..., None, :].expand_as(w0))
     found = torch.diagonal(torch.linalg.cholesky(ranked), dim1=-2, dim2=-1) ** 2
