@@ -197,6 +197,24 @@ def ood_loss(w: Float[Tensor, "*batch s s"], mu: Numbers) -> Float[Tensor, "*bat
     return (ood_output(w, mu) - as_double(mu)).square().sum(-1) / 2
 
 
+def largest_step(a: Numbers) -> float:
+    """1 / (2 a_max): gradient descent on U is stable near W = I only below this step size.
+
+    There a perturbation of u_pp shrinks by 1 - 4 eta a_p per step.
+    """
+    return 1 / (2 * float(as_double(a).max()))
+
+
+def require_stable(rate: float, a: Numbers) -> None:
+    """ValueError for a step size at or above 1 / (2 a_max), which makes bumps of its own."""
+    limit = largest_step(a)
+    if rate >= limit:
+        raise ValueError(
+            f"the step size {rate:g} is too large: the tied network is stable below "
+            f"1 / (2 a_max) = {limit:.4g}"
+        )
+
+
 def train_loss(
     w: Float[Tensor, "*batch s s"], a: Float[Tensor, "*#batch s"]
 ) -> Float[Tensor, "*batch"]:
