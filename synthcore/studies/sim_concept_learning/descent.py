@@ -34,9 +34,9 @@ def sample_loss(
     matrix: Float[Tensor, "M d s"], points: Float[Tensor, "M N s"]
 ) -> Float[Tensor, "M"]:
     """sum |W x - x|^2 / (2 N): summed over coordinates, averaged over points."""
-    error = points @ matrix.mT
-    error[..., : points.shape[-1]] -= points
-    return error.square().sum(-1).mean(-1) / 2
+    away = matrix - torch.eye(*matrix.shape[-2:], dtype=matrix.dtype)
+    error = away @ points.mT  # points along the last axis: the fast layout for few coordinates
+    return error.square().sum((-2, -1)) / (2 * points.shape[1])
 
 
 def reduced_loss(
@@ -57,7 +57,8 @@ def one_layer(
     """f(x) = W x trained on all points at once. Columns of W beyond the first s never move and are
     left out.
     """
-    return _descend(start, lambda w: w, lambda step: points, rate, steps, at)
+    along = points.mT.contiguous().mT
+    return _descend(start, lambda w: w, lambda step: along, rate, steps, at)
 
 
 def tied(

@@ -1,5 +1,7 @@
 """Stages without data: deep linear networks on the population loss, and maps of exact dynamics."""
 
+from typing import Any
+
 import numpy as np
 import torch
 import xarray as xr
@@ -49,7 +51,7 @@ def draw_up_maps(config: Config) -> xr.Dataset:
     omegas = np.geomspace(1e-4, 0.5, config.grid)
     ratios = np.linspace(0.02, 0.95, config.grid)
     rhos = np.linspace(-0.5, 0.99, config.grid)
-    found = {}
+    found: dict[str, tuple[tuple[str, ...], Any]] = {}
     for name, x, kind in (("map_omega", omegas, "omega"), ("map_ratio", ratios, "ratio")):
         result = maps.draw_up_map(
             x.tolist(), rhos.tolist(), config.mu, config.sigma, config.omega, kind
@@ -95,11 +97,8 @@ def searches(config: Config, progress: Progress | None = None) -> xr.Dataset:
         if call is not None:
             call(i + 1, len(SETTINGS))
     late = maps.failures(*FAILURE, config.draws[0], config.seed)
-    found |= {
-        f"failure_{name}": (("failure_draw",), getattr(late, name).float().numpy())
-        for name in late._fields
-        if name != "start"
-    }
+    for name in ("measured", "law", "naive", "plateau"):
+        found[f"failure_{name}"] = (("failure_draw",), getattr(late, name).float().numpy())
     rises = np.empty((len(HIDDEN), len(SIZES), config.draws[0] // 2), np.float32)
     centres, a = (
         theory.as_double(config.mu),
@@ -110,13 +109,11 @@ def searches(config: Config, progress: Progress | None = None) -> xr.Dataset:
             w0 = maps.gaussian_starts(rises.shape[-1], 2, hidden, omega, config.seed)
             loss = maps.ood_losses(w0, centres, a, maps.log_times(0.02, 60.0, 300))
             rises[i, j] = measure.draw_up(loss).numpy()
-    found |= {
-        "search_count": (("setting", "descents"), np.stack(counts)),
-        "search_control": (("setting", "descents"), np.stack(controls)),
-        "search_loss": (("setting", "search_tau"), np.stack(curves)),
-        "failure_start": (("row_3", "column_3"), late.start.numpy()),
-        "gaussian_draw_up": (("hidden", "size", "gaussian_draw"), rises),
-    }
+    found["search_count"] = (("setting", "descents"), np.stack(counts))
+    found["search_control"] = (("setting", "descents"), np.stack(controls))
+    found["search_loss"] = (("setting", "search_tau"), np.stack(curves))
+    found["failure_start"] = (("row_3", "column_3"), late.start.numpy())
+    found["gaussian_draw_up"] = (("hidden", "size", "gaussian_draw"), rises)
     return xr.Dataset(
         found,
         {

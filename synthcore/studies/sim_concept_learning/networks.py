@@ -41,10 +41,13 @@ class Training:
 
 
 class Run(NamedTuple):
-    """Outputs at the probes, un-rotated, in the first s coordinates; `model` after training."""
+    """Outputs at the probes, un-rotated, in the first s coordinates, and losses there, over all d
+    coordinates; `loss` is the training loss of the batch before; `model` is after training.
+    """
 
     step: list[int]
     output: Float[Tensor, "K M V s"]
+    probe_loss: Float[Tensor, "K M V"]
     loss: Float[Tensor, "K M"]
     points: Float[Tensor, "M N s"]
     rotation: Float[Tensor, "M d d"]
@@ -90,13 +93,16 @@ def train(
     s = mixture.concepts
     at: list[int] = []
     outputs: list[Tensor] = []
+    losses: list[Tensor] = []
     products: list[Tensor] = []
     milestones = {0, steps // 10, steps}
 
     @torch.no_grad()
     def look(step: int, model: nn.Module) -> None:
         at.append(step)
-        outputs.append((model(probes) @ rotation[:, :, :s]).cpu())
+        output = model(probes)
+        outputs.append((output @ rotation[:, :, :s]).cpu())
+        losses.append(((output - probes).square().sum(-1) / 2).cpu())
         if step in milestones and activation == "linear":
             assert isinstance(model, MLP)
             products.append(model.product().detach().double().cpu())
@@ -115,6 +121,7 @@ def train(
     return Run(
         at,
         torch.stack(outputs),
+        torch.stack(losses),
         history.loss[before],
         points.cpu(),
         rotation.cpu(),

@@ -55,7 +55,7 @@ def order(config: Config, progress: Progress | None = None) -> xr.Dataset:
         parts["output"].append(path)
         parts["arrival"].append(measure.arrival(path / mu, PHI, time))
         parts["speed_ratio"].append(speed.amax(0) / late)
-        parts["draw_up"].append(measure.draw_up((path - mu).square().sum(-1)))
+        parts["draw_up"].append(measure.draw_up(run.probe_loss[:, :, -1]).view(path.shape[1:3]))
         balanced = networks.train(
             name, conditions[-2:-1], extra, training(config), report(progress, f"{name}, equal")
         )
@@ -130,15 +130,13 @@ def hierarchy(config: Config, progress: Progress | None = None) -> xr.Dataset:
     run = networks.train(
         "2-layer ReLU", [HIERARCHY], seeds, training(config), report(progress, "four concepts")
     )
-    probes = task.compositions(4).float() * torch.tensor(HIERARCHY[0])
-    loss = (run.output - probes).square().sum(-1) / 2  # (K, M, V)
     per_epoch = 4 * config.points // config.batch
     epochs = np.array(run.step) / per_epoch
     wanted = {int(np.abs(epochs - epoch).argmin()) for epoch in (1, 3, 5)}
     keep = sorted({*thinned(len(run.step), 60), *wanted})
     return xr.Dataset(
         {
-            "composition_loss": (("epoch", "seed", "composition"), loss.numpy()[keep]),
+            "composition_loss": (("epoch", "seed", "composition"), run.probe_loss.numpy()[keep]),
             "hierarchy_loss": (("epoch", "seed"), run.loss.numpy()[keep]),
         },
         {"epoch": epochs[keep], "seed": seeds, "composition": range(16)},

@@ -14,8 +14,8 @@ from synthcore.studies.sim_concept_learning.parameters import Config
 from synthcore.studies.sim_concept_learning.sampled import PHI, Progress, report, thinned
 
 GAINS = (0.1, 1.0)  # of the usual initial weights of the one-layer network
-ONE_LAYER = (4, 0.004, 8.0)  # coordinates, step size, clock t of the one-layer network
-SLOPE_OMEGA, SLOPE_RHOS = 0.001, (0.5, 0.8, 0.95)
+ONE_LAYER = (3, 0.002, 8.0)  # coordinates, step size, clock t of the one-layer network
+SLOPE_OMEGA, SLOPE_RHOS = 1e-4, (0.5, 0.8, 0.95)  # small: the phases must lie far apart
 PHASES = ("both grow", "strong learned", "both learned")
 ENTRIES = ("weak", "minor", "strong")
 
@@ -24,7 +24,7 @@ def one_layer(config: Config) -> xr.Dataset:
     """Full-batch descent on W for every condition, seed and size of W(0), against T1."""
     d, rate, last = ONE_LAYER
     conditions, seeds = config.conditions, list(config.seeds)
-    n = max(config.points // 4, 16)
+    n = max(config.points // 2, 16)
     shape = (len(GAINS), len(conditions), len(seeds))
     every = seeds * (len(GAINS) * len(conditions))
     mixture = task.Mixture.of(conditions * len(GAINS), len(seeds))
@@ -33,7 +33,7 @@ def one_layer(config: Config) -> xr.Dataset:
     gain = torch.tensor(GAINS).repeat_interleave(len(conditions) * len(seeds))
     start = (gain[:, None, None] * unit).double() * d**-0.5
     steps = round(last / rate)
-    at = list(range(0, steps, 10))
+    at = list(range(0, steps, 20))
     path = descent.one_layer(start, points, rate, steps, at)
     time = rate * torch.tensor(at, dtype=torch.float64)
 
@@ -256,6 +256,9 @@ def slopes(config: Config) -> xr.Dataset:
             minor = path.weights[:, i, 0, 1]
             measured.append(float(measure.slope(tau[inside], minor[inside].log())))
             closed.append(float(measure.slope(tau[inside], exact[inside].log())))
+    alone = theory.integrate(
+        theory.initial(config.omega, SLOPE_RHOS, 2), a, tau, keep=torch.eye(2).double()
+    )
     limits = [strong + weak, -(strong - weak) / 2, -(strong + weak)]
     shape = (len(SLOPE_RHOS), len(PHASES))
     keep = thinned(len(at), 120)
@@ -264,6 +267,10 @@ def slopes(config: Config) -> xr.Dataset:
             "slope_measured": (("slope_rho", "phase"), np.reshape(measured, shape)),
             "slope_closed_form": (("slope_rho", "phase"), np.reshape(closed, shape)),
             "slope_limit": (("phase",), limits),
+            "ablation_draw_up": (
+                ("slope_rho",),
+                measure.draw_up(theory.ood_loss(alone, config.mu)),
+            ),
             "slope_minor": (
                 ("slope_tau", "slope_rho"),
                 path.weights[keep][:, :, 0, 1].numpy(),
