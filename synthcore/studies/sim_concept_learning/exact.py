@@ -87,7 +87,7 @@ def searches(config: Config, progress: Progress | None = None) -> xr.Dataset:
     """Random W(0): multiple descents, a concept that seems lost, Gaussian U of any width."""
     call = report(progress, "searches")
     counts, controls, curves = [], [], []
-    found = {}
+    found: dict[str, tuple[tuple[str, ...], Any]] = {}
     for i, ((s, (mu, sigma)), draws) in enumerate(zip(SETTINGS.items(), config.draws, strict=True)):
         result = maps.search(mu, sigma, draws, config.seed)
         counts.append(torch.bincount(result.descents, minlength=MOST)[:MOST].numpy())
