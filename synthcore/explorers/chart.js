@@ -213,7 +213,8 @@ function sample({ colour, dash, width, area, dot, opacity }) {
   if (area) return g("rect", { x: 1, y: 0, width: 20, height: 10, style: fill });
   if (dot) return g("circle", { cx: 11, cy: 5, r: dot, style: fill });
   const stroke = `stroke: var(${colour}); stroke-width: ${width ?? 2}px;`;
-  return g("line", { x1: 0, x2: 22, y1: 5, y2: 5, style: stroke + (dash ? `stroke-dasharray: ${dash}` : "") });
+  const pattern = dash ? `stroke-dasharray: ${dash};` : "";
+  return g("line", { x1: 0, x2: 22, y1: 5, y2: 5, style: `${stroke}${pattern} opacity: ${opacity ?? 1}` });
 }
 
 /** A legend whose entries wrap: [{ name, colour, dash, width, area, dot, opacity }]. */

@@ -173,7 +173,9 @@ function render({ model, el }) {
     say(line, swingVerdict(sim, told));
     const [i, j] = s === 3 ? plane.split("-").map(Number) : [0, 1];
     drawPath(path, sim, told, now, [i, j], share);
-    const reached = sim.f[now].map((v, k) => `${Math.round((100 * v) / mu[k])} % of concept ${k + 1}`).join(", ");
+    const reached = sim.f[now]
+      .map((v, k) => `${String(Math.round((100 * v) / mu[k])).replace("-", "−")} % of concept ${k + 1}`)
+      .join(", ");
     readout.textContent = `At τ = ${digits(sim.taus[now], 3)} the output is ${reached}.`;
     const go = (tau) => change({ clock: sim.taus[nearest(tau)] });
     [lossChart(sim, told), majorChart(sim), minorChart(sim)].forEach((chart, n) =>

@@ -46,7 +46,7 @@ export function drawPath(host, sim, told, now, [i, j], share) {
     const low = Math.min(0, ...values),
       high = Math.max(goal, ...values),
       room = high - low;
-    return [low - 0.07 * room, high + 0.07 * room];
+    return [low - 0.13 * room, high + 0.13 * room];
   };
   const x = scale(...limits(xs, target[0]), area.left, area.right),
     y = scale(...limits(ys, target[1]), area.bottom, area.top);
@@ -107,9 +107,13 @@ export function drawPath(host, sim, told, now, [i, j], share) {
     g("circle", { cx: x(xs[0]), cy: y(ys[0]), r: 4, class: "sx-start" }),
     g("circle", { cx: x(xs[now]), cy: y(ys[now]), r: 6.5, class: "sx-now" }),
   );
-  label(tx + 8, ty - 12, "end", "target x̂");
-  label(x(target[0]) + 8, y(0) - 11, "end", `cluster ${i + 1}`);
-  label(Math.max(x(0) - 6, area.left + 2), ty - 12, "start", `cluster ${j + 1}`);
+  const above = (map, k, at) => {
+    const ry = Math.abs(map(2 * sim.sigma[k] * of(k)) - map(0)); // above the ellipse, or inside a large one
+    return map(at) - (ry < 30 ? Math.max(ry, 4) + 5 : 9);
+  };
+  label(tx + 8, ty - 13, "end", "target x̂");
+  label(Math.min(tx + 24, area.right - 2), above(y, j, 0), "end", `cluster ${i + 1}`);
+  label(Math.max(x(0) - 24, area.left + 2), above(y, j, target[1]), "start", `cluster ${j + 1}`);
 }
 
 /** A chart over the clock: axes, shaded withdrawals, curves, cursor, and clicks that set the clock. */
@@ -193,7 +197,7 @@ export function lossChart(sim, told) {
   const of = (values) => values.map((v) => v / values[0]);
   const ood = of(sim.ood),
     train = of(sim.train);
-  const bare = sim.minor ? sim.bareOod.map((v) => v / sim.ood[0]) : null;
+  const bare = sim.minor ? of(sim.bareOod) : null;
   const top = Math.max(1, ...ood, ...train) * 1.04;
   return {
     title: "Loss, as a fraction of its start",
@@ -288,7 +292,7 @@ export function keys(sim, told) {
   if (told.events.length) curves.push({ name: "OOD loss rises", colour: "--sx-minor", width: 6 });
   if (told.bands.length)
     curves.push({
-      name: `${told.bands.map((band) => entryName(band.pair)).join(", ")} withdrawn, from its peak to a tenth`,
+      name: `${[...new Set(told.bands.map((band) => entryName(band.pair)))].join(", ")} withdrawn, from its peak to a tenth`,
       colour: "--sx-minor",
       area: true,
       opacity: 0.25,

@@ -60,10 +60,14 @@ export function shares(sim, from, to) {
   return { minor, major };
 }
 
-/** When a positive minor entry is withdrawn: [peak, fallen to a tenth of it], or null. */
-export function withdrawal(sim, [i, j]) {
+/** When a positive minor entry is withdrawn, as indices [its peak, fallen to a tenth of it], or null:
+ *  the withdrawal that is under way while the loss rises, or the one after the highest peak. */
+export function withdrawal(sim, [i, j], event) {
   const w = sim.entry(i, j),
-    peak = w.indexOf(Math.max(...w));
+    [from, to] = event ? [event.from, event.to] : [0, w.length - 1];
+  let peak = from;
+  for (let t = from; t <= to; t++) if (w[t] > w[peak]) peak = t;
+  while (peak > 0 && w[peak - 1] >= w[peak]) peak -= 1;
   if (w[peak] < 1e-3 || peak === w.length - 1) return null;
   const end = w.findIndex((v, t) => t > peak && v <= w[peak] / 10);
   return [peak, end < 0 ? w.length - 1 : end];
@@ -80,10 +84,8 @@ export function story(sim) {
     });
   const highest = (pair) => Math.max(...sim.entry(...pair));
   const largest = all.reduce((best, pair) => (highest(pair) > highest(best) ? pair : best));
-  const blamed = events.length ? events.map((event) => event.pair) : [largest];
-  const bands = all
-    .filter((pair) => blamed.some((other) => other[0] === pair[0] && other[1] === pair[1]))
-    .map((pair) => ({ pair, span: sim.minor ? withdrawal(sim, pair) : null }))
+  const bands = (events.length ? events : [{ pair: largest }])
+    .map((event) => ({ pair: event.pair, span: sim.minor && withdrawal(sim, event.pair, event.to && event) }))
     .filter((band) => band.span);
   const worst = events.reduce((best, event) => (best && best.rise >= event.rise ? best : event), null);
   const monotone = sim.train.every((v, t) => !t || v <= sim.train[t - 1] + 1e-9 * sim.train[0]);
@@ -98,7 +100,7 @@ export function entryName([i, j]) {
 
 /** Three significant digits without an exponent: "0.0123", "1.5", "23.4". */
 export function digits(v, n = 2) {
-  return String(+v.toPrecision(n));
+  return String(+v.toPrecision(n)).replace("-", "−");
 }
 
 const percent = (v) => `${(100 * v).toFixed(1)} %`;
@@ -125,7 +127,7 @@ export function swingVerdict(sim, told) {
     rest = part - rise;
   const balance =
     Math.abs(rest) < 0.0005 * first
-      ? "no other entry matters then"
+      ? "the other entries cancel out"
       : rest > 0
         ? `the other entries take back ${percent(rest / first)}`
         : `the other entries add ${percent(-rest / first)}`;
