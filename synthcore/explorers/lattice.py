@@ -65,7 +65,7 @@ class LatticeExplorer(Explorer):
         if not 2 <= len(signal) <= 4 or not all(0 < value < np.inf for value in signal):
             raise ValueError(f"mu must be two to four positive numbers (got {signal})")
         times = [float(value) for value in epochs]
-        if not times or not 0 <= times[0] or any(not a < b for a, b in pairwise(times)):
+        if not times or not times[0] >= 0 or any(not a < b for a, b in pairwise(times)):
             raise ValueError(f"epochs must be ascending numbers from 0 up (got {times})")
         shape = (len(times), 2 ** len(signal))
         loss = checked("losses", losses, shape)

@@ -80,8 +80,8 @@ class SwingByExplorer(Explorer):
         lowest = lowest_rho(len(signal))
         if not lowest <= rho <= 0.99:
             raise ValueError(
-                f"rho must be between {lowest} and 0.99 for {len(signal)} concepts, so that W(0) is "
-                f"positive definite (got {rho})"
+                f"rho must be between {lowest} and 0.99 for {len(signal)} concepts, so that "
+                f"W(0) is positive definite (got {rho})"
             )
         super().__init__(
             mu=signal,
