@@ -306,13 +306,13 @@ chapter.figure(
 
 # %% [markdown]
 # **Does it need the test point to be far from the data?** Wider clusters make the concepts' strengths more alike and the test point less
-# unusual; the bump shrinks and goes. Rejecting training points near $\hat x$ changes little, because there are hardly any.
+# unusual; the bump shrinks and goes. The paper's control rejects training points near $\hat x$ and draws them again.
 
 # %%
 chapter.figure(
     flow_figures.spreads(data),
     id="spreads",
-    caption="The draw-up shrinks as the clusters widen. Rejecting points near the test leaves it as it is, and so does training on batches.",
+    caption="The draw-up shrinks as the clusters widen. Training on batches leaves it as it is. Rejecting points near the test does nothing where there are none, and makes the bump a little larger where there are some.",
     alt="Draw-up against spread falling from about a tenth to zero, with rejection controls beside the curve.",
 )
 wide = f"rejection, sigma {config.spreads[0]:g}"
@@ -336,7 +336,7 @@ chapter.text(
 chapter.figure(
     map_figures.draw_up_maps(data),
     id="maps",
-    caption="The bump needs rows that are very much alike, and strengths that differ, but not too much. T4, on the right, draws the same map as long as the start is small. Green: a draw-up of 2 %; star: the network above.",
+    caption="The bump needs rows that are very much alike, and strengths that differ, but not too much. T4, on the right, draws the same map, except where its conditions fail: at large starts and at nearly equal strengths. Green: a draw-up of 2 %; star: the network above.",
     alt="Four heat maps of the draw-up over size and alikeness of the start and over the ratio of strengths, integrated and by closed form, with the largest values at high alikeness.",
 )
 

@@ -91,25 +91,27 @@ def _descend(
     at: Collection[int],
 ) -> Path:
     """`steps` updates; weights at the steps in `at`, each of which must be below `steps`."""
-    wanted = set(at)
-    found: dict[int, Tensor] = {}
+    order = sorted(set(at))
+    row = {step: i for i, step in enumerate(order)}
+    # Filled in place: small tensors kept between large short-lived ones cost gigabytes.
+    weights = start.new_empty(len(order), *start.shape)
+    following = torch.empty_like(weights)
     parameter = start.clone().requires_grad_(True)
     for step in range(steps):
-        if step in wanted or step - 1 in wanted:
-            found[step] = matrix(parameter.detach()).clone()
+        if step in row:
+            weights[row[step]] = matrix(parameter.detach())
+        if step - 1 in row:
+            following[row[step - 1]] = matrix(parameter.detach())
         loss = sample_loss(matrix(parameter), sample(step)).sum()
         (gradient,) = torch.autograd.grad(loss, parameter)
         with torch.no_grad():
             parameter -= rate * gradient
-    found[steps] = matrix(parameter.detach()).clone()
-    if not all(bool(w.isfinite().all()) for w in found.values()):
+    last = matrix(parameter.detach())
+    if steps - 1 in row:
+        following[row[steps - 1]] = last
+    if not bool(last.isfinite().all()):
         raise ValueError(f"training diverged: take a smaller step size than {rate:g}")
-    order = sorted(wanted)
-    return Path(
-        order,
-        torch.stack([found[step] for step in order]),
-        torch.stack([found[step + 1] for step in order]),
-    )
+    return Path(order, weights, following)
 
 
 def points_with_moment(a: Float[Tensor, "M s"]) -> Float[Tensor, "M s s"]:

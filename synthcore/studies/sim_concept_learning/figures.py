@@ -9,6 +9,7 @@ import numpy as np
 import torch
 import xarray as xr
 from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 
 from synthcore.studies.sim_concept_learning import decisions, task, theory
@@ -172,13 +173,13 @@ def lattice(data: xr.Dataset, epochs: tuple[float, ...] = (1, 3, 5)) -> Figure:
     high = float(loss.isel(epoch=0).max())
     for ax, epoch in zip(axes, epochs, strict=True):
         now = loss.sel(epoch=epoch, method="nearest")
-        image = _lattice(ax, now.values, high)
+        image = _lattice(ax, now.values, PowerNorm(0.4, 0, high))
         ax.set_xlabel(f"epoch {float(now.epoch):.1f}")
     fig.colorbar(image, ax=axes, label="loss at the composition", shrink=0.8)
     return fig
 
 
-def _lattice(ax: Axes, loss: np.ndarray, high: float) -> plt.cm.ScalarMappable:
+def _lattice(ax: Axes, loss: np.ndarray, scale: Normalize) -> plt.cm.ScalarMappable:
     bits = task.compositions(4).numpy()
     size = bits.sum(1)
     place = np.zeros((16, 2))
@@ -196,14 +197,13 @@ def _lattice(ax: Axes, loss: np.ndarray, high: float) -> plt.cm.ScalarMappable:
         c=loss,
         s=420,
         cmap="viridis_r",
-        vmin=0,
-        vmax=high,
+        norm=scale,
         zorder=2,
         edgecolor="k",
         lw=0.4,
     )
     for i, (x, y) in enumerate(place):
-        shade = "white" if loss[i] > high / 2 else "black"
+        shade = "white" if scale(loss[i]) > 0.5 else "black"
         name = "".join(str(p + 1) for p in range(4) if bits[i, p]) or "∅"
         ax.text(x, y, name, ha="center", va="center", fontsize=7, color=shade, zorder=3)
     ax.set_xlim(-3.2, 3.2)

@@ -39,7 +39,7 @@ def _closed_form(data: xr.Dataset, tau: Array) -> dict[str, Array]:
     """T4 for the swing-by network."""
     _, a, omega, rho = _signals(data)
     strong, minor, weak = theory.two_concepts(
-        torch.as_tensor(tau), a[1], a[0], omega, omega * rho, omega * (1 - rho**2)
+        torch.tensor(tau), a[1], a[0], omega, omega * rho, omega * (1 - rho**2)
     )
     return {"weak": weak.numpy(), "minor": minor.numpy(), "strong": strong.numpy()}
 
@@ -85,7 +85,7 @@ def decomposition(data: xr.Dataset) -> Figure:
     """
     _, a, *_ = _signals(data)
     mean = data.tied_w.sel(tied_condition="swing-by").mean("seed").transpose("tau", "entry").values
-    w = torch.as_tensor(mean[:, [[0, 1], [1, 2]]], dtype=torch.float64)
+    w = torch.tensor(mean[:, [[0, 1], [1, 2]]], dtype=torch.float64)
     parts = theory.growth_suppression_interaction(w, torch.as_tensor(a))
     measured = data.velocity_measured.mean("seed") / 2  # from clock t to clock tau
     fig, axes = panels(3, 3.0, 3.7)
@@ -110,7 +110,7 @@ def decomposition(data: xr.Dataset) -> Figure:
         ax.set_title(f"w {name}", fontsize=9, color=ENTRY_COLOURS[name])
         ax.set_xlabel(TAU, fontsize=8)
     axes[0].set_ylabel("rate of change (per τ)")
-    axes[0].legend(frameon=False, fontsize=7)
+    axes[1].legend(frameon=False, fontsize=7, loc="lower right")
     return fig
 
 
@@ -139,7 +139,7 @@ def slopes(data: xr.Dataset) -> Figure:
         ax.annotate(
             f"{slope:+.2f}",
             (middle, at),
-            xytext=(6, 8),
+            xytext=(14, 4),
             textcoords="offset points",
             fontsize=8,
             color=MINOR,

@@ -172,7 +172,7 @@ def failure(data: xr.Dataset) -> Figure:
     """The latest draw: major entries, OOD loss, the arrival by diagonal and by pivot."""
     mu, sigma = exact.FAILURE
     a = theory.strengths(mu, sigma)
-    w0 = torch.as_tensor(data.failure_start.values, dtype=torch.float64)
+    w0 = torch.tensor(data.failure_start.values, dtype=torch.float64)
     weakest = int(a.argmin())
     naive = float(theory.logistic_time(0.1, w0[weakest, weakest], a[weakest]))
     law = float(theory.logistic_time(0.1, theory.pivots(w0, a)[weakest], a[weakest]))

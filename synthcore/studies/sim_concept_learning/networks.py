@@ -91,18 +91,18 @@ def train(
     batches = task.Epochs(points, training.batch, task.seeded(seeds[0], 4))
     steps = training.epochs * batches.per_epoch
     s = mixture.concepts
-    at: list[int] = []
-    outputs: list[Tensor] = []
-    losses: list[Tensor] = []
-    products: list[Tensor] = []
     milestones = {0, steps // 10, steps}
+    at = sorted({*range(0, steps, training.stride), *milestones})
+    # Filled in place: many small tensors kept between large short-lived ones cost gigabytes.
+    outputs = torch.empty(len(at), *probes.shape[:2], s)
+    losses = torch.empty(len(at), *probes.shape[:2])
+    products: list[Tensor] = []
 
     @torch.no_grad()
     def look(step: int, model: nn.Module) -> None:
-        at.append(step)
-        output = model(probes)
-        outputs.append((output @ rotation[:, :, :s]).cpu())
-        losses.append(((output - probes).square().sum(-1) / 2).cpu())
+        output, row = model(probes), at.index(step)
+        outputs[row] = (output @ rotation[:, :, :s]).cpu()
+        losses[row] = ((output - probes).square().sum(-1) / 2).cpu()
         if step in milestones and activation == "linear":
             assert isinstance(model, MLP)
             products.append(model.product().detach().double().cpu())
@@ -112,7 +112,7 @@ def train(
         lambda step: task.embed(batches(step), rotation),
         steps=steps,
         optimizer=torch.optim.SGD(model.parameters(), lr=training.learning_rate),
-        checkpoints=sorted({*range(0, steps, training.stride), *milestones}),
+        checkpoints=at,
         on_checkpoint=look,
         loss=identity_loss,
         progress=progress,
@@ -120,8 +120,8 @@ def train(
     before = torch.tensor([max(step - 1, 0) for step in at])
     return Run(
         at,
-        torch.stack(outputs),
-        torch.stack(losses),
+        outputs,
+        losses,
         history.loss[before],
         points.cpu(),
         rotation.cpu(),

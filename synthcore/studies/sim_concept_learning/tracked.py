@@ -13,7 +13,7 @@ from synthcore.studies.sim_concept_learning import descent, measure, task, theor
 from synthcore.studies.sim_concept_learning.parameters import Config
 from synthcore.studies.sim_concept_learning.sampled import PHI, Progress, report, thinned
 
-GAINS = (0.1, 1.0)  # of the usual initial weights of the one-layer network
+GAINS = (0.01, 1.0)  # of the usual initial weights of the one-layer network
 ONE_LAYER = (3, 0.002, 8.0)  # coordinates, step size, clock t of the one-layer network
 SLOPE_OMEGA, SLOPE_RHOS = 1e-4, (0.5, 0.8, 0.95)  # small: the phases must lie far apart
 PHASES = ("both grow", "strong learned", "both learned")
