@@ -1,6 +1,7 @@
 // Draws the lattice explorer: nodes by level, the edges that break the order, and curves over epochs.
 
 const NODE = { high: 38, gap: 74 };
+const FLIP = { light: 0.66, dark: 0.53 }; // where on the colour scale black and white read equally well
 
 /** The mixture of the two ends of the colour scale at t. */
 function tint(t) {
@@ -53,7 +54,7 @@ function drawLattice(host, data, e, chosen, log, choose) {
   const highest = log ? data.highest : Math.max(...at.map((_, v) => data.loss(e, v)));
   at.forEach(([x, y], v) => {
     const t = shade(data.loss(e, v), highest, log),
-      ink = `fill: var(${t > 0.55 ? "--sx-on-high" : "--sx-on-low"})`,
+      ink = `fill: var(${t > FLIP[host.closest(".sx").dataset.sxTheme] ? "--sx-on-high" : "--sx-on-low"})`,
       text = lossText(data.loss(e, v));
     svg.append(
       g(
