@@ -63,7 +63,6 @@ import numpy as np
 import torch
 
 from synthcore.evidence.chapter import Chapter
-from synthcore.explorers.lattice import LatticeExplorer
 from synthcore.explorers.swing_by import SwingByExplorer
 from synthcore.studies.sim_concept_learning import (
     decisions,
@@ -451,11 +450,7 @@ recorded = chapter.recorded("recorded")
 if recorded is None:
     recorded = data
 chapter.explorer(
-    LatticeExplorer(
-        recorded.composition_loss.mean("seed").transpose("epoch", "composition").values,
-        recorded.epoch.values,
-        (1, 2, 3, 4),
-    ),
+    figures.lattice_explorer(recorded),
     id="lattice-explorer",
     caption="Loss of every composition of four concepts over training, averaged over seeds; edges that break the order are marked.",
     alt="An interactive lattice of sixteen compositions coloured by loss with a slider for the epoch.",

@@ -76,7 +76,7 @@ def test_activations_can_be_read_and_replaced() -> None:
         model(x)
     assert bool((seen["layers.0.after"] >= 0).all())
     with hooks.replace(model, {"layers.0.after": torch.zeros_like}):
-        assert float(model(x).abs().max()) == 0
+        assert bool((model(x) == 0).all())
 
 
 @pytest.mark.parametrize(

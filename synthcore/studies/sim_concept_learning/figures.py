@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 
+from synthcore.explorers.lattice import LatticeExplorer
 from synthcore.studies.sim_concept_learning import decisions, task, theory
 from synthcore.studies.sim_concept_learning.drawing import (
     ARCHITECTURE_COLOURS,
@@ -213,3 +214,13 @@ def _lattice(ax: Axes, loss: np.ndarray, scale: Normalize) -> plt.cm.ScalarMappa
     for side in ("top", "right", "bottom"):
         ax.spines[side].set_visible(False)
     return image
+
+
+def lattice_explorer(data: xr.Dataset) -> LatticeExplorer:
+    """The same lattice at every recorded epoch, with intervals over seeds."""
+    loss = data.composition_loss.transpose("seed", "epoch", "composition").values.astype(float)
+    mean, half = loss.mean(0), interval(loss)
+    low = np.maximum(mean - half, 0)
+    ends = np.stack([low, mean + half], axis=-1)
+    signals = tuple(range(1, 5))
+    return LatticeExplorer(mean, data.epoch.values, signals, intervals=ends)
