@@ -136,7 +136,7 @@ function drawScale(svg, width, top, highest, log) {
 
 /** A chart over epochs with a cursor; a click picks the nearest checkpoint. */
 function drawOverEpochs(host, data, e, go, { title, about, height, y, marks, unit, series, last }) {
-  const area = { left: 46, right: Math.max(host.clientWidth, 120) - 8, top: 22, bottom: 22 + height };
+  const area = { left: 54, right: Math.max(host.clientWidth, 120) - 8, top: 22, bottom: 22 + height };
   const { svg } = canvas(host, area.bottom + (last ? 40 : 10), about);
   const x = stepScale(data.epochs, area.left, area.right);
   axis(svg, "x", area, x.marks, last ? "epoch" : "", { labels: Boolean(last) });

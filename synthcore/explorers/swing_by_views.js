@@ -118,7 +118,7 @@ export function drawPath(host, sim, told, now, [i, j], share) {
 
 /** A chart over the clock: axes, shaded withdrawals, curves, cursor, and clicks that set the clock. */
 export function drawOverClock(host, sim, told, now, go, { title, about, height, series, y, marks, unit, last, tags }) {
-  const area = { left: 46, right: Math.max(host.clientWidth, 120) - 8, top: 22, bottom: 22 + height };
+  const area = { left: 58, right: Math.max(host.clientWidth, 120) - 8, top: 22, bottom: 22 + height };
   const { svg } = canvas(host, area.bottom + (last ? 38 : 8), about);
   const x = scale(sim.taus[1], sim.taus[sim.taus.length - 1], area.left, area.right, true),
     up = scale(...y, area.bottom, area.top);
@@ -210,7 +210,7 @@ export function lossChart(sim, told) {
       ...(bare
         ? [{ ys: bare, colour: "--sx-soft", dash: "1.5 4", width: 1.8, name: "OOD loss without minor entries" }]
         : []),
-      { ys: train, colour: "--sx-soft", width: 1.6, name: "training loss" },
+      { ys: train, colour: "--sx-soft", width: 4.5, opacity: 0.5, name: "training loss" },
       { ys: rising(sim, told, ood), colour: "--sx-minor", width: 6, name: "OOD loss rises" },
       { ys: ood, colour: "--sx-ink", width: 2.2, name: "OOD loss", point: true },
     ],
@@ -263,8 +263,8 @@ export function minorChart(sim) {
     minors = all.map((pair) => sim.entry(...pair));
   const low = Math.min(0, ...minors.flat()),
     high = Math.max(0, ...minors.flat()),
-    room = Math.max(high - low, 0.02);
-  const y = [low < 0 ? low - 0.06 * room : 0, (high > 0.1 * room ? high : 0.1 * room) + 0.08 * room];
+    room = high - low || 0.2;
+  const y = [low < 0 ? low - 0.06 * room : 0, (low < 0 ? Math.max(high, 0.1 * room) : low + room) + 0.08 * room];
   return {
     title: all.length > 1 ? "Minor entries" : `Minor entry ${entryName(all[0])}`,
     about: "The off-diagonal entries of W over the clock.",
@@ -286,7 +286,7 @@ export function minorChart(sim) {
 export function keys(sim, told) {
   const curves = [
     { name: "OOD loss, at x̂", colour: "--sx-ink" },
-    { name: "training loss", colour: "--sx-soft", width: 1.6 },
+    { name: "training loss", colour: "--sx-soft", width: 4.5, opacity: 0.5 },
   ];
   if (sim.minor) curves.push({ name: "OOD loss without minor entries", colour: "--sx-soft", dash: "1.5 4" });
   if (told.events.length) curves.push({ name: "OOD loss rises", colour: "--sx-minor", width: 6 });
