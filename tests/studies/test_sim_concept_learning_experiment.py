@@ -10,7 +10,7 @@ import yaml
 from synthcore.config import ParameterError
 from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.verdict import Word
-from synthcore.studies.sim_concept_learning import decisions, frequencies
+from synthcore.studies.sim_concept_learning import decisions, frequencies, partial_order
 from synthcore.studies.sim_concept_learning.claims import CLAIMS
 from synthcore.studies.sim_concept_learning.experiment import Config, run
 
@@ -78,8 +78,8 @@ def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: st
 
 
 def test_there_are_65_comparable_pairs() -> None:
-    assert len(decisions.pairs(4)) == 3**4 - 2**4
-    assert len(decisions.pairs(2)) == 5
+    assert len(partial_order.pairs(4)) == 3**4 - 2**4
+    assert len(partial_order.pairs(2)) == 5
 
 
 def test_crossing_is_interpolated() -> None:

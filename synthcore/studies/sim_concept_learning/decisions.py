@@ -11,7 +11,7 @@ import xarray as xr
 
 from synthcore.evidence.statistics import all_of, at_least, at_most, correlates
 from synthcore.evidence.verdict import Verdict
-from synthcore.studies.sim_concept_learning import task
+from synthcore.studies.sim_concept_learning import partial_order
 from synthcore.studies.sim_concept_learning.frequencies import more_often, share_verdict
 
 LARGE = 0.02  # a draw-up that counts
@@ -160,32 +160,12 @@ def terminal_slow_down(data: xr.Dataset) -> Verdict:
     )
 
 
-def pairs(concepts: int = 4) -> list[tuple[int, int]]:
-    """(u, v) of all strictly comparable compositions, u below v."""
-    bits = task.compositions(concepts).numpy()
-    return [
-        (u, v)
-        for u in range(len(bits))
-        for v in range(len(bits))
-        if u != v and bool((bits[u] <= bits[v]).all())
-    ]
-
-
-def ordered_share(data: xr.Dataset) -> xr.DataArray:
-    """Share of comparable pairs with loss(u) <= loss(v), per epoch and seed."""
-    low, high = (list(side) for side in zip(*pairs(), strict=True))
-    loss = data.composition_loss.transpose("epoch", "seed", "composition").values
-    held = (loss[..., low] <= loss[..., high]).mean(-1)
-    coordinates = {"epoch": data.epoch.values, "seed": data.seed.values}
-    return xr.DataArray(held, dims=("epoch", "seed"), coords=coordinates)
-
-
 def hierarchy(data: xr.Dataset) -> Verdict:
     """Share of the 65 pairs in order at epochs 1, 3, 5, and at the worst look before convergence.
 
     Converged: the training loss is below 1 % of its first value.
     """
-    held = ordered_share(data)
+    held = partial_order.ordered_share(data)
     parts = [
         at_least(
             _plain(held.sel(epoch=epoch, method="nearest")),

@@ -13,7 +13,7 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 
 from synthcore.explorers.lattice import LatticeExplorer
-from synthcore.studies.sim_concept_learning import decisions, task, theory
+from synthcore.studies.sim_concept_learning import decisions, partial_order, task, theory
 from synthcore.studies.sim_concept_learning.drawing import (
     ARCHITECTURE_COLOURS,
     GREY,
@@ -187,7 +187,7 @@ def _lattice(ax: Axes, loss: np.ndarray, scale: Normalize) -> plt.cm.ScalarMappa
     for count in range(5):
         row = np.flatnonzero(size == count)
         place[row] = [(k - (len(row) - 1) / 2, count) for k in range(len(row))]
-    for u, v in decisions.pairs():
+    for u, v in partial_order.pairs():
         if size[v] - size[u] == 1:
             wrong = loss[u] > loss[v]
             style = {"color": STRONG, "lw": 1.8} if wrong else {"color": "#c8c8c8", "lw": 0.7}
