@@ -42,6 +42,7 @@ epochs = 40
 stride = 2
 diversities = [0.05, 0.5, 1.0, 1.5, 2.0]
 balanced_seeds = 96
+one_layer_learning_rate = 0.001
 mu = [1.0, 2.0]
 sigma = 0.05
 omega = 0.1

@@ -24,6 +24,9 @@ class Config(StudyConfig):
     balanced_seeds: int = Field(
         ge=1, le=512, description="members of the condition with equal signals, whose order is open"
     )
+    one_layer_learning_rate: float = Field(
+        gt=0, le=0.02, description="step size of gradient descent on the one-layer network"
+    )
     mu: tuple[float, float] = Field(description="signals of the tied network, weak then strong")
     sigma: float = Field(gt=0, le=1, description="diversity of the tied network's clusters")
     omega: float = Field(gt=0, lt=1, description="size of W(0)")

@@ -14,7 +14,7 @@ from synthcore.studies.sim_concept_learning.parameters import Config
 from synthcore.studies.sim_concept_learning.sampled import PHI, Progress, report, thinned
 
 GAINS = (0.01, 1.0)  # of the usual initial weights of the one-layer network
-ONE_LAYER = (3, 0.002, 8.0)  # coordinates, step size, clock t of the one-layer network
+ONE_LAYER = (3, 8.0)  # coordinates and clock t of the one-layer network
 SLOPE_OMEGA, SLOPE_RHOS = 1e-4, (0.5, 0.8, 0.95)  # small: the phases must lie far apart
 PHASES = ("both grow", "strong learned", "both learned")
 ENTRIES = ("weak", "minor", "strong")
@@ -22,9 +22,9 @@ ENTRIES = ("weak", "minor", "strong")
 
 def one_layer(config: Config) -> xr.Dataset:
     """Full-batch descent on W for every condition, seed and size of W(0), against T1."""
-    d, rate, last = ONE_LAYER
+    (d, last), rate = ONE_LAYER, config.one_layer_learning_rate
     conditions, seeds = config.conditions, list(config.seeds)
-    n = max(config.points // 2, 16)
+    n = max(config.points // 4, 16)
     shape = (len(GAINS), len(conditions), len(seeds))
     every = seeds * (len(GAINS) * len(conditions))
     mixture = task.Mixture.of(conditions * len(GAINS), len(seeds))
@@ -33,7 +33,7 @@ def one_layer(config: Config) -> xr.Dataset:
     gain = torch.tensor(GAINS).repeat_interleave(len(conditions) * len(seeds))
     start = (gain[:, None, None] * unit).double() * d**-0.5
     steps = round(last / rate)
-    at = list(range(0, steps, 20))
+    at = list(range(0, steps, max(1, steps // 200)))
     path = descent.one_layer(start, points, rate, steps, at)
     time = rate * torch.tensor(at, dtype=torch.float64)
 
