@@ -6,7 +6,15 @@ nothing of studies. Arrays go in; what the reader sees is drawn by plain JavaScr
 """
 
 from synthcore.explorers.base import Explorer
+from synthcore.explorers.lattice import LatticeExplorer
 from synthcore.explorers.phase import PhaseExplorer
 from synthcore.explorers.retrieval import RetrievalExplorer
+from synthcore.explorers.swing_by import SwingByExplorer
 
-__all__ = ["Explorer", "PhaseExplorer", "RetrievalExplorer"]
+__all__ = [
+    "Explorer",
+    "LatticeExplorer",
+    "PhaseExplorer",
+    "RetrievalExplorer",
+    "SwingByExplorer",
+]

@@ -186,30 +186,44 @@ export function cursorLine(svg, area, x) {
   svg.append(g("line", { x1: x, x2: x, y1: area.top, y2: area.bottom, class: "sx-cursor" }));
 }
 
-/** A legend whose entries wrap: [{ name, colour, dash, band }]. */
+/** An invisible area that calls `pick(x, y)`, in pixels of the SVG, on a click and while a mouse drags. */
+export function hitArea(svg, { left, right, top, bottom }, pick) {
+  const at = (event) => {
+    const box = svg.getBoundingClientRect();
+    pick(event.clientX - box.left, event.clientY - box.top);
+  };
+  svg.append(
+    g("rect", {
+      x: left,
+      y: top,
+      width: right - left,
+      height: bottom - top,
+      class: "sx-hit",
+      onclick: at,
+      onpointermove: (event) => {
+        if (event.buttons & 1 && event.pointerType === "mouse") at(event);
+      },
+    }),
+  );
+}
+
+/** What stands before a legend's entry: a line, or with `area` or `dot` a patch or a disc. */
+function sample({ colour, dash, width, area, dot, opacity }) {
+  const fill = `fill: var(${colour}); opacity: ${opacity ?? 1}`;
+  if (area) return g("rect", { x: 1, y: 0, width: 20, height: 10, style: fill });
+  if (dot) return g("circle", { cx: 11, cy: 5, r: dot, style: fill });
+  const stroke = `stroke: var(${colour}); stroke-width: ${width ?? 2}px;`;
+  const pattern = dash ? `stroke-dasharray: ${dash};` : "";
+  return g("line", { x1: 0, x2: 22, y1: 5, y2: 5, style: `${stroke}${pattern} opacity: ${opacity ?? 1}` });
+}
+
+/** A legend whose entries wrap: [{ name, colour, dash, width, area, dot, opacity }]. */
 export function legend(entries) {
   return h(
     "ul",
     { class: "sx-legend" },
     ...entries.map((e) =>
-      h(
-        "li",
-        {},
-        g(
-          "svg",
-          { width: 22, height: 10, "aria-hidden": "true" },
-          g("line", {
-            x1: 0,
-            x2: 22,
-            y1: 5,
-            y2: 5,
-            style:
-              `stroke: var(${e.colour}); stroke-width: ${e.width ?? 2}px;` +
-              (e.dash ? `stroke-dasharray: ${e.dash}` : ""),
-          }),
-        ),
-        h("span", {}, e.name),
-      ),
+      h("li", {}, g("svg", { width: 22, height: 10, "aria-hidden": "true" }, sample(e)), h("span", {}, e.name)),
     ),
   );
 }

@@ -93,24 +93,10 @@ function drawMap(host, data, kind, cursor, root, go) {
     ring = { x: x.edges[s], width: Math.max(x.edges[s + 1] - x.edges[s], 4), y: top(p.row), height: high, rx: 2 };
   cursorLine(svg, area, x.at(data.steps[s]));
   svg.append(g("rect", { ...ring, class: "sx-mark-outer" }), g("rect", { ...ring, class: "sx-mark" }));
-  const pick = (event) => {
-    const box = svg.getBoundingClientRect();
-    const row = Math.floor((area.bottom - (event.clientY - box.top)) / high);
-    go(p.pick(Math.max(0, Math.min(rows - 1, row)), x.nearest(event.clientX - box.left)));
-  };
-  svg.append(
-    g("rect", {
-      x: area.left,
-      y: area.top,
-      width: area.right - area.left,
-      height: area.bottom - area.top,
-      class: "sx-hit",
-      onclick: pick,
-      onpointermove: (event) => {
-        if (event.buttons & 1 && event.pointerType === "mouse") pick(event);
-      },
-    }),
-  );
+  hitArea(svg, area, (px, py) => {
+    const row = Math.floor((area.bottom - py) / high);
+    go(p.pick(Math.max(0, Math.min(rows - 1, row)), x.nearest(px)));
+  });
 }
 
 /** Lines between neighbouring cells whose leading algorithm differs. */

@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,12 +15,14 @@ from typing import Any
 
 import pytest
 from filelock import FileLock
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, Page, sync_playwright
 
 from synthcore.explorers import Explorer
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "smoke" / "html"
+HARNESS = Path(__file__).with_name("harness.html").as_uri()
+SIZES = {"desktop": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
 QUIET = [
     "--disable-background-networking",
     "--disable-component-update",
@@ -94,7 +98,7 @@ def module_of(browser: Browser) -> Iterator[Callable[[Explorer], Callable[..., A
 
     def load(explorer: Explorer) -> Callable[..., Any]:
         page = context.new_page()
-        page.goto(Path(__file__).with_name("harness.html").as_uri())
+        page.goto(HARNESS)
         source = "async (text) => { window.$ = await import(URL.createObjectURL(new Blob([text], "
         page.evaluate(source + "{ type: 'text/javascript' }))); }", explorer._esm)
 
@@ -105,3 +109,32 @@ def module_of(browser: Browser) -> Iterator[Callable[[Explorer], Callable[..., A
 
     yield load
     context.close()
+
+
+@pytest.fixture
+def shown(browser: Browser) -> Callable[..., AbstractContextManager[tuple[Page, list[str]]]]:
+    """`shown(explorer, size, theme)`: the explorer on a page, and what went wrong there so far."""
+
+    @contextmanager
+    def show(
+        explorer: Explorer, size: str = "desktop", theme: str = "light"
+    ) -> Iterator[tuple[Page, list[str]]]:
+        context = browser.new_context(viewport=SIZES[size])
+        page, wrong = context.new_page(), []
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("console", lambda m: m.type not in ("error", "warning") or wrong.append(m.text))
+        page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
+        page.goto(HARNESS)
+        page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
+        state = {
+            name: {"base64": b64encode(value).decode()} if isinstance(value, bytes) else value
+            for name, value in explorer.get_state().items()
+            if name != "layout"
+        }
+        page.evaluate("mount", state)
+        try:
+            yield page, wrong
+        finally:
+            context.close()
+
+    return show

@@ -1,22 +1,25 @@
 """Every control of every explorer, without a kernel: by mouse and by keyboard, on a desktop and on
 a phone, on a light and on a dark page."""
 
-from base64 import b64encode
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Locator, Page
+from playwright.sync_api import Locator, Page
 
-from synthcore.explorers import Explorer, PhaseExplorer, RetrievalExplorer
+from synthcore.explorers import (
+    Explorer,
+    LatticeExplorer,
+    PhaseExplorer,
+    RetrievalExplorer,
+    SwingByExplorer,
+)
 
 pytestmark = pytest.mark.browser
-HARNESS = Path(__file__).with_name("harness.html").as_uri()
-SIZES = {"desktop": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
+Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
+SIZES = ["desktop", "phone"]
 
 
 def phase_explorer() -> PhaseExplorer:
@@ -57,44 +60,27 @@ def phase_explorer() -> PhaseExplorer:
     )
 
 
+def lattice_explorer() -> LatticeExplorer:
+    """Four concepts that are learned in order, with noise that breaks the order in places."""
+    mu, epochs = np.array([1, 2, 3, 4]), np.array([0, 0.5, 1, 2, 3, 5, 8, 13, 21, 34])
+    bits = np.arange(16)[:, None] >> np.arange(4) & 1
+    left = mu * np.exp(-epochs[:, None] * (mu**2 + 1) / 16)
+    loss = 0.5 * (left[:, None] ** 2 * bits).sum(-1)
+    loss = loss * np.exp(0.3 * np.random.default_rng(0).standard_normal(loss.shape)) + 1e-4
+    return LatticeExplorer(loss, epochs, mu, np.stack([0.8 * loss, 1.2 * loss], -1), checkpoint=4)
+
+
 EXPLORERS: dict[str, Callable[[], Explorer]] = {
     "phase": phase_explorer,
     "retrieval": RetrievalExplorer,
+    "swing": SwingByExplorer,
+    "lattice": lattice_explorer,
 }
-
-
-@contextmanager
-def shown(
-    browser: Browser, explorer: Explorer, size: str = "desktop", theme: str = "light"
-) -> Iterator[tuple[Page, list[str]]]:
-    """The explorer on a page, and the growing list of what went wrong there."""
-    context = browser.new_context(viewport=SIZES[size])
-    page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda m: m.type not in ("error", "warning") or wrong.append(m.text))
-    page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
-    page.goto(HARNESS)
-    page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-    state = {
-        name: {"base64": b64encode(value).decode()} if isinstance(value, bytes) else value
-        for name, value in explorer.get_state().items()
-        if name != "layout"
-    }
-    page.evaluate("mount", state)
-    try:
-        yield page, wrong
-    finally:
-        context.close()
 
 
 def drawn(page: Page) -> str:
     """Everything drawn and written, but not the controls themselves."""
-    page.evaluate("settled()")
-    text: str = page.evaluate(
-        """() => [...document.querySelectorAll('.sx svg, .sx-bars, .sx-posterior, .sx-ribbon')]
-            .map((e) => e.outerHTML).concat(document.querySelector('.sx-verdict').textContent)
-            .join('|')"""
-    )
+    text: str = page.evaluate("drawn()")
     return text
 
 
@@ -106,17 +92,17 @@ def click_at(page: Page, control: Locator, across: float) -> None:
 
 
 def everywhere(test: Callable[..., None]) -> Callable[..., None]:
-    """Run a test on both explorers, both sizes and both themes."""
+    """Run a test on every explorer, both sizes and both themes."""
     for name, values in (("theme", ["light", "dark"]), ("size", SIZES), ("name", EXPLORERS)):
         test = pytest.mark.parametrize(name, list(values))(test)
     return test
 
 
 @everywhere
-def test_every_slider_moves_the_drawing(name: str, size: str, theme: str, browser: Browser) -> None:
-    with shown(browser, EXPLORERS[name](), size, theme) as (page, wrong):
+def test_every_slider_moves_the_drawing(name: str, size: str, theme: str, shown: Show) -> None:
+    with shown(EXPLORERS[name](), size, theme) as (page, wrong):
         sliders = page.locator("input[type=range]").all()
-        assert len(sliders) == {"phase": 3, "retrieval": 1 + 1 + 9}[name]
+        assert len(sliders) == {"phase": 3, "retrieval": 1 + 1 + 9, "swing": 7, "lattice": 1}[name]
         for slider in sliders:
             slider.focus()
             page.keyboard.press("Home")
@@ -135,9 +121,9 @@ def test_every_slider_moves_the_drawing(name: str, size: str, theme: str, browse
 
 @everywhere
 def test_every_choice_and_button_changes_the_drawing(
-    name: str, size: str, theme: str, browser: Browser
+    name: str, size: str, theme: str, shown: Show
 ) -> None:
-    with shown(browser, EXPLORERS[name](), size, theme) as (page, wrong):
+    with shown(EXPLORERS[name](), size, theme) as (page, wrong):
         for group in page.locator("fieldset").all():
             options = group.locator("input[type=radio]").all()
             options[0].focus()
@@ -164,32 +150,22 @@ def test_every_choice_and_button_changes_the_drawing(
 
 @everywhere
 def test_nothing_sticks_out_and_every_control_has_a_name(
-    name: str, size: str, theme: str, browser: Browser
+    name: str, size: str, theme: str, shown: Show
 ) -> None:
-    with shown(browser, EXPLORERS[name](), size, theme) as (page, wrong):
+    with shown(EXPLORERS[name](), size, theme) as (page, wrong):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         nameless = page.evaluate(
             """() => [...document.querySelectorAll('.sx input, .sx button')]
                 .filter((e) => !e.ariaLabel && !e.textContent && !e.labels.length).length"""
         )
         assert nameless == 0
-        overlaps = page.evaluate(
-            """() => [...document.querySelectorAll('.sx svg')].flatMap((svg) => {
-                const texts = [...svg.querySelectorAll('text')]
-                    .map((e) => [e.textContent, e.getBoundingClientRect()]);
-                return texts.flatMap(([a, p], i) => texts.slice(i + 1)
-                    .filter(([, q]) => p.left < q.right - 1 && q.left < p.right - 1
-                        && p.top < q.bottom - 3 && q.top < p.bottom - 3)
-                    .map(([b]) => `${a} / ${b}`));
-            })"""
-        )
-        assert overlaps == []
+        assert page.evaluate("overlaps()") == []
     assert wrong == []
 
 
 @pytest.mark.parametrize("name", list(EXPLORERS))
-def test_colours_follow_the_page(name: str, browser: Browser) -> None:
-    with shown(browser, EXPLORERS[name]()) as (page, wrong):
+def test_colours_follow_the_page(name: str, shown: Show) -> None:
+    with shown(EXPLORERS[name]()) as (page, wrong):
         paper = "getComputedStyle(document.querySelector('.sx')).backgroundColor"
         light = (page.evaluate(paper), drawn(page))
         page.evaluate("document.documentElement.dataset.theme = 'dark'")
@@ -205,8 +181,8 @@ def test_colours_follow_the_page(name: str, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("name", list(EXPLORERS))
-def test_a_closed_view_leaves_nothing_behind(name: str, browser: Browser) -> None:
-    with shown(browser, EXPLORERS[name]()) as (page, wrong):
+def test_a_closed_view_leaves_nothing_behind(name: str, shown: Show) -> None:
+    with shown(EXPLORERS[name]()) as (page, wrong):
         page.evaluate("unmount()")
         assert page.locator("#stage").inner_html() == ""
         assert page.evaluate("Object.values(model.handlers).flat().length") == 0
@@ -214,8 +190,8 @@ def test_a_closed_view_leaves_nothing_behind(name: str, browser: Browser) -> Non
 
 
 @pytest.mark.parametrize("name", list(EXPLORERS))
-def test_two_on_a_page_do_not_get_in_each_others_way(name: str, browser: Browser) -> None:
-    with shown(browser, EXPLORERS[name]()) as (page, wrong):
+def test_two_on_a_page_do_not_get_in_each_others_way(name: str, shown: Show) -> None:
+    with shown(EXPLORERS[name]()) as (page, wrong):
         drawn(page)
         page.evaluate("mount(state)")  # a second copy of the module
         ids = page.evaluate("[...document.querySelectorAll('.sx [id]')].map((e) => e.id)")
@@ -235,9 +211,9 @@ def cursor(page: Page) -> list[int]:
     return where
 
 
-def test_a_click_on_the_map_moves_the_cursor_there(browser: Browser) -> None:
+def test_a_click_on_the_map_moves_the_cursor_there(shown: Show) -> None:
     explorer = phase_explorer()
-    with shown(browser, explorer) as (page, wrong):
+    with shown(explorer) as (page, wrong):
         for row, column in ((0, 20), (3, 1), (2, 8)):
             cell = page.locator(".sx-map g[shape-rendering] rect").nth(row * 21 + column)
             box = cell.bounding_box()
@@ -257,11 +233,11 @@ def test_a_click_on_the_map_moves_the_cursor_there(browser: Browser) -> None:
     assert wrong == []
 
 
-def test_the_bars_show_the_weights_at_the_cursor(browser: Browser) -> None:
+def test_the_bars_show_the_weights_at_the_cursor(shown: Show) -> None:
     explorer = phase_explorer()
     n, s, c = explorer.cursor
     weights = np.frombuffer(explorer.weights, "<f4").reshape(4, 21, 4, 4)[n, s, c]
-    with shown(browser, explorer) as (page, wrong):
+    with shown(explorer) as (page, wrong):
         values = page.locator(".sx-bar-value").all_text_contents()
         assert values == [f"{round(100 * float(w))} %" for w in weights]
         page.evaluate("model.set('cursor', [0, 3, 0])")  # as Python would
@@ -270,80 +246,3 @@ def test_the_bars_show_the_weights_at_the_cursor(browser: Browser) -> None:
         assert "no mixture was fitted" in page.locator(".sx-verdict").inner_text()
         assert page.locator(".sx-map rect[fill^='url']").count() == 4 * 21
     assert wrong == []
-
-
-# ------------------------------------------------------------- retrieval
-
-
-@contextmanager
-def retrieval(browser: Browser, **arguments: Any) -> Iterator[Page]:
-    with shown(browser, RetrievalExplorer(**arguments)) as (page, wrong):
-        yield page
-    assert wrong == []
-
-
-def test_letters_can_be_typed_and_wrong_ones_are_explained(browser: Browser) -> None:
-    with retrieval(browser) as page:
-        field, error = page.get_by_label("Letters"), page.locator("[role=alert]")
-        field.fill("abcab")
-        drawn(page)
-        assert page.locator(".sx-ribbon").inner_text().replace("\n", "") == "ABCAB"
-        assert "After 5 symbols" in page.locator(".sx-verdict").inner_text()
-        good = drawn(page)
-        field.fill("abcabX")
-        assert "please remove X" in error.inner_text()
-        assert field.get_attribute("aria-invalid") == "true"
-        assert drawn(page) == good  # the last good context stays
-        field.fill("")
-        assert "No context yet" in drawn(page)
-        assert not error.is_visible()
-        page.get_by_role("button", name="+1", exact=True).click()
-        assert "After 1 symbol," in drawn(page)
-        field.fill("ABC" * 70)
-        assert "At most 200 symbols" in error.inner_text()
-
-
-def test_context_grows_to_its_limit_and_no_further(browser: Browser) -> None:
-    with retrieval(browser, max_length=75) as page:
-        ten = page.get_by_role("button", name="+10")
-        for _ in range(2):
-            ten.click()
-            drawn(page)
-        assert len(page.get_by_label("Letters").input_value()) == 75
-        assert ten.is_disabled()
-
-
-def test_shuffling_leaves_the_symbol_counter_alone(browser: Browser) -> None:
-    with retrieval(browser) as page:
-        drawn(page)
-
-        def heights() -> list[str]:
-            bars = page.locator("rect[data-bar]")
-            return [
-                str(h) for h in bars.evaluate_all("es => es.map(e => e.getAttribute('height'))")
-            ]
-
-        before = heights()
-        page.get_by_role("button", name="Shuffle").click()
-        drawn(page)
-        after = heights()
-        for algorithm, same in ((0, True), (1, False), (2, True), (3, False)):
-            pairs = [(float(a), float(b)) for a, b in zip(before, after, strict=True)]
-            unchanged = all(abs(a - b) < 1e-6 for a, b in pairs[algorithm::4])
-            assert unchanged is same
-
-
-def test_python_sets_context_and_library(browser: Browser) -> None:
-    with retrieval(browser, context="ABCABC") as page:
-        assert "After 6 symbols" in drawn(page)
-        page.evaluate("model.set('context', 'AB')")
-        assert "After 2 symbols" in drawn(page)
-        page.evaluate("model.set('chains', 4)")
-        assert "of 4 chains" in drawn(page)
-
-
-def test_new_chain_defeats_retrieval(browser: Browser) -> None:
-    with retrieval(browser) as page:
-        assert "so looking it up wins" in drawn(page)
-        page.get_by_label("a new chain").check()
-        assert "counting finds it" in drawn(page)

@@ -9,7 +9,13 @@ import numpy as np
 import pytest
 import traitlets
 
-from synthcore.explorers import Explorer, PhaseExplorer, RetrievalExplorer
+from synthcore.explorers import (
+    Explorer,
+    LatticeExplorer,
+    PhaseExplorer,
+    RetrievalExplorer,
+    SwingByExplorer,
+)
 from synthcore.explorers.base import FOLDER, MAX_BYTES, pack, unpack
 
 
@@ -112,6 +118,64 @@ def test_a_wrong_size_or_letter_is_named(arguments: dict[str, Any], message: str
         RetrievalExplorer(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"mu": (1.0,), "sigma": (0.1,)}, "one number for each of two or three concepts"),
+        ({"mu": (1.0, 2.0, 3.0)}, r"got 3 and 2"),
+        ({"mu": (0.1, 2.0)}, r"mu must be between 0.5 and 4"),
+        ({"sigma": (-0.1, 0.05)}, r"sigma must be between 0 and 2"),
+        ({"mu": (1.0, float("nan"))}, "mu must be between"),
+        ({"omega": 0.0}, "omega must be between 0.0001 and 0.5"),
+        ({"rho": 1.0}, r"rho must be between -0.99 and 0.99 for 2 concepts"),
+        ({"mu": (1, 2, 3), "sigma": (0, 0, 0), "rho": -0.6}, r"between -0.49 and 0.99 for 3"),
+        ({"clock": -1.0}, "clock must be between"),
+    ],
+)
+def test_a_start_off_the_sliders_is_named(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SwingByExplorer(**arguments)
+
+
+def lattice(**changes: Any) -> LatticeExplorer:
+    """Three checkpoints of three concepts; the loss of a composition is its number of concepts."""
+    sizes = np.array([v.bit_count() for v in range(8)])
+    losses = np.outer([4, 3, 1], sizes)
+    arguments = {"losses": losses, "epochs": [0, 1, 5], "mu": [1, 2, 3], **changes}
+    return LatticeExplorer(**arguments)
+
+
+def test_the_lattice_crosses_in_the_order_of_bit_patterns() -> None:
+    losses = np.random.default_rng(0).random((3, 8))
+    ends = np.stack([losses / 2, losses * 2], -1)
+    explorer = lattice(losses=losses, intervals=ends)
+    np.testing.assert_allclose(unpack(explorer.losses, (3, 8)), losses, rtol=1e-6)
+    np.testing.assert_allclose(unpack(explorer.intervals, (3, 8, 2)), ends, rtol=1e-6)
+    assert lattice().intervals == b""
+    assert lattice().checkpoint == 1  # the last with half of the first loss
+    assert lattice(checkpoint=0).checkpoint == 0
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"losses": np.ones((3, 16))}, r"losses must have shape \(3, 8\)"),
+        ({"losses": -np.ones((3, 8))}, "not be negative"),
+        ({"losses": np.full((3, 8), np.nan)}, "recorded everywhere"),
+        ({"epochs": [0, 5, 1]}, "epochs must be ascending"),
+        ({"epochs": []}, "epochs must be ascending"),
+        ({"mu": [1.0]}, "two to four positive"),
+        ({"mu": [1, 2, -3]}, "two to four positive"),
+        ({"intervals": np.ones((3, 8))}, r"intervals must have shape \(3, 8, 2\)"),
+        ({"intervals": np.full((3, 8, 2), 9.0)}, "the loss between them"),
+        ({"checkpoint": 3}, "index below 3"),
+    ],
+)
+def test_a_wrong_lattice_is_named(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        lattice(**change)
+
+
 def test_the_paper_sized_grid_fits() -> None:
     shape = (10, 40, 15)
     explorer = PhaseExplorer(
@@ -127,7 +191,11 @@ def test_the_paper_sized_grid_fits() -> None:
     assert explorer.data_bytes < MAX_BYTES / 2
 
 
-@pytest.mark.parametrize("explorer", [phase(), RetrievalExplorer()], ids=["phase", "retrieval"])
+@pytest.mark.parametrize(
+    "explorer",
+    [phase(), RetrievalExplorer(), SwingByExplorer(), lattice()],
+    ids=lambda e: type(e).__name__,
+)
 def test_the_module_needs_nothing_from_anywhere(explorer: Explorer) -> None:
     module, style = explorer._esm, explorer._css
     assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|\brequire\(", module, re.MULTILINE)

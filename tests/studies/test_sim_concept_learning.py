@@ -1,0 +1,211 @@
+"""The identity-mapping theory against brute force: loops, scipy, conservation, limits."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.integrate import solve_ivp
+
+from synthcore.studies.sim_concept_learning import maps, measure, task, theory
+
+Tensor = torch.Tensor
+
+
+def random_psd(s: int, seed: int, size: float = 0.5) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    root = torch.rand(s, s, generator=generator, dtype=torch.float64) - 0.3
+    return size * root @ root.mT / s + 1e-3 * torch.eye(s, dtype=torch.float64)
+
+
+def random_strengths(s: int, seed: int) -> Tensor:
+    return 0.1 + torch.rand(s, generator=torch.Generator().manual_seed(seed)).double()
+
+
+# --- fields -----------------------------------------------------------------------------------
+
+
+@settings(deadline=None, max_examples=30)
+@given(s=st.integers(1, 5), seed=st.integers(0, 10_000))
+def test_field_is_the_matrix_form_and_the_entry_form(s: int, seed: int) -> None:
+    w, a = random_psd(s, seed), random_strengths(s, seed)
+    A = torch.diag(a)
+    matrix = w @ A + A @ w - (A @ w @ w + w @ w @ A + 2 * w @ A @ w) / 2
+    found = theory.field(w, a)
+    torch.testing.assert_close(found, matrix, atol=1e-14, rtol=0)
+    growth, suppression, interaction = theory.growth_suppression_interaction(w, a)
+    torch.testing.assert_close(growth - suppression - interaction, found, atol=1e-14, rtol=0)
+    for i, j in itertools.product(range(s), repeat=2):
+        others = [k for k in range(s) if k not in (i, j)]
+        noise = sum(float(w[k, i] * w[k, j] * (a[i] + a[j] + 2 * a[k])) for k in others) / 2
+        assert float(interaction[i, j]) == pytest.approx(noise, abs=1e-13)
+
+
+@settings(deadline=None, max_examples=20)
+@given(s=st.integers(1, 4), seed=st.integers(0, 10_000))
+def test_gradient_flow_in_u_is_twice_the_field(s: int, seed: int) -> None:
+    w, a = random_psd(s, seed), random_strengths(s, seed)
+    u = theory.square_root(w).requires_grad_(True)
+    (gradient,) = torch.autograd.grad(theory.train_loss(u @ u.mT, a), u)
+    velocity = -(gradient @ u.mT + u @ gradient.mT).detach()
+    torch.testing.assert_close(velocity, 2 * theory.field(w, a), atol=1e-13, rtol=0)
+
+
+@settings(deadline=None, max_examples=15)
+@given(s=st.integers(2, 4), seed=st.integers(0, 1000))
+def test_training_loss_never_rises_and_w_stays_definite(s: int, seed: int) -> None:
+    tau = torch.linspace(0, 20, 60, dtype=torch.float64)
+    w = theory.integrate(random_psd(s, seed), random_strengths(s, seed), tau)
+    assert bool((torch.diff(theory.train_loss(w, random_strengths(s, seed))) <= 1e-12).all())
+    assert float(torch.linalg.eigvalsh(w).min()) > 0
+
+
+@pytest.mark.parametrize("s", [2, 4])
+def test_batched_integration_agrees_with_scipy(s: int) -> None:
+    generator = torch.Generator().manual_seed(s)
+    omega = 10 ** (-4 + 3 * torch.rand(10, generator=generator, dtype=torch.float64))
+    rho = torch.linspace(-0.3, 0.99, 10, dtype=torch.float64)
+    w0 = theory.initial(omega, rho, s)
+    a = theory.strengths([float(p) for p in range(1, s + 1)], [0.5] * s)
+    tau = maps.log_times(0.01, 40.0, 60)
+    found = theory.integrate(w0, a, tau)
+    for i in range(10):
+        exact = solve_ivp(
+            lambda _, w: theory.field(torch.from_numpy(w.reshape(s, s)), a).numpy().ravel(),
+            (0, 40.0 + 1e-9),
+            w0[i].numpy().ravel(),
+            method="DOP853",
+            rtol=1e-10,
+            atol=1e-12,
+            t_eval=tau.numpy(),
+        )
+        np.testing.assert_allclose(found[:, i].reshape(len(tau), -1).T, exact.y, atol=1e-6, rtol=0)
+
+
+def test_one_layer_solves_its_equation() -> None:
+    w0 = torch.randn(3, 3, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    a = torch.tensor([0.5, 2.0, 0.0], dtype=torch.float64)
+    t = torch.linspace(0, 4, 401, dtype=torch.float64)
+    w = theory.one_layer(t, w0, a)
+    middle = (w[2:] - w[:-2]) / (t[2] - t[0])
+    torch.testing.assert_close(middle, -(w[1:-1] - torch.eye(3)) * a, atol=1e-3, rtol=1e-3)
+    assert float(theory.one_layer_time(0.5, 2.0)) == pytest.approx(np.log(2) / 2)
+
+
+def test_strengths_are_the_second_moment_of_the_mixture() -> None:
+    mixture = task.Mixture(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 1.0]]))
+    points, _ = mixture.draw(50_000, [0])
+    moment = task.second_moment(points)[0]
+    a = theory.strengths([1.0, 2.0], [0.5, 1.0])
+    error = task.moment_errors(mixture.mu, mixture.sigma, 50_000)[0]
+    assert bool(((moment - torch.diag(a)).abs() < 5 * error).all())
+
+
+def test_moment_errors_are_the_spread_over_samples() -> None:
+    mixture = task.Mixture(torch.tensor([[1.0, 2.0]]), torch.tensor([[0.5, 1.0]]))
+    repeated = task.Mixture(mixture.mu.repeat(400, 1), mixture.sigma.repeat(400, 1))
+    moments = task.second_moment(repeated.draw(50, list(range(400)))[0])
+    exact = task.moment_errors(mixture.mu, mixture.sigma, 50)[0]
+    torch.testing.assert_close(moments.std(0), exact, rtol=0.15, atol=0)
+
+
+# --- closed forms -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("omega", "entry"), [(1e-4, 0.001), (1e-3, 0.004), (1e-2, 0.018)])
+@pytest.mark.parametrize("rho", [0.5, 0.8, 0.95, 0.99])
+def test_closed_form_for_two_concepts_is_as_near_as_it_says(
+    omega: float, entry: float, rho: float
+) -> None:
+    a = theory.strengths([1.0, 2.0], [0.05, 0.05])
+    tau = torch.linspace(0, 25, 400, dtype=torch.float64)
+    w = theory.integrate(theory.initial(omega, rho, 2), a, tau)
+    p, r = omega, omega * rho
+    strong, minor, weak = theory.two_concepts(tau, a[1], a[0], p, r, p - r**2 / p)
+    assert float((strong - w[:, 1, 1]).abs().max()) <= entry * 1.05
+    assert float((minor - w[:, 0, 1]).abs().max()) <= entry * 1.05
+    assert float((weak - w[:, 0, 0]).abs().max()) <= entry * 1.05
+
+
+def test_closed_form_starts_at_its_start() -> None:
+    zero = torch.zeros(1, dtype=torch.float64)
+    strong, minor, weak = theory.two_concepts(zero, 2.0, 0.5, 0.1, 0.09, 0.1 - 0.081)
+    assert [float(x) for x in (strong, minor, weak)] == pytest.approx([0.1, 0.09, 0.1])
+
+
+@settings(deadline=None, max_examples=30)
+@given(s=st.integers(2, 5), seed=st.integers(0, 10_000))
+def test_pivots_are_ratios_of_leading_determinants(s: int, seed: int) -> None:
+    w, a = random_psd(s, seed), random_strengths(s, seed)
+    order = a.argsort(descending=True)
+    ranked = w[order][:, order]
+    minors = [1.0, *(float(torch.linalg.det(ranked[:k, :k])) for k in range(1, s + 1))]
+    expected = torch.tensor([b / c for c, b in itertools.pairwise(minors)], dtype=torch.float64)
+    torch.testing.assert_close(theory.pivots(w, a)[order], expected, rtol=1e-6, atol=1e-12)
+
+
+def test_without_minor_entries_every_concept_is_logistic() -> None:
+    a = theory.strengths([1.0, 2.0, 3.0], [0.05] * 3)
+    tau = maps.log_times(0.05, 60.0, 800)
+    w = theory.integrate(theory.initial(0.01, 0.9, 3), a, tau, keep=torch.eye(3).double())
+    times = measure.arrival(torch.diagonal(w, dim1=-2, dim2=-1), 0.8, tau)
+    torch.testing.assert_close(times, theory.logistic_time(0.8, 0.01, a), rtol=1e-3, atol=0)
+    assert float(measure.draw_up(theory.ood_loss(w, [1.0, 2.0, 3.0]))) == 0
+
+
+# --- what is read off a trajectory --------------------------------------------------------------
+
+
+def test_draw_up_is_the_largest_later_rise() -> None:
+    loss = torch.rand(30, 20, generator=torch.Generator().manual_seed(0))
+    brute = [
+        max(float(loss[j, m] - loss[i, m]) for i in range(30) for j in range(i, 30))
+        / float(loss[0, m])
+        for m in range(20)
+    ]
+    torch.testing.assert_close(measure.draw_up(loss), torch.tensor(brute))
+
+
+@pytest.mark.parametrize("bumps", [0, 1, 2, 3])
+def test_descents_count_bumps_and_overlook_wiggles(bumps: int) -> None:
+    values = [10.0]
+    for _ in range(bumps):
+        values += [5.0, 7.0]
+    values += [4.0, 4.001, 3.99]
+    loss = torch.tensor(values)
+    assert int(measure.descents(loss[:, None])[0]) == bumps + 1
+    low, high = measure.turning_points(loss)
+    assert (low, high) == ((1, 2) if bumps else (None, None))
+
+
+def test_arrival_ignores_visits() -> None:
+    path = torch.tensor([[0.0, 0.0], [0.6, 0.6], [0.2, 0.8], [0.8, 0.9], [0.9, 0.4]])
+    found = measure.arrival(path, 0.5, torch.arange(5.0))
+    assert float(found[0]) == pytest.approx(2.5)
+    assert bool(found[1].isnan())
+
+
+# --- bad input ----------------------------------------------------------------------------------
+
+
+def test_bad_input_is_refused_in_a_sentence() -> None:
+    a = torch.tensor([0.5, 2.0], dtype=torch.float64)
+    indefinite = torch.tensor([[0.1, 0.2], [0.2, 0.1]], dtype=torch.float64)
+    tau = torch.linspace(0, 1, 3, dtype=torch.float64)
+    for call, sentence in (
+        (lambda: theory.initial(0.1, 1.0, 2), "W\\(0\\) must be positive definite"),
+        (lambda: theory.initial(0.1, -0.6, 3), "rho between -0.5 and 1"),
+        (lambda: theory.strengths([1.0], [-0.1]), "sigma must not be negative"),
+        (lambda: theory.pivots(indefinite, a), "must be positive definite"),
+        (lambda: theory.integrate(indefinite, a, tau), "positive semi-definite"),
+        (lambda: theory.integrate(torch.ones(2, 2).double().triu(), a, tau), "symmetric"),
+        (lambda: theory.integrate(theory.initial(0.1, 0, 2), a, tau, step=1.0), "step must be"),
+        (lambda: theory.integrate(theory.initial(0.1, 0, 2), a, tau.flip(0)), "rising"),
+        (lambda: theory.require_stable(0.25, a), "1 / \\(2 a_max\\) = 0.25"),
+        (lambda: task.embed(torch.zeros(1, 1, 3), torch.eye(2)[None]), "3 concepts do not fit"),
+        (lambda: task.Mixture(torch.ones(1, 2), -torch.ones(1, 2)), "sigma must not be negative"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            call()
