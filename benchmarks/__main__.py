@@ -30,9 +30,10 @@ def main() -> int:
     options = parser.parse_args()
 
     # Imported late: `--help` and bad usage answer at once.
-    from benchmarks import generation, icl_markov, training
+    from benchmarks import generation, icl_markov, k_adam, training
 
-    known = {b.name: b for b in training.BENCHMARKS + generation.BENCHMARKS + icl_markov.BENCHMARKS}
+    rooms = (training, generation, icl_markov, k_adam)
+    known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:
         parser.error(f"unknown benchmark '{options.name}'; choose from {', '.join(known)}")
     if options.measure:
