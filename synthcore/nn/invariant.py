@@ -9,6 +9,7 @@ Axis letters: M member, B batch, D inputs, C outputs.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -49,8 +50,7 @@ class NormalisedMLP(nn.Module):
         members = len(seeds)
         self.norm = norm
         self.hidden = nn.ModuleList(
-            Linear(members, a, b, bias=norm == "none")
-            for a, b in zip(widths[:-2], widths[1:-1], strict=True)
+            Linear(members, a, b, bias=norm == "none") for a, b in pairwise(widths[:-1])
         )
         self.output = Linear(members, widths[-2], widths[-1])
         generators = [torch.Generator().manual_seed(seed) for seed in seeds]

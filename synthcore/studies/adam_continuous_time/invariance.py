@@ -25,7 +25,7 @@ Moment = Literal["scalar", "coordinate"]
 GAMMA = 0.999
 
 
-def amplification(beta: float | Array) -> float | Array:
+def amplification(beta: float) -> float:
     """K = (1 + beta) / (1 - beta): what momentum makes of |u|^2 in the norm law.
 
     >>> round(amplification(0.9), 6)
@@ -199,8 +199,8 @@ def equivalent_direction(
     """(B): unit vectors under an explicit second normalisation in place of norm and weight decay.
 
     S <- gamma_2 S + (1 - gamma_2) |u|^2, w <- normalise(w - sqrt((1 - gamma_2) / K) u / sqrt(S)),
-    gamma_2 = e^(-2 eta lambda), S_0 = |W_0|^2 (1 - gamma_2) / (eta^2 K), with K = `amplify` and |W_0|
-    = `norm`. Sees the noise that `simulate` draws for these seeds. Returns (R, D).
+    gamma_2 = e^(-2 eta lambda), S_0 = |W_0|^2 (1 - gamma_2) / (eta^2 K), with K = `amplify` and
+    |W_0| = `norm`. Sees the noise that `simulate` draws for these seeds. Returns (R, D).
     """
     gradients = Gradients([kind] * len(seeds), seeds, dimension)
     unit = gradients.start()

@@ -12,6 +12,8 @@ from scipy import optimize
 
 from synthcore.studies.adam_continuous_time.invariance import (
     Condition,
+    Kind,
+    Moment,
     amplification,
     equivalent_direction,
     predicted_norm2,
@@ -19,8 +21,8 @@ from synthcore.studies.adam_continuous_time.invariance import (
 )
 
 Array = npt.NDArray[np.float64]
-KINDS = ("noise", "mixed", "full batch")
-MOMENTS = ("scalar", "coordinate")
+KINDS: tuple[Kind, ...] = ("noise", "mixed", "full batch")
+MOMENTS: tuple[Moment, ...] = ("scalar", "coordinate")
 BETAS = (0.0, 0.5, 0.9)
 SETTLING = 100  # steps until the averages have forgotten that they started at zero
 LAST = 200  # steps averaged for what a run settles at
@@ -50,7 +52,7 @@ def measure(
     """All conditions with all seeds, as one batched simulation."""
     growth = [
         Condition(kind, moment, beta) for kind in KINDS for moment in MOMENTS for beta in BETAS
-    ]  # type: ignore[arg-type]
+    ]
     conditions = [*growth, *EQUILIBRIA.values()]
     runs = [c for c in conditions for _ in seeds]
     paths = simulate(runs, list(seeds) * len(conditions), dimension, steps, progress)
@@ -66,11 +68,11 @@ def measure(
     settled = [slice(many + i, many + i + 1) for i in range(len(EQUILIBRIA))]
     last = min(LAST, steps // 2)
     decay = np.array([c.decay for c in conditions])[:, None]
-    beta = np.array([c.beta for c in conditions])[:, None]
+    amplified = np.array([amplification(c.beta) for c in conditions])[:, None]
     expected = eta * np.sqrt(update2) / np.sqrt(norm2[:-1])
     predictions = [
         predicted_norm2(update2, norm2[0], eta, decay, k)
-        for k in (np.ones_like(beta), amplification(beta))
+        for k in (np.ones_like(amplified), amplified)
     ]
     shown = np.unique(np.r_[0 : steps : max(1, steps // 100), steps])
     cells = ("layer", "seed")

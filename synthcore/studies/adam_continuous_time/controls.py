@@ -1,0 +1,60 @@
+"""Controls on which no claim may come out as reproduced."""
+
+import xarray as xr
+
+
+def equations_swapped(data: xr.Dataset) -> xr.Dataset:
+    """The second-order equation is judged by the errors of the first-order one, and the reverse."""
+    order = ["second order", "first order", "second order, decay rate"]
+    swapped = data.toy_error.sel(equation=order)
+    return data.assign(toy_error=swapped.assign_coords(equation=data.equation))
+
+
+def smaller_bound(data: xr.Dataset) -> xr.Dataset:
+    """Updates are held against a bound one per cent smaller."""
+    names = ["stream_ratio", "stream_ratio_least", "language_ratio", "growth_bound_ratio"]
+    return data.assign({name: data[name] / 0.99 for name in names})
+
+
+def points_permuted(data: xr.Dataset) -> xr.Dataset:
+    """Every point carries its neighbour's (beta, gamma)."""
+    names = ["point_beta", "point_gamma"]
+    return data.assign_coords({name: data[name].roll(point=1, roll_coords=False) for name in names})
+
+
+def regimes_permuted(data: xr.Dataset) -> xr.Dataset:
+    """Dense gradients are called sparse, and the reverse."""
+    return data.assign_coords(regime=data.regime.values[::-1])
+
+
+def curve_reversed(data: xr.Dataset) -> xr.Dataset:
+    """The losses of the curve's points in reverse order."""
+    names = ["test_loss", "validation_loss"]
+    return data.assign({name: (data[name].dims, data[name].values[::-1]) for name in names})
+
+
+def momentum_mislabelled(data: xr.Dataset) -> xr.Dataset:
+    """The layers without momentum carry the label of those with most of it."""
+    return data.assign_coords(layer_beta=data.layer_beta.values[::-1])
+
+
+def not_settled(data: xr.Dataset) -> xr.Dataset:
+    """Angular steps are those of the first update."""
+    return data.assign(
+        layer_angle=data.layer_angle_path.isel(layer_step=0, drop=True),
+        net_angle=data.net_angle_path.isel(net_step=0, drop=True),
+    )
+
+
+def without_correction(data: xr.Dataset) -> xr.Dataset:
+    """The second normalisation without the momentum term, and two stages for one."""
+    plain = data.equivalence.sel(correction=["none", "none"])
+    return data.assign(
+        equivalence=plain.assign_coords(correction=data.correction),
+        agreement=data.agreement.assign_coords(compared_k=[2, 1]),
+    )
+
+
+def stages_reversed(data: xr.Dataset) -> xr.Dataset:
+    """The most stages are called one, and the reverse."""
+    return data.assign_coords(k=data.k.values[::-1])
