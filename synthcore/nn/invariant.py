@@ -20,11 +20,12 @@ from torch.nn import functional
 from synthcore.nn.population import Linear, normal_
 
 Norm = Literal["none", "layer", "batch", "weight"]
+Activation = Literal["gelu", "relu"]
 EPS = 1e-8  # small beside any variance, so that invariance holds for small weights as well
 
 
 class NormalisedMLP(nn.Module):
-    """Hidden layers of ReLU units, then a linear read-out with bias that is not normalised.
+    """Hidden layers of nonlinear units, then a linear read-out with bias that is not normalised.
 
     Args:
         widths: inputs, hidden widths, outputs.
@@ -32,6 +33,7 @@ class NormalisedMLP(nn.Module):
         norm: "layer" and "batch" normalise what a hidden layer computes, without gain and shift,
             over its units or over the batch; "weight" divides each unit's weights by their norm;
             "none" adds a bias instead.
+        activation: "gelu", or "relu", whose units can die.
         scale: multiplies the initial hidden weights, which are N(0, 2 / inputs); a number, or one
             per member.
     """
@@ -42,6 +44,7 @@ class NormalisedMLP(nn.Module):
         seeds: Sequence[int],
         *,
         norm: Norm = "none",
+        activation: Activation = "gelu",
         scale: float | Float[Tensor, "M"] = 1.0,
     ) -> None:
         super().__init__()
@@ -49,6 +52,7 @@ class NormalisedMLP(nn.Module):
             raise ValueError(f"widths must be inputs, hidden widths, outputs (got {list(widths)})")
         members = len(seeds)
         self.norm = norm
+        self.activate = functional.gelu if activation == "gelu" else functional.relu
         self.hidden = nn.ModuleList(
             Linear(members, a, b, bias=norm == "none") for a, b in pairwise(widths[:-1])
         )
@@ -65,7 +69,7 @@ class NormalisedMLP(nn.Module):
     def forward(self, x: Float[Tensor, "M B D"]) -> Float[Tensor, "M B C"]:
         for layer in self.hidden:
             assert isinstance(layer, Linear)
-            x = functional.relu(self._normalised(layer, x))
+            x = self.activate(self._normalised(layer, x))
         logits: Tensor = self.output(x)
         return logits
 

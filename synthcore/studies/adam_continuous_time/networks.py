@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synthcore.nn.invariant import Norm, NormalisedMLP
+from synthcore.nn.invariant import Activation, Norm, NormalisedMLP
 from synthcore.studies.adam_continuous_time import images, theory
 from synthcore.studies.adam_continuous_time.language import finite
 from synthcore.studies.adam_continuous_time.monitor import UpdateMonitor
@@ -66,25 +66,77 @@ class Images:
 # ------------------------------------------------------------- growth of updates
 
 GROWTH_POINTS = ((0.9, 0.999), (0.99, 0.9), (0.95, 0.8), (0.9, 0.5))
-REGIMES = ("full batch", "mini-batch", "10 % inputs", "2 % inputs")
+REGIMES = ("full batch", "mini-batch", "10 % inputs", "2 % inputs", "mini-batch, ReLU")
+INPUTS = {"10 % inputs": 0.1, "2 % inputs": 0.02}  # share of the inputs that are kept
 WINDOW = (5, 60)  # steps between which the growth rate is fitted
 
 
 def growth(
     seeds: Sequence[int], width: int, batch: int, steps: int, device: torch.device
 ) -> xr.Dataset:
-    """Largest update at every step under four kinds of gradients, at four points.
+    """Largest update at every step under five kinds of gradients, at four points.
 
     A full batch is always the same images; with 10 or 2 % of the inputs the others are set to 0 in
-    every image anew, so most first-layer weights get no gradient from most images.
+    every image anew, so most first-layer weights get no gradient from most images. Units are
+    smooth (GELU), except in the last regime: a dead ReLU unit has no gradient at all.
     """
-    cells = [(p, r, s) for p in GROWTH_POINTS for r in REGIMES for s in seeds]
-    data = Images("digits", [s for _, _, s in cells], 0, device)
-    model = NormalisedMLP((PIXELS, width, images.CLASSES), [s for _, _, s in cells]).to(device)
+    monitors = [
+        _grow(REGIMES[:4], "gelu", seeds, width, batch, steps, device),
+        _grow(REGIMES[4:], "relu", seeds, width, batch, steps, device),
+    ]
+    points = np.array(GROWTH_POINTS)
+
+    def joined(values: list[Tensor]) -> np.ndarray:
+        """(N, M) of every population as (point, regime, seed, N)."""
+        shape = (len(points), -1, len(seeds), steps)
+        return np.concatenate([v.T.cpu().numpy().reshape(shape) for v in values], axis=1)
+
+    largest = joined([monitor.largest.amax(1) for monitor in monitors])
+    density = joined([monitor.density for monitor in monitors])
+    n = np.arange(1, steps + 1)
+    bound = theory.exact_bound(points[:, :1], points[:, 1:], n)[:, None, None]
+    low, high = WINDOW[0] - 1, min(WINDOW[1], steps)
+    logs = np.log(np.maximum(largest[..., low:high], 1e-300))
+    rates = np.polyfit(n[low:high], logs.reshape(-1, high - low).T, 1)[0]
+    shown = np.unique(np.geomspace(1, steps, 60).round().astype(int)) - 1
+    cells = ("growth_point", "regime", "seed")
+    return xr.Dataset(
+        {
+            "growth_update": ((*cells, "growth_step"), largest[..., shown]),
+            "growth_density": (cells, density[..., -1]),
+            "growth_rate": (cells, rates.reshape(largest.shape[:3])),
+            "growth_most": (cells, largest.max(-1)),
+            "growth_bound_ratio": (cells, (largest / bound).max(-1)),
+        },
+        {
+            "growth_point": np.arange(len(points)),
+            "growth_beta": ("growth_point", points[:, 0]),
+            "growth_gamma": ("growth_point", points[:, 1]),
+            "regime": list(REGIMES),
+            "seed": list(seeds),
+            "growth_step": n[shown],
+        },
+    )
+
+
+def _grow(
+    regimes: Sequence[str],
+    activation: Activation,
+    seeds: Sequence[int],
+    width: int,
+    batch: int,
+    steps: int,
+    device: torch.device,
+) -> UpdateMonitor:
+    """Train one population; members are points, regimes and seeds, in this order."""
+    cells = [(p, r, s) for p in GROWTH_POINTS for r in regimes for s in seeds]
+    chosen = [s for _, _, s in cells]
+    data = Images("digits", chosen, 0, device)
+    widths = (PIXELS, width, images.CLASSES)
+    model = NormalisedMLP(widths, chosen, activation=activation).to(device)
     beta = torch.tensor([p[0] for p, _, _ in cells], dtype=torch.float64, device=device)
     gamma = torch.tensor([p[1] for p, _, _ in cells], dtype=torch.float64, device=device)
-    keep = {"full batch": 1.0, "mini-batch": 1.0, "10 % inputs": 0.1, "2 % inputs": 0.02}
-    kept = torch.tensor([keep[r] for _, r, _ in cells])[:, None, None].to(device)
+    kept = torch.tensor([INPUTS.get(r, 1.0) for _, r, _ in cells])[:, None, None].to(device)
     full = torch.tensor([r == "full batch" for _, r, _ in cells], device=device)
     whole, random = data.part("train", batch), torch.Generator().manual_seed(int(seeds[0]))
 
@@ -100,40 +152,7 @@ def growth(
     monitor = UpdateMonitor(list(model.parameters()), beta, gamma)
     monitor.attach(optimizer)
     fit(model, sample, steps=steps, optimizer=optimizer, loss=cross_entropy)
-    shape = (len(GROWTH_POINTS), len(REGIMES), len(seeds), -1)
-    largest = monitor.largest.amax(1).T.cpu().numpy().reshape(shape)
-    density = monitor.density.T.cpu().numpy().reshape(shape)
-    points = np.array(GROWTH_POINTS)
-    n = np.arange(1, steps + 1)
-    bound = theory.exact_bound(points[:, :1], points[:, 1:], n)[:, None, None]
-    low, high = WINDOW[0], min(WINDOW[1], steps)
-    window = slice(low - 1, high)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        logs = np.log(largest[..., window]).reshape(-1, high - low + 1)
-    slopes = (
-        np.array([np.polyfit(n[window], row, 1)[0] for row in logs])
-        if high > low + 1
-        else np.full(len(logs), np.nan)
-    )
-    shown = np.unique(np.geomspace(1, steps, 60).round().astype(int)) - 1
-    cells_ = ("growth_point", "regime", "seed")
-    return xr.Dataset(
-        {
-            "growth_update": ((*cells_, "growth_step"), largest[..., shown]),
-            "growth_density": (cells_, density[..., -1]),
-            "growth_rate": (cells_, slopes.reshape(shape[:3])),
-            "growth_most": (cells_, largest.max(-1)),
-            "growth_bound_ratio": (cells_, (largest / bound).max(-1)),
-        },
-        {
-            "growth_point": np.arange(len(points)),
-            "growth_beta": ("growth_point", points[:, 0]),
-            "growth_gamma": ("growth_point", points[:, 1]),
-            "regime": list(REGIMES),
-            "seed": list(seeds),
-            "growth_step": n[shown],
-        },
-    )
+    return monitor
 
 
 # ------------------------------------------------------------- angular steps
