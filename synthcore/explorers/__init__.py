@@ -5,8 +5,9 @@ site, where its data are embedded in the page and no kernel or network is needed
 nothing of studies. Arrays go in; what the reader sees is drawn by plain JavaScript.
 """
 
+from synthcore.explorers.adam import AdamExplorer
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.phase import PhaseExplorer
 from synthcore.explorers.retrieval import RetrievalExplorer
 
-__all__ = ["Explorer", "PhaseExplorer", "RetrievalExplorer"]
+__all__ = ["AdamExplorer", "Explorer", "PhaseExplorer", "RetrievalExplorer"]

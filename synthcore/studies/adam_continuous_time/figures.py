@@ -91,7 +91,7 @@ def flow_figure(data: xr.Dataset) -> Figure:
 
 
 def flow_of_transformer(data: xr.Dataset) -> Figure:
-    """A few weights of a transformer and the flow driven by its recorded gradients; the distance."""
+    """A few weights of a transformer, the flow under its gradients, and the distance."""
     fig, (left, right) = panels(2, 3.0, 4.4)
     shown = ((0, ADAM, "-", "Adam"), (1, SLOW, ":", "first order"), (2, FLOW, "--", "second order"))
     for row, colour, style, name in shown:
