@@ -260,25 +260,27 @@ chapter.figure(
 chapter.figure(
     figures.growth_rates(data),
     id="rates",
-    caption="Streams grow at the predicted rate to all digits. Networks grow far less, unless coordinates lose their gradient: rare inputs and dead ReLU units do.",
-    alt="Left: measured against predicted rate for the dying coordinate and the worst case, on the diagonal. Right: fitted rates of image networks, dense ones near zero, dead units near the diagonal.",
+    caption="Streams grow at the predicted rate to all digits. Networks grow at nearly that rate once units saturate and their gradients stop; where units stay alive, with few inputs, hardly at all.",
+    alt="Left: measured against predicted rate for the dying coordinate and the worst case, on the diagonal. Right: fitted rates of image networks, dense ones near the diagonal, sparse ones near zero.",
 )
 
 # %%
 chapter.figure(
     figures.growth_in_training(data),
     id="growth",
-    caption="What training makes of it: dense gradients never explode; with ReLU, whose dead units are dying coordinates, updates follow the bound.",
+    caption="In the stable region nothing grows. Outside it updates of densely fed networks follow the bound, since saturated units are dying coordinates; sparse inputs keep units alive and updates small.",
     alt="Four panels of the largest update against step at four settings for five kinds of gradients, with the bound dashed.",
 )
 worst = data.growth_most.isel(growth_point=-1).mean("seed")
+share = data.growth_density.isel(growth_point=-1).mean("seed")
 chapter.text(
-    "At $(0.9,0.5)$ the largest update within {n} steps is {dense:.2g} with mini-batches, {full:.2g} with a full batch, {sparse:.2g} with 2 % of the inputs and **{relu:.2g}** with ReLU units. The last number is no rare token: a dead unit's weights get no gradient ever again, and Adam moves them faster and faster. This is why loss spikes appear when $\\gamma$ is chosen too small.",
+    "At $(0.9,0.5)$ the largest update within {n} steps is {dense:.1e} with mini-batches, {full:.1e} with a full batch, {relu:.1e} with ReLU units, but {sparse:.3g} with 2 % of the inputs. The coordinate of the largest update had a gradient in only {alive:.0%} of the steps with mini-batches: its unit saturated (GELU underflows, ReLU dies) and got no gradient ever again, and Adam moved its weights faster and faster. So it is not sparsity that the bound waits for, but gradients that *stop*; this is how loss spikes come about when $\\gamma$ is too small.",
     n=config.growth_steps,
     dense=worst.sel(regime="mini-batch"),
     full=worst.sel(regime="full batch"),
     sparse=worst.sel(regime="2 % inputs"),
     relu=worst.sel(regime="mini-batch, ReLU"),
+    alive=share.sel(regime="mini-batch"),
 )
 
 # %% [markdown]
@@ -456,8 +458,8 @@ chapter.figure(
 # - **The exact frontier.** $\gamma>\beta^2$ instead of $\gamma>\beta/(2-\beta)$: the wedge between them is safe. Far from $(1,1)$ use $r_d$, not $r_c$.
 # - **The norm law** has the factor $K=(1+\beta)/(1-\beta)$. Testing the uncorrected law with $\beta=0$ only would have hidden this.
 # - **Bias corrections** of the flow divide by the continuous kernels' masses; with $1-\beta^{t/\eta}$ the second-order equation is no better than the first.
-# - **Growth in training.** The bound is about all possible histories. Dense, noisy gradients never come near it; gradients that stop do. In our perceptrons these were dead ReLU
-#   units, which is why the claim on sparsity is decided with smooth units.
+# - **Growth in training.** The bound is about all possible histories, and we expected it to matter for intermittent gradients: sparse above full batch above mini-batch (C3b). The
+#   order came out differently, because units of densely fed perceptrons saturate outside the stable region and their gradients then stop, while sparse inputs keep units alive.
 # - **The gap between the bounds** does not grow everywhere towards the frontier: on $\beta=\gamma$ it is zero, and it is from there on that it grows. The claim says so.
 # - **Scale.** Small transformers on a synthetic text in place of Shakespeare, perceptrons on digits and textures in place of CNNs on CIFAR10.
 # - **$\epsilon$** is $10^{-15}$ in the transformers and 0 in the monitor: the usual $10^{-8}$ caps the growth.

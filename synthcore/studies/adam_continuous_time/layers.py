@@ -8,7 +8,6 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
-from scipy import optimize
 
 from synthcore.studies.adam_continuous_time.invariance import (
     Condition,
@@ -65,11 +64,11 @@ def measure(
     many = len(growth)
     design = (len(KINDS), len(MOMENTS), len(BETAS), len(seeds))
 
-    settled = [slice(many + i, many + i + 1) for i in range(len(EQUILIBRIA))]
     last = min(LAST, steps // 2)
     decay = np.array([c.decay for c in conditions])[:, None]
     amplified = np.array([amplification(c.beta) for c in conditions])[:, None]
     expected = eta * np.sqrt(update2) / np.sqrt(norm2[:-1])
+    gain = eta**2 * amplified * update2
     predictions = [
         predicted_norm2(update2, norm2[0], eta, decay, k)
         for k in (np.ones_like(amplified), amplified)
@@ -88,7 +87,7 @@ def measure(
                 cells,
                 np.abs(angle / expected - 1)[begin:, many:].mean(0),
             ),
-            "layer_memory": (cells, np.concatenate([_rate(norm2[:, s][:, 0]) for s in settled])),
+            "layer_memory": (cells, _memory(norm2, gain)[many:]),
             "layer_norm2": (("layer_step", *cells), norm2[shown][:, many:]),
             "layer_norm2_predicted": (
                 ("correction", "layer_step", *cells),
@@ -115,20 +114,15 @@ def measure(
     return xr.merge([data, equivalence(seeds, dimension, equivalence_steps)])
 
 
-def _rate(norm2: Array) -> Array:
-    """Relaxation rates per step of squared norms (steps, S): fits of a + c e^(-rate n), (1, S)."""
-    n = np.arange(len(norm2), dtype=float)
-    found = []
-    for path in norm2.T:
-        guess = (path[-1], path[0] - path[-1], 3 / len(n))
-        try:
-            fit, _ = optimize.curve_fit(
-                lambda x, a, c, rate: a + c * np.exp(-rate * x), n, path, p0=guess, maxfev=2000
-            )
-            found.append(fit[2])
-        except RuntimeError:  # no decay to fit
-            found.append(np.nan)
-    return np.array([found])
+def _memory(norm2: Array, gained: Array) -> Array:
+    """1 - gamma_2 by least squares of |W_(n+1)|^2 = gamma_2 |W_n|^2 + gained_n over all steps.
+
+    norm2: (N + 1, L, S); gained: (N, L, S), eta^2 K |u|^2 as recorded. A fit of an exponential
+    would take the gain for constant; it is not while v still remembers the smaller gradients of a
+    larger norm.
+    """
+    before, after = norm2[:-1], norm2[1:]
+    return np.asarray(1 - ((after - gained) * before).sum(0) / (before**2).sum(0))
 
 
 EQUIVALENCE = tuple((beta, decay) for beta in (0.0, 0.9) for decay in (0.1, 1.0))
