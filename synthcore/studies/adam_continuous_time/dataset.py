@@ -15,7 +15,7 @@ def error_slope(error: xr.DataArray) -> xr.DataArray:
 def tuned(test: xr.DataArray, validation: xr.DataArray, rates: str) -> xr.DataArray:
     """`test` at the learning rate whose mean validation loss over seeds is lowest."""
     best = validation.mean("seed").argmin(rates)
-    chosen: xr.DataArray = test.isel({rates: best}).drop_vars(rates)
+    chosen: xr.DataArray = test.isel({rates: best}).drop_vars(rates, errors="ignore")
     return chosen
 
 

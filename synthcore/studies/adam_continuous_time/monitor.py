@@ -51,8 +51,8 @@ class UpdateMonitor:
             assert p.grad is not None
             g = p.grad.flatten(1).double()
             m.lerp_(g, 1 - self.beta)
-            v.mul_(self.gamma).add_(g.square_().mul_(1 - self.gamma))
-            seen.add_(g > 0)  # g holds its own square by now
+            v.mul_(self.gamma).add_(g**2 * (1 - self.gamma))
+            seen.add_(g != 0)
             u = torch.where(v > 0, m.abs() / v.sqrt(), torch.zeros_like(m))
             top, where = u.max(1)
             tops.append(top * factor[:, 0])

@@ -128,7 +128,7 @@ def exact_rate(beta: Values, gamma: Values) -> Array:
 
 def frontier(beta: Values) -> Array:
     """beta^2: the smallest safe gamma lies just above."""
-    return np.asarray(beta, dtype=float) ** 2
+    return np.asarray(np.asarray(beta, dtype=float) ** 2)
 
 
 def continuous_frontier(beta: Values) -> Array:
