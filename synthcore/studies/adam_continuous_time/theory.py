@@ -168,7 +168,8 @@ def normal_curve(c: Values) -> tuple[Array, Array]:
         gamma = ((constant - middle**3) / 2) ** (1 / 3)
         above = 2 / middle - 1 / gamma - 1 > c
         low, high = np.where(above, middle, low), np.where(above, high, middle)
-    return (low + high) / 2, ((constant - ((low + high) / 2) ** 3) / 2) ** (1 / 3)
+    beta = (low + high) / 2
+    return np.asarray(beta), np.asarray(((constant - beta**3) / 2) ** (1 / 3))
 
 
 def worst_stream(beta: float, gamma: float, n: int) -> Array:
