@@ -33,7 +33,10 @@ def panels(
 def over_seeds(
     ax: Axes, values: xr.DataArray, along: str, colour: str, label: str = "", style: str = "-"
 ) -> None:
-    """Mean as a line, its 95 % interval as a band, every seed thin behind it."""
+    """Mean as a line, its 95 % interval as a band, every seed thin behind it.
+
+    For positive values the band ends at half the lowest seed, so that log axes can show it.
+    """
     table = values.transpose("seed", along)
     x, y = table[along].values, table.values.astype(float)
     mean, count = y.mean(0), len(y)
@@ -41,7 +44,8 @@ def over_seeds(
         ax.plot(x, one, color=colour, lw=0.6, alpha=0.3)
     if count > 1:
         half = stats.t.ppf(0.975, count - 1) * y.std(0, ddof=1) / np.sqrt(count)
-        ax.fill_between(x, mean - half, mean + half, color=colour, alpha=0.15, lw=0)
+        low = np.maximum(mean - half, y.min(0) / 2) if (y > 0).all() else mean - half
+        ax.fill_between(x, low, mean + half, color=colour, alpha=0.15, lw=0)
     ax.plot(x, mean, color=colour, lw=1.8, ls=style, label=label or None)
 
 

@@ -143,7 +143,7 @@ def square() -> Figure:
             fontsize=7.5,
             ha="right",
         )
-    key(axes[0], loc="lower right")
+    axes[0].legend(fontsize=8, loc="lower right", facecolor="white", framealpha=0.9, labelcolor=INK)
     return fig
 
 
@@ -207,7 +207,7 @@ def growth_rates(data: xr.Dataset) -> Figure:
     left.set_xlabel("predicted rate r_d [per step]")
     left.set_ylabel("measured rate [per step]")
     key(left)
-    colours = dict(zip(data.regime.values, (STABLE, FLOW, "#e0a030", SLOW, UNSTABLE), strict=True))
+    colours = dict(zip(data.regime.values, (STABLE, FLOW, "#7a4fa3", SLOW, UNSTABLE), strict=True))
     predicted = theory.exact_rate(data.growth_beta.values, data.growth_gamma.values)
     shift = np.linspace(-0.006, 0.006, len(colours))
     right.axline((0, 0), slope=1, color=GREY, lw=0.8)
@@ -223,7 +223,7 @@ def growth_rates(data: xr.Dataset) -> Figure:
 def growth_in_training(data: xr.Dataset) -> Figure:
     """Largest update of image networks against steps, one panel per point."""
     fig, axes = panels(data.sizes["growth_point"], 2.8, 3.0)
-    colours = (STABLE, FLOW, "#e0a030", SLOW, UNSTABLE)
+    colours = (STABLE, FLOW, "#7a4fa3", SLOW, UNSTABLE)
     n = data.growth_step.values
     for i, ax in enumerate(axes):
         part = data.isel(growth_point=i)
