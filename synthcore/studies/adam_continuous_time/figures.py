@@ -135,14 +135,12 @@ def square() -> Figure:
     for (beta_, gamma_), name in RECIPES.items():
         for ax in axes:
             ax.plot(beta_, gamma_, "o", ms=5, mfc="white", mec=INK)
+        offset, side = ((-7, -3), "right") if beta_ < 0.95 else ((7, -3), "left")
         axes[1].annotate(
-            name,
-            (beta_, gamma_),
-            xytext=(-5, 6),
+            name, (beta_, gamma_), (-7, -10) if gamma_ > 0.99 else offset, fontsize=7.5, ha=side,
             textcoords="offset points",
-            fontsize=7.5,
-            ha="right",
-        )
+            bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.8},
+        )  # fmt: skip
     axes[0].legend(fontsize=8, loc="lower right", facecolor="white", framealpha=0.9, labelcolor=INK)
     return fig
 
