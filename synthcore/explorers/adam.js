@@ -32,7 +32,7 @@ function drawSquare(host, beta, gamma, go) {
   );
   const line = (points, dash) =>
     g("path", { d: path(points.map((p) => p[0]), points.map((p) => p[1])), class: "sx-frontier", "stroke-dasharray": dash });
-  svg.append(line(exact, ""), line(continuous, "5 3"));
+  svg.append(line(exact, "5 3"), line(continuous, ""));
   const marks = [0.5, 0.9, 0.99, 0.999];
   axis(svg, "x", area, marks.map((v) => [x(toMemory(v)), String(v)]), "beta");
   axis(svg, "y", area, marks.map((v) => [y(toMemory(v)), String(v)]), "gamma");
@@ -146,7 +146,7 @@ function render({ model, el }) {
       { class: "sx-columns" },
       panel(
         "Which betas are safe?",
-        "Drag the point, or use the sliders. Dashed: C = 0; solid: gamma = beta².",
+        "Drag the point, or use the sliders. Solid: C = 0; dashed: gamma = beta²; between them the wedge.",
         hosts.square,
         controls.beta.node,
         controls.gamma.node,
@@ -182,8 +182,8 @@ function render({ model, el }) {
     const n = Array.from({ length: STEPS }, (_, i) => i + 1);
     const u = simulate(beta, gamma, gradients(get("stream"), STEPS, get("density"), beta, gamma, get("seed")));
     const bounds = [
-      { name: "exact", ys: n.map((k) => exactBound(beta, gamma, k)), colour: "--sx-bi-ret", end: "T3" },
-      { name: "continuous", ys: n.map((k) => continuousBound(beta, gamma, k)), colour: "--sx-uni-ret", dash: "6 4", end: "T2" },
+      { name: "exact", ys: n.map((k) => exactBound(beta, gamma, k)), colour: "--sx-bi-ret", dash: "6 4", end: "T3" },
+      { name: "continuous", ys: n.map((k) => continuousBound(beta, gamma, k)), colour: "--sx-uni-ret", dash: "2 3", end: "T2" },
     ];
     chart(hosts.envelope, "Bounds on the update and a simulated stream over 200 steps", 230, n, [
       { name: "simulated", ys: u, colour: "--sx-bi-inf", width: 1.6, end: "u" },
