@@ -290,7 +290,7 @@ chapter.text(
 chapter.figure(
     figures.dashboard(data),
     id="dashboard",
-    caption="Largest update of every tensor: outside the stable region the whole network heats up, inside it no tensor does.",
+    caption="Largest update of every tensor: outside the stable region the read-out, whose rare symbols have gradients now and then, receives ever larger updates; at the usual setting no tensor does.",
     alt="Two heat maps of the largest update over steps and parameter tensors, for the least and the most stable point of the curve.",
 )
 
