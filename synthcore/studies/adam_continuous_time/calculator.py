@@ -1,11 +1,12 @@
 """Two questions a practitioner asks: are these betas safe, and how fast does a normalised layer
 really learn?
 
->>> safe_betas(0.95, 0.9).region, round(safe_betas(0.95, 0.9).least_gamma, 4)
+>>> pair = safe_betas(0.95, 0.9)
+>>> pair.region, pair.least_gamma
 ('unstable', 0.9025)
->>> layer = effective_rate(1e-3, 0.1, 0.9, 4096)
->>> round(layer.angular_step, 5), round(layer.norm, 2)
-(0.00324, 4.53)
+>>> layer = effective_rate(1e-3, 0.1, 0.9, 9)
+>>> f"{layer.angular_step:.5f} rad"
+'0.00324 rad'
 """
 
 import math
