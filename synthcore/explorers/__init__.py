@@ -5,6 +5,7 @@ site, where its data are embedded in the page and no kernel or network is needed
 nothing of studies. Arrays go in; what the reader sees is drawn by plain JavaScript.
 """
 
+from synthcore.explorers.adam import AdamExplorer
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.lattice import LatticeExplorer
 from synthcore.explorers.phase import PhaseExplorer
@@ -12,6 +13,7 @@ from synthcore.explorers.retrieval import RetrievalExplorer
 from synthcore.explorers.swing_by import SwingByExplorer
 
 __all__ = [
+    "AdamExplorer",
     "Explorer",
     "LatticeExplorer",
     "PhaseExplorer",

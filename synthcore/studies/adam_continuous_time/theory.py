@@ -1,0 +1,188 @@
+"""Bounds on Adam's update: continuous time (T2), exact (T3), and the wedge between them.
+
+beta and gamma are Adam's beta_1 and beta_2; m_n and v_n already contain the gradient of step n,
+counted from 1. By Cauchy-Schwarz |m_n| <= sqrt(sum_i M_i^2 / V_i) sqrt(v_n), with M and V the
+kernels of the two averages, and some stream of gradients attains it. In continuous time the
+kernels are a e^(-a s) and b e^(-b s) with a = (1 - beta) / beta, b = (1 - gamma) / gamma per step,
+which have the same mean lag as the discrete ones. The sum then grows or converges with the sign of
+
+    C = 2 a - b = (2 gamma - beta (1 + gamma)) / (beta gamma);
+
+exactly it is the sign of gamma - beta^2 that counts. All functions broadcast, in float64.
+Source: Gould and Tanaka, Eq. 5 (continuous); the exact counterpart is ours.
+"""
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+Values = npt.ArrayLike
+Region = Literal["stable", "wedge", "unstable"]
+
+
+def exponent(beta: Values, gamma: Values) -> Array:
+    """C(beta, gamma); infinite for beta = 0, minus infinite for gamma = 0 < beta.
+
+    >>> float(exponent(0.9, 0.999).round(4))
+    0.2212
+    """
+    beta, gamma = _pair(beta, gamma)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        value = 2 * (1 - beta) / beta - (1 - gamma) / gamma
+    return np.where(beta == 0, np.inf, value)
+
+
+def bias_factor(beta: Values, gamma: Values, n: Values) -> Array:
+    """sqrt(1 - gamma^n) / (1 - beta^n): what the corrections for the start at zero multiply by."""
+    beta, gamma = _pair(beta, gamma)
+    n = np.asarray(n, dtype=float)
+    return np.asarray(np.sqrt(1 - gamma**n) / (1 - beta**n))
+
+
+def continuous_bound(beta: Values, gamma: Values, n: Values, corrected: bool = True) -> Array:
+    """T2: largest |u_n| in continuous time, n steps after the start.
+
+    sqrt(I_n) a / sqrt(b) with I_n = (1 - e^(-C n)) / C, or n where C = 0; times the bias factor
+    unless `corrected` is False. Not a number where beta or gamma is 0.
+    """
+    beta, gamma = _pair(beta, gamma)
+    n = np.asarray(n, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        a, b, c = (1 - beta) / beta, (1 - gamma) / gamma, exponent(beta, gamma)
+        integral = np.where(np.abs(c) < 1e-12, n, -np.expm1(-c * n) / c)
+        bound = a / np.sqrt(b) * np.sqrt(integral)
+    return np.asarray(bound * bias_factor(beta, gamma, n) if corrected else bound)
+
+
+def exact_bound(beta: Values, gamma: Values, n: Values, corrected: bool = True) -> Array:
+    """T3: largest |u_n| of all gradient histories of n steps.
+
+    (1 - beta) / sqrt(1 - gamma) sqrt(sum_(i<n) q^i) with q = beta^2 / gamma. At n = 1 it is 1, and
+    for beta = gamma at every n:
+
+    >>> exact_bound(0.95, 0.95, [1, 10, 1000])
+    array([1., 1., 1.])
+    """
+    beta, gamma = _pair(beta, gamma)
+    n = np.asarray(n, dtype=float)
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        q = np.where(beta == 0, 0.0, beta**2 / gamma)
+        total = np.where(np.abs(q - 1) < 1e-12, n, (1 - q**n) / (1 - q))
+        total = np.where(n == 1, 1.0, total)
+        bound = (1 - beta) / np.sqrt(1 - gamma) * np.sqrt(total)
+    return np.asarray(bound * bias_factor(beta, gamma, n) if corrected else bound)
+
+
+def continuous_limit(beta: Values, gamma: Values) -> Array:
+    """T2 as n grows: a / sqrt(b C); infinite where C <= 0 and for beta = 0.
+
+    >>> float(continuous_limit(0.9, 0.999).round(3))
+    7.467
+    """
+    beta, gamma = _pair(beta, gamma)
+    c = exponent(beta, gamma)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        a, b = (1 - beta) / beta, (1 - gamma) / gamma
+        limit = a / np.sqrt(b * c)
+    return np.where((c > 0) & np.isfinite(c), limit, np.inf)
+
+
+def exact_limit(beta: Values, gamma: Values) -> Array:
+    """T3 as n grows: (1 - beta) sqrt(gamma) / sqrt((1 - gamma) (gamma - beta^2)), or infinite.
+
+    >>> float(exact_limit(0.9, 0.999).round(3))
+    7.27
+    """
+    beta, gamma = _pair(beta, gamma)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        limit = (1 - beta) * np.sqrt(gamma) / np.sqrt((1 - gamma) * (gamma - beta**2))
+    limit = np.where(beta == 0, 1 / np.sqrt(1 - gamma), limit)
+    return np.where(stable(beta, gamma), limit, np.inf)
+
+
+def stable(beta: Values, gamma: Values) -> npt.NDArray[np.bool_]:
+    """Whether updates are bounded at all n: beta^2 < gamma, or beta = 0."""
+    beta, gamma = _pair(beta, gamma)
+    return np.asarray((beta**2 < gamma) | (beta == 0))
+
+
+def continuous_rate(beta: Values, gamma: Values) -> Array:
+    """-C / 2: growth of the continuous bound per step, where positive."""
+    return np.asarray(-exponent(beta, gamma) / 2)
+
+
+def exact_rate(beta: Values, gamma: Values) -> Array:
+    """ln beta - ln(gamma) / 2: change of ln |u| per step after the last gradient.
+
+    Where positive it is also the growth rate of the exact bound.
+
+    >>> float(exact_rate(0.99, 0.95).round(4)), float(continuous_rate(0.99, 0.95).round(4))
+    (0.0156, 0.0162)
+    """
+    beta, gamma = _pair(beta, gamma)
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(beta) - np.log(gamma) / 2)
+
+
+def frontier(beta: Values) -> Array:
+    """beta^2: the smallest safe gamma lies just above."""
+    return np.asarray(np.asarray(beta, dtype=float) ** 2)
+
+
+def continuous_frontier(beta: Values) -> Array:
+    """beta / (2 - beta): where C = 0."""
+    beta = np.asarray(beta, dtype=float)
+    return np.asarray(beta / (2 - beta))
+
+
+def region(beta: float, gamma: float) -> Region:
+    """Where a pair lies. In the wedge it is safe although the continuous theory says otherwise.
+
+    >>> region(0.9, 0.999), region(0.5, 0.3), region(0.9, 0.5)
+    ('stable', 'wedge', 'unstable')
+    """
+    if not stable(beta, gamma):
+        return "unstable"
+    return "stable" if exponent(beta, gamma) > 0 else "wedge"
+
+
+def normal_curve(c: Values) -> tuple[Array, Array]:
+    """Points (beta, gamma) with the given C on the curve normal to the level sets through
+    (0.9, 0.999).
+
+    The gradient of C is (-2 / beta^2, 1 / gamma^2), so beta^3 + 2 gamma^3 is constant on the
+    curve. It leaves the square at C = -0.051 (beta = 1) and C = 0.228 (gamma = 1).
+
+    >>> beta, gamma = normal_curve(exponent(0.9, 0.999))
+    >>> round(float(beta), 6), round(float(gamma), 6)
+    (0.9, 0.999)
+    """
+    constant = 0.9**3 + 2 * 0.999**3
+    # C falls along the curve as beta rises; bisection is exact to rounding.
+    c = np.asarray(c, dtype=float)
+    low, high = np.full(c.shape, (constant - 2) ** (1 / 3)), np.ones(c.shape)
+    for _ in range(80):
+        middle = (low + high) / 2
+        gamma = ((constant - middle**3) / 2) ** (1 / 3)
+        above = 2 / middle - 1 / gamma - 1 > c
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    beta = (low + high) / 2
+    return np.asarray(beta), np.asarray(((constant - beta**3) / 2) ** (1 / 3))
+
+
+def worst_stream(beta: float, gamma: float, n: int) -> Array:
+    """The gradients g_1..g_n that attain the exact bound at every step: g_j ~ (gamma / beta)^j.
+
+    Equality in Cauchy-Schwarz needs g_(n-i) ~ (beta / gamma)^i.
+    """
+    return np.asarray((gamma / beta) ** np.arange(n, dtype=float))
+
+
+def _pair(beta: Values, gamma: Values) -> tuple[Array, Array]:
+    beta, gamma = np.asarray(beta, dtype=float), np.asarray(gamma, dtype=float)
+    for name, value in (("beta", beta), ("gamma", gamma)):
+        if not ((value >= 0) & (value < 1)).all():
+            raise ValueError(f"{name} must lie in [0, 1) (got {value})")
+    return beta, gamma

@@ -1,0 +1,131 @@
+"""The Adam experiment: parameters, determinism, and its claims on runs with known findings."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+import yaml
+
+from synthcore.config import ParameterError
+from synthcore.evidence.claim import Claim, decide_all
+from synthcore.evidence.verdict import Word
+from synthcore.studies.adam_continuous_time import experiment
+from synthcore.studies.adam_continuous_time.claims import CLAIMS
+from synthcore.studies.adam_continuous_time.experiment import Config
+
+ROOT = Path(__file__).parents[2]
+SMOKE = yaml.safe_load((ROOT / "notebooks/params/smoke/adam_continuous_time.yaml").read_text())
+TINY = SMOKE | {"seed": 0, "n_seeds": 3, "device": "cpu", "epsilon": 1e-15, "stages": [1, 2, 3]}
+BY_ID = {claim.id: claim for claim in CLAIMS}
+
+
+@pytest.fixture(scope="module")
+def tiny() -> xr.Dataset:
+    return experiment.run(Config(**TINY))
+
+
+def test_same_parameters_give_the_same_numbers() -> None:
+    config = Config(**TINY)
+    once = experiment.run_language(config)
+    xr.testing.assert_identical(once, experiment.run_language(config))
+    xr.testing.assert_identical(experiment.run_agreement(config), experiment.run_agreement(config))
+
+
+def test_every_claim_is_decided_even_on_a_tiny_run(tiny: xr.Dataset) -> None:
+    decided = decide_all(CLAIMS, tiny, "book")
+    assert {d.claim.id for d in decided} == set(BY_ID)
+    undecided = [d.claim.id for d in decided if d.verdict.verdict is Word.UNDECIDABLE]
+    assert undecided == []
+
+
+def test_theory_holds_at_every_size(tiny: xr.Dataset) -> None:
+    assert float(tiny.stream_ratio.max()) <= 1 + 1e-9
+    assert float(tiny.language_ratio.max()) <= 1 + 1e-9
+    assert float(tiny.growth_bound_ratio.max()) <= 1 + 1e-9
+    assert float(tiny.agreement.sel(compared_k=1).max()) <= 1e-6
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_no_claim_survives_its_null_on_a_tiny_run(claim: Claim, tiny: xr.Dataset) -> None:
+    assert claim.decide(claim.null(tiny)).verdict is not Word.REPRODUCED
+
+
+RECORDED = ROOT / "book/recorded/adam_continuous_time/recorded.nc"
+
+
+@pytest.mark.skipif(not RECORDED.exists(), reason="nothing recorded yet")
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_no_claim_survives_its_null(claim: Claim) -> None:
+    data = xr.load_dataset(RECORDED, engine="h5netcdf")
+    assert claim.decide(claim.null(data)).verdict is not Word.REPRODUCED
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"curve_exponents": [0.3, 0.1]}, "curve_exponents must lie between"),
+        ({"heads": 3}, "heads must divide width"),
+        ({"stages": [0]}, "every entry of stages must be at least 1"),
+        ({"learning_rates": [0.0]}, "learning rates must be positive"),
+        ({"epsilon": -1.0}, "epsilon must be a number"),
+        ({"image_sets": ["faces"]}, "image_sets must be a list"),
+    ],
+)
+def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ParameterError, match=sentence) as caught:
+        Config(**(TINY | change))
+    assert "\n" not in str(caught.value)
+
+
+def ideal() -> xr.Dataset:
+    """Invented results in which the paper is right about C3b, C4, C8 and C9."""
+    seeds, wiggle = [0, 1, 2], np.array([0.0, 0.01, -0.01])
+    regimes = ["full batch", "mini-batch", "10 % inputs", "2 % inputs", "mini-batch, ReLU"]
+    rates = np.array([0.02, 0.01, 0.03, 0.04, 0.05])[None, :, None] + 0.01 * wiggle
+    c = np.array([-0.04, -0.02, 0.1, 0.2])
+    loss = (3 - c)[:, None, None] + 0.01 * wiggle
+    k_loss = np.array([1.0, 0.5, 0.8])[None, None, :, None, None, None] + wiggle
+    layers = ["base", "half the rate, twice the decay", "twice the rate, half the decay"]
+    steps = np.array([1, 0.5, 2.0])[:, None] * np.ones((3, 3))  # the first angle goes with eta
+    return xr.Dataset(
+        {
+            "growth_rate": (("growth_point", "regime", "seed"), np.tile(rates, (4, 1, 1))),
+            "test_loss": (("curve", "learning_rate", "seed"), loss),
+            "validation_loss": (("curve", "learning_rate", "seed"), loss),
+            "k_test_loss": (("images", "k_norm", "k", "strategy", "rate", "seed"),
+                            np.tile(k_loss, (1, 2, 1, 1, 1, 1))),
+            "layer_angle": (("layer", "seed"), np.full((3, 3), 0.01)),
+            "layer_angle_path": (("layer_step", "layer", "seed"),
+                                 steps[None]),
+            "net_angle": (("norm", "setting", "seed"), np.full((1, 3, 3), 0.02)),
+            "net_angle_path": (("norm", "net_step", "setting", "seed"),
+                               steps[None, None]),
+        },
+        {
+            "seed": seeds, "regime": regimes,
+            "growth_beta": ("growth_point", [0.9, 0.99, 0.95, 0.9]),
+            "growth_gamma": ("growth_point", [0.999, 0.9, 0.8, 0.5]),
+            "curve_exponent": ("curve", c), "learning_rate": [0.1], "k": [1, 2, 3],
+            "k_norm": ["none", "layer"], "images": ["digits"], "strategy": ["uniform"],
+            "layer": layers, "setting": layers, "norm": ["layer"],
+        },
+    ).rename(rate="k_learning_rate").assign(
+        k_validation_loss=lambda d: d.k_test_loss
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("id", ["C3b", "C4", "C8", "C9"])
+def test_what_the_paper_reports_is_reproduced_and_its_control_is_not(id: str) -> None:
+    claim, data = BY_ID[id], ideal()
+    verdict = claim.decide(data)
+    assert verdict.verdict is Word.REPRODUCED, verdict
+    assert claim.decide(claim.null(data)).verdict is not Word.REPRODUCED
+
+
+def test_lost_members_do_not_stop_the_others() -> None:
+    from synthcore.studies.adam_continuous_time.language import LOST, finite
+
+    loss = finite(torch.tensor([1.0, float("nan"), float("inf")]))
+    assert loss.tolist() == [1.0, LOST, LOST]
