@@ -1,0 +1,1 @@
+// reachable_model
