@@ -1,1 +1,171 @@
-export default { render() {} };
+// The composer: five functions, a word, and the network's answer, computed in this page.
+
+function render({ model, el }) {
+  const task = composerTask(model),
+    gpt = gptOf(model),
+    { L, F, A, K } = task;
+  const view = frame(el, "composer", draw),
+    { root } = view;
+  let key = "",
+    answer = null,
+    head = "mean",
+    timer = 0;
+  function change(values) {
+    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
+    model.save_changes();
+    view.redraw();
+  }
+  const symbolsShown = () => {
+    const n = model.get("shown");
+    return n < 1 || n > L * K ? L * K : n;
+  };
+  const optionsAt = (l) => {
+    const of = (d, from) =>
+      Array.from({ length: F - from }, (_, i) => [`${d}.${i + from}`, functionName([d, i + from]) + (i + from ? "" : " identity")]);
+    const others = Array.from({ length: L }, (_, d) => d).filter((d) => d !== l);
+    return [
+      ["of this position", of(l, 0)],
+      ["of another position (displaced)", others.flatMap((d) => of(d, 1))],
+    ];
+  };
+  const functions = Array.from({ length: L }, (_, l) =>
+    select(`Function ${l + 1}`, optionsAt(l), (value) => {
+      const composition = model.get("composition").map((pair) => [...pair]);
+      composition[l] = value.split(".").map(Number);
+      change({ composition });
+    }),
+  );
+  const error = h("p", { class: "sx-error", role: "alert", id: uniqueId("error") });
+  const letters = h("input", {
+    type: "text",
+    class: "sx-letters",
+    id: uniqueId("word"),
+    maxlength: K,
+    spellcheck: "false",
+    autocomplete: "off",
+    autocapitalize: "none",
+    "aria-describedby": error.id,
+    oninput: () => {
+      const read = [...letters.value].map((c) => task.symbols.indexOf(c));
+      const ok = read.length === K && read.every((a) => a >= 0);
+      error.textContent = ok ? "" : `A word has ${K} symbols, each one of ${task.symbols.join("")}.`;
+      letters.toggleAttribute("aria-invalid", !ok);
+      if (ok) change({ word: read });
+    },
+  });
+  const pick = (n) => Math.floor(Math.random() * n);
+  const another = button("New word", () => {
+    error.textContent = "";
+    letters.removeAttribute("aria-invalid");
+    change({ word: Array.from({ length: K }, () => pick(A)) });
+  });
+  const draft = button("New functions", () => {
+    change({ composition: Array.from({ length: L }, (_, l) => [l, 1 + pick(F - 1)]) });
+  });
+  const progress = slider("Symbols written", {
+    min: 1,
+    max: L * K,
+    text: (n) => `${n} of ${L * K}`,
+    oninput: (n) => {
+      pause();
+      change({ shown: n });
+    },
+  });
+  function pause() {
+    clearInterval(timer);
+    timer = 0;
+    play.textContent = "Write";
+  }
+  const play = button(
+    "Write",
+    () => {
+      if (timer) return pause();
+      change({ shown: symbolsShown() >= L * K ? 1 : symbolsShown() + 1 });
+      play.textContent = "Pause";
+      timer = setInterval(() => {
+        if (symbolsShown() >= L * K) return pause();
+        change({ shown: symbolsShown() + 1 });
+      }, 180);
+    },
+    "watch the blocks being written, symbol by symbol",
+  );
+  const all = Array.from({ length: gpt.depth * gpt.heads }, (_, i) => [Math.floor(i / gpt.heads), i % gpt.heads]);
+  const heads = select(
+    "Attention of",
+    [["", [["mean", "all heads, mean"], ...all.map(([b, i]) => [`${b}.${i}`, `layer ${b + 1}, head ${i + 1}`])]]],
+    (value) => {
+      head = value;
+      view.redraw();
+    },
+  );
+  const line = summary(),
+    grid = h("div"),
+    numbers = h("div");
+  root.append(
+    line,
+    h("div", { class: "sx-functions" }, ...functions.map((one) => one.node)),
+    h(
+      "div",
+      { class: "sx-controls" },
+      h("label", { class: "sx-field", for: letters.id }, h("span", {}, "Word"), letters),
+      h("div", { class: "sx-actions" }, another, draft),
+      progress.node,
+      h("div", { class: "sx-actions" }, play),
+    ),
+    error,
+    h(
+      "div",
+      { class: "sx-main" },
+      panel(
+        "The network writes block after block",
+        "Each row applies the function at its left to the row above. Arcs: where it looks for the newest symbol. Click a symbol.",
+        grid,
+        legend([
+          { name: "to the function's token", colour: "--sx-uni-ret", width: 5 },
+          { name: "to the symbol to transform", colour: "--sx-bi-inf", width: 5 },
+          { name: "elsewhere", colour: "--sx-soft", width: 3 },
+          { name: "wrong", colour: "--sx-warn", area: true, opacity: 0.4 },
+          { name: "rightly applied to a wrong symbol", colour: "--sx-warn", area: true, opacity: 0.15 },
+        ]),
+      ),
+      h(
+        "section",
+        {},
+        ...(all.length > 1 ? [heads.node] : []),
+        panel("Attention and the next symbol", "Both at the newest symbol.", numbers),
+      ),
+    ),
+  );
+
+  function draw() {
+    const composition = model.get("composition"),
+      word = model.get("word"),
+      wanted = JSON.stringify([composition, word]);
+    if (wanted !== key) {
+      key = wanted;
+      answer = composerAnswer(gpt, task, composition, word);
+    }
+    const n = symbolsShown(),
+      weights = attention(answer.written[n - 1].patterns, head);
+    functions.forEach((one, l) => one.set(composition[l].join(".")));
+    if (document.activeElement !== letters) letters.value = word.map((a) => task.symbols[a]).join("");
+    progress.set(n);
+    heads.set(head);
+    say(line, composerVerdict(task, composition, word, answer, n, weights));
+    drawComposer(grid, task, composition, word, answer, n, weights, (place) => {
+      pause();
+      change({ shown: place });
+    });
+    numbers.replaceChildren(...composerBars(task, composition, answer, n, weights));
+  }
+
+  const events = ["change:composition", "change:word", "change:shown"];
+  events.forEach((event) => model.on(event, view.redraw));
+  return () => {
+    clearInterval(timer);
+    events.forEach((event) => model.off?.(event, view.redraw));
+    view.stop();
+  };
+}
+
+export default { render };

@@ -65,12 +65,12 @@ class ComposerExplorer(Explorer):
     )
     _css = bundle("common.css", "select.css", "composer.css")
 
-    weights = traitlets.Bytes(help="all weights, float32 or float16, as `layout` says").tag(
+    weights = traitlets.Bytes(help="all weights, float32 or float16, as `weight_shapes` says").tag(
         sync=True
     )
-    layout = traitlets.List(traitlets.Any(), help="[name, shape] in the order of `weights`").tag(
-        sync=True
-    )
+    weight_shapes = traitlets.List(
+        traitlets.Any(), help="[name, shape] in the order of `weights`"
+    ).tag(sync=True)
     half = traitlets.Bool(help="weights are float16").tag(sync=True)
     heads = traitlets.Int().tag(sync=True)
     norm = traitlets.Enum(["layer", "rms"]).tag(sync=True)
@@ -145,7 +145,7 @@ class ComposerExplorer(Explorer):
         half = values.size * 4 > MAX_BYTES
         super().__init__(
             weights=values.astype("<f2").tobytes() if half else pack(values),
-            layout=[[name, list(array.shape)] for name, array in model.items()],
+            weight_shapes=[[name, list(array.shape)] for name, array in model.items()],
             half=half,
             heads=heads,
             norm=norm,

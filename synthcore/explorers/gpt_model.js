@@ -1,1 +1,143 @@
-// gpt_model
+// A decoder-only transformer (pre-norm, GELU), one token at a time with a cache of keys and values.
+// The same network as synthcore.nn.gpt; matrices are (inputs, outputs), row by row.
+// Letters: D width, H heads, K head width, V vocabulary, T tokens so far.
+
+/** erf to 1.2e-7 (Numerical Recipes, 6.2). */
+export function erf(x) {
+  const z = Math.abs(x),
+    t = 1 / (1 + 0.5 * z);
+  const c = [0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368];
+  const poly = c.reduce((sum, a) => sum * t + a, 0);
+  const tail = t * Math.exp(-z * z - 1.26551223 + t * poly);
+  return x >= 0 ? 1 - tail : tail - 1;
+}
+
+const gelu = (x) => 0.5 * x * (1 + erf(x * Math.SQRT1_2));
+
+/** out = x W + b. */
+function linear(x, weight, bias, outputs) {
+  const out = bias ? Float64Array.from(bias) : new Float64Array(outputs);
+  for (let i = 0; i < x.length; i++) {
+    const value = x[i],
+      from = i * outputs;
+    for (let o = 0; o < outputs; o++) out[o] += value * weight[from + o];
+  }
+  return out;
+}
+
+/** Layer norm, or root-mean-square norm, with gain and (where there is one) shift. */
+function normed(x, kind, weight, bias) {
+  const D = x.length;
+  let mean = 0,
+    square = 0;
+  if (kind === "layer") for (const v of x) mean += v / D;
+  for (const v of x) square += (v - mean) ** 2 / D;
+  const factor = 1 / Math.sqrt(square + 1e-5);
+  return x.map((v, i) => (v - mean) * factor * weight[i] + (bias ? bias[i] : 0));
+}
+
+/** Turn a head's query or key at position t: feature i with feature i + K / 2, base 10000. */
+function rotated(x, t) {
+  const half = x.length / 2;
+  return x.map((v, i) => {
+    const angle = t * 10000 ** ((-2 * (i % half)) / x.length),
+      other = x[(i + half) % x.length];
+    return v * Math.cos(angle) + (i < half ? -1 : 1) * other * Math.sin(angle);
+  });
+}
+
+/** A network from its weights: { name: { shape, values } }. */
+export function makeGpt(weights, { heads, norm, rotary }) {
+  const get = (name) => weights[name]?.values,
+    [V, D] = weights["embedding.weight"].shape,
+    K = D / heads;
+  let depth = 0;
+  while (weights[`block${depth}.attention.project.weight`]) depth++;
+
+  /** Attention of one block: adds to the cache, returns what it writes and its weights (H, T). */
+  function attend(b, x, cache, t) {
+    const name = `block${b}.attention`,
+      qkv = linear(x, get(`${name}.project.weight`), get(`${name}.project.bias`), 3 * D),
+      mixed = new Float64Array(D),
+      pattern = [];
+    for (let head = 0; head < heads; head++) {
+      let [q, k] = [0, D].map((part) => qkv.subarray(part + head * K, part + (head + 1) * K));
+      if (rotary) [q, k] = [rotated(q, t), rotated(k, t)];
+      const store = cache[b][head];
+      store.keys.push(k);
+      store.values.push(qkv.subarray(2 * D + head * K, 2 * D + (head + 1) * K));
+      const scores = store.keys.map((key) => {
+        let dot = 0;
+        for (let i = 0; i < K; i++) dot += q[i] * key[i];
+        return dot / Math.sqrt(K);
+      });
+      const highest = Math.max(...scores),
+        shares = scores.map((s) => Math.exp(s - highest)),
+        total = shares.reduce((a, c) => a + c, 0);
+      pattern.push(shares.map((s) => s / total));
+      store.values.forEach((value, s) => {
+        const share = shares[s] / total;
+        for (let i = 0; i < K; i++) mixed[head * K + i] += share * value[i];
+      });
+    }
+    return { out: linear(mixed, get(`${name}.output.weight`), get(`${name}.output.bias`), D), pattern };
+  }
+
+  /** A fresh sequence: `next(token)` gives { logits, patterns: [block][head][position] }. */
+  function sequence() {
+    const cache = Array.from({ length: depth }, () => Array.from({ length: heads }, () => ({ keys: [], values: [] })));
+    let t = 0;
+    function next(token) {
+      const embedding = get("embedding.weight"),
+        positions = get("positions");
+      let x = Float64Array.from({ length: D }, (_, i) => embedding[token * D + i] + (positions ? positions[t * D + i] : 0));
+      const patterns = [];
+      const norms = (name) => normed(x, norm, get(`${name}.weight`), get(`${name}.bias`));
+      for (let b = 0; b < depth; b++) {
+        const { out, pattern } = attend(b, norms(`block${b}.attention_norm`), cache, t);
+        patterns.push(pattern);
+        x = x.map((v, i) => v + out[i]);
+        const expand = get(`block${b}.mlp.expand.weight`);
+        if (!expand) continue;
+        const inside = norms(`block${b}.mlp_norm`);
+        const hidden = linear(inside, expand, get(`block${b}.mlp.expand.bias`), expand.length / D).map(gelu);
+        const back = linear(hidden, get(`block${b}.mlp.output.weight`), get(`block${b}.mlp.output.bias`), D);
+        x = x.map((v, i) => v + back[i]);
+      }
+      const last = norms("norm"),
+        head = get("head.weight");
+      t += 1;
+      if (head) return { logits: linear(last, head, null, V), patterns };
+      const logits = new Float64Array(V);
+      for (let v = 0; v < V; v++) for (let i = 0; i < D; i++) logits[v] += last[i] * embedding[v * D + i];
+      return { logits, patterns };
+    }
+    return { next };
+  }
+  return { sequence, V, D, heads, depth };
+}
+
+/** The number that 16 bits hold as an IEEE half. */
+export function fromHalf(bits) {
+  const sign = bits & 0x8000 ? -1 : 1,
+    exponent = (bits >> 10) & 31,
+    fraction = bits & 1023;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+}
+
+/** The network that a model's traits hold. */
+export function gptOf(model) {
+  const view = model.get("weights"),
+    half = model.get("half"),
+    data = new DataView(view.buffer, view.byteOffset, view.byteLength);
+  let at = 0;
+  const weights = {};
+  for (const [name, shape] of model.get("weight_shapes")) {
+    const size = shape.reduce((a, b) => a * b, 1);
+    const read = half ? (i) => fromHalf(data.getUint16(2 * (at + i), true)) : (i) => data.getFloat32(4 * (at + i), true);
+    weights[name] = { shape, values: Float32Array.from({ length: size }, (_, i) => read(i)) };
+    at += size;
+  }
+  return makeGpt(weights, { heads: model.get("heads"), norm: model.get("norm"), rotary: model.get("rotary") });
+}
