@@ -37,7 +37,7 @@ def built(swapped: bool = False) -> GPT:
     """A network of one layer that answers right, with weights written by hand.
 
     The residual stream holds four one-hot codes and the answer: position, token, the task token
-    that head 0 fetches from position b, the symbol that head 1 fetches from K + 1 positions before the
+    that head 0 fetches from position b, the symbol that head 1 fetches K + 1 positions before the
     next token. Hidden units of the MLP are conjunctions (task token, symbol). `swapped`: what it
     knows of B1 is the table of A1.
     """
