@@ -23,7 +23,8 @@ class ReachableExplorer(Explorer):
 
         sum_j (-1)^j binom(L, j) binom(q^(L-j) (q-1)^j, n) / binom(q^L, n),   q = N + 1,
 
-    and the line of a memoriser, which knows what it saw, beside it.
+    and the line of a memoriser, which knows what it saw, beside it. Training sets that are not
+    random draws (such as all base functions) may identify more.
 
     Args:
         functions: N, functions of a position without the identity, 1 to 50.
@@ -32,7 +33,8 @@ class ReachableExplorer(Explorer):
             accuracy on unseen compositions. Up to four series, such as "step by step, random".
         reached: name of a series -> (Q, 4) rows n, number, low and high end: compositions done
             right (for example with sharp accuracy of .95 or more), trained ones included.
-        n_train: n to start from; None for the smallest with a ceiling of .95.
+        n_train: n to start from; None for the smallest of the first series with a
+            ceiling of .95 or more.
 
     NaN stands for an interval that was not measured. `explorer.n_train` follows the reader when a
     kernel is running.
@@ -52,7 +54,7 @@ class ReachableExplorer(Explorer):
     accuracy = traitlets.Bytes(help="rows of all series (Q, 4) float32").tag(sync=True)
     reached_sizes = traitlets.List(traitlets.Int(), help="Q per series").tag(sync=True)
     reached = traitlets.Bytes(help="rows of all series (Q, 4) float32").tag(sync=True)
-    n_train = traitlets.Int(help="-1: the smallest with a ceiling of .95").tag(sync=True)
+    n_train = traitlets.Int(help="-1: the smallest measured with a ceiling of .95").tag(sync=True)
 
     def __init__(
         self,
