@@ -7,22 +7,16 @@ nothing of studies. Arrays go in; what the reader sees is drawn by plain JavaScr
 
 from synthcore.explorers.adam import AdamExplorer
 from synthcore.explorers.base import Explorer
-from synthcore.explorers.composer import ComposerExplorer
-from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.lattice import LatticeExplorer
 from synthcore.explorers.phase import PhaseExplorer
-from synthcore.explorers.reachable import ReachableExplorer
 from synthcore.explorers.retrieval import RetrievalExplorer
 from synthcore.explorers.swing_by import SwingByExplorer
 
 __all__ = [
     "AdamExplorer",
-    "ComposerExplorer",
-    "CompositionGridExplorer",
     "Explorer",
     "LatticeExplorer",
     "PhaseExplorer",
-    "ReachableExplorer",
     "RetrievalExplorer",
     "SwingByExplorer",
 ]

@@ -9,7 +9,8 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
-from synthcore.explorers import ComposerExplorer, Explorer
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.composer import ComposerExplorer
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.nn.hooks import record
 

@@ -10,7 +10,8 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
-from synthcore.explorers import ComposerExplorer, Explorer
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.composer import ComposerExplorer
 from synthcore.nn.gpt import GPT, GPTConfig
 
 pytestmark = pytest.mark.browser

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from synthcore.explorers import CompositionGridExplorer, Explorer
-from synthcore.explorers.base import MAX_BYTES
+from synthcore.explorers.base import MAX_BYTES, Explorer
+from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.compositions import cell
 
 pytestmark = pytest.mark.browser

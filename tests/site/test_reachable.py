@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from synthcore.explorers import Explorer, ReachableExplorer
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.reachable import ReachableExplorer
 
 pytestmark = pytest.mark.browser
 Run = Callable[..., Any]
