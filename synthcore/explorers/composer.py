@@ -57,6 +57,7 @@ class ComposerExplorer(Explorer):
         "common.js",
         "select.js",
         "chart.js",
+        "half.js",
         "composition_model.js",
         "gpt_model.js",
         "composer_model.js",

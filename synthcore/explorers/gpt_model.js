@@ -117,15 +117,6 @@ export function makeGpt(weights, { heads, norm, rotary }) {
   return { sequence, V, D, heads, depth };
 }
 
-/** The number that 16 bits hold as an IEEE half. */
-export function fromHalf(bits) {
-  const sign = bits & 0x8000 ? -1 : 1,
-    exponent = (bits >> 10) & 31,
-    fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
 /** The network that a model's traits hold. */
 export function gptOf(model) {
   const view = model.get("weights"),
