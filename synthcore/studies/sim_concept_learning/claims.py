@@ -7,7 +7,8 @@ from synthcore.evidence.claim import Claim
 from synthcore.studies.sim_concept_learning import controls, decisions
 
 # Scale -> required there: only what held with a margin of two standard errors on four sets of
-# seeds. Frequencies (C10 to C12) are reported.
+# seeds. C2 did not: it divides by outputs that start near zero for a few seeds. Frequencies (C10 to
+# C12) are reported.
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
 REQUIRED = EVERYWHERE | {"book": True}
 
@@ -25,7 +26,7 @@ CLAIMS = (
         "A trained one-layer network follows the closed form.",
         "Theorem 4.1",
         decisions.closed_form,
-        REQUIRED,
+        EVERYWHERE,
         controls.shuffled_conditions,
     ),
     Claim(
