@@ -1,6 +1,7 @@
 """The smoke site, built once, served on this machine, and a browser that looks at it."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +140,96 @@ def shown(browser: Browser) -> Callable[..., AbstractContextManager[tuple[Page, 
             context.close()
 
     return show
+
+
+@pytest.fixture
+def keeps_the_rules(shown: Callable[..., Any]) -> Callable[..., None]:
+    """`keeps_the_rules(explorer, size, theme)`: what every explorer owes its reader.
+
+    Every slider, list, choice and button changes the drawing, by keyboard and by mouse; each has a
+    name; nothing sticks out or overlaps; a closed view leaves nothing behind.
+    """
+
+    def check(explorer: Explorer, size: str, theme: str) -> None:
+        _needs_nothing_from_anywhere(explorer._esm, explorer._css)
+        with shown(explorer, size, theme) as (page, wrong):
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            assert page.evaluate("overlaps()") == []
+            nameless = page.evaluate(
+                """() => [...document.querySelectorAll('.sx input, .sx button, .sx select')]
+                    .filter((e) => !e.ariaLabel && !e.textContent && !e.labels.length).length"""
+            )
+            assert nameless == 0
+            _every_slider(page)
+            _every_list_and_choice(page)
+            _every_button(page)
+            assert "NaN" not in page.evaluate("drawn()")
+            assert page.evaluate("overlaps()") == []
+            page.evaluate("mount(state)")  # a second copy on the same page
+            ids = page.evaluate("[...document.querySelectorAll('.sx [id]')].map((e) => e.id)")
+            assert len(ids) == len(set(ids)) > 0
+            page.evaluate("unmount()")
+            assert page.locator(".sx").count() == 1
+            assert page.evaluate("Object.values(model.handlers).flat().length") == 0
+        assert wrong == []
+
+    return check
+
+
+def _needs_nothing_from_anywhere(module: str, style: str) -> None:
+    assert not re.search(r"^\s*import\b|\bimport\(|\bfetch\(|\brequire\(", module, re.MULTILINE)
+    assert set(re.findall(r"https?://[^\s\"']+", module + style)) <= {"http://www.w3.org/2000/svg"}
+    assert module.count("export default") == 1
+    assert "@import" not in style
+    assert "url(" not in style
+
+
+def _every_slider(page: Page) -> None:
+    for slider in page.locator("input[type=range]").all():
+        slider.focus()
+        states = []
+        for key in ("Home", "ArrowRight", "End"):
+            page.keyboard.press(key)
+            states.append(page.evaluate("drawn()"))
+        box = slider.bounding_box()
+        assert box is not None
+        for across in (0.1, 0.6):
+            slider.click(position={"x": across * box["width"], "y": box["height"] / 2})
+            states.append(page.evaluate("drawn()"))
+        label = slider.evaluate("e => e.closest('label').textContent")
+        assert all(a != b for a, b in pairwise(states)), label
+        assert str(slider.get_attribute("aria-valuetext")) in label
+
+
+def _every_list_and_choice(page: Page) -> None:
+    for chooser in page.locator("select").all():
+        before = page.evaluate("drawn()")
+        chooser.focus()
+        page.keyboard.press("ArrowDown")
+        if page.evaluate("drawn()") == before:  # it was the last
+            page.keyboard.press("ArrowUp")
+        assert page.evaluate("drawn()") != before, chooser.get_attribute("id")
+    for group in page.locator("fieldset").all():
+        options = group.locator("input[type=radio]").all()
+        options[0].check(force=True)
+        options[0].focus()
+        for option in options[1:]:
+            before = page.evaluate("drawn()")
+            page.keyboard.press("ArrowRight")
+            assert option.is_checked()
+            assert page.evaluate("drawn()") != before
+
+
+def _every_button(page: Page) -> None:
+    slider = page.locator("input[type=range]").first
+    for name in page.locator("button").all_text_contents():
+        pressed = page.locator("button", has_text=re.compile(f"^{re.escape(name)}$"))
+        for key in ("Home", "End"):
+            slider.press(key)
+            before = page.evaluate("drawn()")
+            if pressed.is_enabled():
+                break
+        pressed.focus()
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(100)
+        assert page.evaluate("drawn()") != before, name
