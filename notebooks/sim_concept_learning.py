@@ -580,7 +580,14 @@ from dataclasses import replace
 
 ends = {}
 setting = replace(
-    sampled.training(config), dimension=16, hidden=32, points=500, epochs=40, batch=64
+    sampled.training(config),
+    dimension=16,
+    hidden=32,
+    points=500,
+    epochs=40,
+    batch=64,
+    learning_rate=0.02,
+    stride=2,
 )
 for bias in (False, True):
     run = networks.train(

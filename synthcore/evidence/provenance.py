@@ -47,8 +47,8 @@ def notebook_code(path: Path) -> list[str]:
 def import_closure(path: Path, root: Path) -> list[Path]:
     """Files of the `synthcore` under `root` that `path` imports, directly or not, sorted.
 
-    Includes package `__init__` files and, beside a module of explorers, the `.js` and `.css` of the
-    same name and the shared `common.*`. Imports inside functions count.
+    Includes package `__init__` files and the `.js` and `.css` files that explorers name. Imports
+    inside functions count.
     """
     todo, found = [path], set[Path]()
     while todo:
@@ -184,9 +184,12 @@ def _files(module: str, root: Path) -> Iterator[Path]:
                 yield file
 
 
-def _browser_files(module: Path) -> list[Path]:
-    return [
-        file
-        for file in module.parent.iterdir()
-        if file.suffix in BROWSER_FILES and file.stem in (module.stem, "common")
-    ]
+def _browser_files(module: Path) -> Iterator[Path]:
+    """Files beside a module that it names: explorers list what they are bundled from."""
+    if module.suffix in BROWSER_FILES or "explorers" not in module.parts:
+        return
+    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            file = module.parent / node.value
+            if file.suffix in BROWSER_FILES and file.is_file():
+                yield file

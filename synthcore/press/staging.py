@@ -4,8 +4,10 @@ The executed outputs are joined with the source's current prose, figures become 
 with a text alternative, explorers gain a still for print, and the header card follows the title.
 """
 
+import base64
 import copy
 import html
+import struct
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,6 +17,7 @@ from synthcore.press.notebooks import INJECTED, KERNELSPEC, make, number_cells
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 NO_CODE = "# nothing to run here"  # MyST-NB drops cells without any source, outputs and all
+SHOWN = 0.64  # screen pixels per pixel of a figure: letters of eight points are ten pixels high
 
 
 def page_notebook(study: str, executed: Any, source: Any, card: str) -> Any:
@@ -102,12 +105,19 @@ def _staged(study: str, cell: Any) -> Iterator[Any]:
             taken = True
         elif "alt" in about:
             figure = {"name": f"{study}-{about['id']}", "caption": about["caption"]}
-            current.metadata["mystnb"] = {"figure": figure, "image": {"alt": about["alt"]}}
+            image = {"alt": about["alt"], "width": f"{_width(output) * SHOWN:.0f}px"}
+            current.metadata["mystnb"] = {"figure": figure, "image": image}
             current.outputs = [output]
             taken = True
         else:
             current.outputs.append(output)
     yield current
+
+
+def _width(output: Any) -> int:
+    """Pixels from left to right of an output's PNG: the first number of its header."""
+    header = base64.b64decode(output.data["image/png"])[16:20]
+    return int(struct.unpack(">I", header)[0])
 
 
 def _below(cell: Any) -> Any:

@@ -261,15 +261,16 @@ def _check(group: dict[str, Any]) -> None:
         for index, beta in enumerate(pair):
             if not _within(beta, 0.0, 1.0):
                 raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
-    members = (group["lr"], group["weight_decay"], *(b for pair in pairs for b in pair))
+    members = [("lr", group["lr"]), ("weight_decay", group["weight_decay"])]
+    members += [("a beta", beta) for pair in pairs for beta in pair]
     for parameter in group["params"]:
         if parameter.is_complex():
             raise RuntimeError("KAdam does not support complex parameters")
-        for value in members:
+        for name, value in members:
             if isinstance(value, Tensor) and value.ndim and value.shape != parameter.shape[:1]:
                 raise ValueError(
-                    f"a value per member has shape {tuple(value.shape)}; "
-                    f"the parameter has {tuple(parameter.shape)}, members first"
+                    f"{name} has shape {tuple(value.shape)}; "
+                    f"the population has {parameter.shape[0]} members"
                 )
 
 

@@ -19,7 +19,7 @@ import pytest
 from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from synthcore.explorers import Explorer
+from synthcore.explorers.base import Explorer
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "smoke" / "html"

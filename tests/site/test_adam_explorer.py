@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page
 
-from synthcore.explorers import AdamExplorer, Explorer
+from synthcore.explorers.adam import AdamExplorer
+from synthcore.explorers.base import Explorer
 from synthcore.studies.adam_continuous_time import calculator, streams, theory
 
 pytestmark = pytest.mark.browser

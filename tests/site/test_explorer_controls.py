@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Locator, Page
 
-from synthcore.explorers import (
-    Explorer,
-    LatticeExplorer,
-    PhaseExplorer,
-    RetrievalExplorer,
-    SwingByExplorer,
-)
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.lattice import LatticeExplorer
+from synthcore.explorers.phase import PhaseExplorer
+from synthcore.explorers.retrieval import RetrievalExplorer
+from synthcore.explorers.swing_by import SwingByExplorer
 
 pytestmark = pytest.mark.browser
 Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]

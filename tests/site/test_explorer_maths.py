@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from scipy.special import digamma, logsumexp, softmax
 
-from synthcore.explorers import Explorer, RetrievalExplorer
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.retrieval import RetrievalExplorer
 
 pytestmark = pytest.mark.browser
 Run = Callable[..., Any]

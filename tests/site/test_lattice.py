@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page
 
-from synthcore.explorers import Explorer, LatticeExplorer
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.lattice import LatticeExplorer
 
 pytestmark = pytest.mark.browser
 Run = Callable[..., Any]

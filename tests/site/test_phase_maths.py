@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from synthcore.explorers import Explorer, PhaseExplorer
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.phase import PhaseExplorer
 
 pytestmark = pytest.mark.browser
 Run = Callable[..., Any]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from synthcore.explorers import RetrievalExplorer
+from synthcore.explorers.retrieval import RetrievalExplorer
 
 pytestmark = pytest.mark.browser
 Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]

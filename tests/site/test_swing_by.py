@@ -16,7 +16,8 @@ import pytest
 import torch
 from playwright.sync_api import Page
 
-from synthcore.explorers import Explorer, SwingByExplorer
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.swing_by import SwingByExplorer
 from synthcore.studies.sim_concept_learning import theory
 
 pytestmark = pytest.mark.browser

@@ -9,14 +9,11 @@ import numpy as np
 import pytest
 import traitlets
 
-from synthcore.explorers import (
-    Explorer,
-    LatticeExplorer,
-    PhaseExplorer,
-    RetrievalExplorer,
-    SwingByExplorer,
-)
-from synthcore.explorers.base import FOLDER, MAX_BYTES, pack, unpack
+from synthcore.explorers.base import FOLDER, MAX_BYTES, Explorer, pack, unpack
+from synthcore.explorers.lattice import LatticeExplorer
+from synthcore.explorers.phase import PhaseExplorer
+from synthcore.explorers.retrieval import RetrievalExplorer
+from synthcore.explorers.swing_by import SwingByExplorer
 
 
 def phase(**changes: Any) -> PhaseExplorer:

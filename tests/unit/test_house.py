@@ -16,11 +16,12 @@ MAX_LINES = 350
 # room -> rooms it may import from; a study may also import from itself
 MAY_IMPORT = {
     "config": set(),
+    "figures": set(),
     "nn": {"nn"},
     "training": {"training", "nn"},
     "evidence": {"evidence", "config"},
     "explorers": {"explorers"},
-    "studies": {"config", "nn", "training", "evidence", "explorers"},
+    "studies": {"config", "figures", "nn", "training", "evidence", "explorers"},
     "press": {"press", "config", "evidence"},
     "__main__": {"press"},
     "__init__": set(),

@@ -1,5 +1,6 @@
 """Staging: outputs of the run, prose of today, figures, explorers; and what must not be loaded."""
 
+import base64
 import copy
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,13 @@ def shown(data: dict[str, Any], **about: Any) -> Any:
     return new_output("display_data", data=data, metadata={"synthcore": about})
 
 
-FIGURE = shown({"image/png": "AA=="}, id="f", caption="It $rises$.", alt="A line.")
+def png(width: int) -> str:
+    """The start of a PNG of this width."""
+    header = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + width.to_bytes(4, "big")
+    return base64.b64encode(header).decode()
+
+
+FIGURE = shown({"image/png": png(1000)}, id="f", caption="It $rises$.", alt="A line.")
 CAPTION = shown({"text/markdown": "*It rises.*"}, caption_of="f")
 EXPLORER = shown(
     {WIDGET_VIEW: {"model_id": "m1"}, "image/png": "AA==\n"},
@@ -88,7 +95,7 @@ def test_the_page_joins_outputs_with_current_prose() -> None:
     work = page.cells[-1]
     assert work.metadata.mystnb == {
         "figure": {"name": "toy-f", "caption": "It $rises$."},
-        "image": {"alt": "A line."},
+        "image": {"alt": "A line.", "width": "640px"},
     }
     assert [list(output.data) for output in work.outputs] == [["image/png"]]
     assert work.execution_count == 3
@@ -97,7 +104,7 @@ def test_the_page_joins_outputs_with_current_prose() -> None:
 
 def test_every_figure_gets_a_cell_of_its_own() -> None:
     text = new_output("display_data", data={"text/markdown": "so"})
-    second = shown({"image/png": "BB=="}, id="g", caption="Falls.", alt="A falling line.")
+    second = shown({"image/png": png(500)}, id="g", caption="Falls.", alt="A falling line.")
     outputs = [text, FIGURE, CAPTION, second, text, EXPLORER, text]
     page = page_notebook("toy", *pair(*copy.deepcopy(outputs)), "CARD")
     staged = page.cells[5:]

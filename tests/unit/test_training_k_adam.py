@@ -213,7 +213,10 @@ def test_naive_and_power_lengthen_the_memory() -> None:
         ({"betas": ((0.9, 0.9),)}, "betas must be one pair or 2"),
         ({"betas": ((0.9, 0.9), (0.9, 1.0))}, "Invalid beta parameter at index 1: 1.0"),
         ({"betas": (torch.tensor([0.9, 1.0, 0.5]), 0.9)}, "Invalid beta parameter at index 0"),
-        ({"betas": (torch.tensor([0.9, 0.5]), 0.9)}, "the parameter has .3, 5, 4., members first"),
+        (
+            {"betas": (torch.tensor([0.9, 0.5]), 0.9)},
+            "a beta has shape .2,.; the population has 3",
+        ),
         ({"eps": -1e-8}, "Invalid epsilon value: -1e-08"),
         ({"eps": (1e-8,)}, "eps must be one number or 2"),
         ({"weight_decay": -0.1}, "Invalid weight_decay value: -0.1"),

@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from synthcore.training.optimizers import MemberAdamW, clip_members, population_adamw
+from synthcore.training.k_adam import KAdam
+from synthcore.training.optimizers import clip_members, population_adamw
 
 MEMBERS = 3
 RATES = torch.tensor([1e-3, 1e-2, 3e-2])
@@ -42,7 +43,7 @@ def give_gradients(model: Two, step: int, member: int | None = None) -> None:
 def test_member_adamw_is_the_loop_of_torch_adamw(start: tuple[Tensor, Tensor]) -> None:
     together = Two(*start)
     optimizer = population_adamw(together, RATES, betas=(0.9, 0.95), weight_decay=DECAYS)
-    assert isinstance(optimizer, MemberAdamW)
+    assert isinstance(optimizer, KAdam)
     for step in range(25):
         give_gradients(together, step)
         optimizer.step()

@@ -5,24 +5,18 @@ import xarray as xr
 from matplotlib.colors import LogNorm, TwoSlopeNorm
 from matplotlib.figure import Figure
 
+from synthcore.figures import GREY, INK, key, over_seeds, panels, points, tag
 from synthcore.studies.adam_continuous_time import task, theory
 from synthcore.studies.adam_continuous_time.dataset import tuned
 from synthcore.studies.adam_continuous_time.drawing import (
     ADAM,
     FLOW,
-    GREY,
-    INK,
     SLOW,
     STABLE,
     STEP,
     UNSTABLE,
     UPDATE,
     WEDGE,
-    key,
-    over_seeds,
-    panels,
-    points,
-    tag,
 )
 from synthcore.studies.adam_continuous_time.streams import updates
 
@@ -200,8 +194,8 @@ def growth_rates(data: xr.Dataset) -> Figure:
     fig, (left, right) = panels(2, 3.3, 4.4)
     exact = theory.exact_rate(data.point_beta.values, data.point_gamma.values)
     left.axline((0, 0), slope=1, color=GREY, lw=0.8)
-    points(left, exact, data.dying_rate, "point", "#7a4fa3", "dying coordinate", ls="none")
-    points(left, np.maximum(exact, 0), data.worst_rate, "point", UNSTABLE, "worst case", ls="none")
+    points(left, exact, data.dying_rate, "#7a4fa3", "dying coordinate", ls="none")
+    points(left, np.maximum(exact, 0), data.worst_rate, UNSTABLE, "worst case", ls="none")
     left.set_xlabel("predicted rate r_d [per step]")
     left.set_ylabel("measured rate [per step]")
     key(left)
@@ -211,7 +205,7 @@ def growth_rates(data: xr.Dataset) -> Figure:
     right.axline((0, 0), slope=1, color=GREY, lw=0.8)
     for (name, colour), dx in zip(colours.items(), shift, strict=True):
         rate = data.growth_rate.sel(regime=name)
-        points(right, predicted + dx, rate, "growth_point", colour, str(name), ls="none")
+        points(right, predicted + dx, rate, colour, str(name), ls="none")
     right.set_xlabel("predicted rate r_d [per step]")
     right.set_ylabel("fitted rate, steps 5 to 60")
     key(right)
@@ -289,7 +283,7 @@ def loss_against_exponent(data: xr.Dataset) -> Figure:
             fontsize=7, color=GREY,
         )  # fmt: skip
     loss = tuned(data.test_loss, data.validation_loss, "learning_rate")
-    points(ax, x, loss, "curve", FLOW, "best rate by validation")
+    points(ax, x, loss, FLOW, "best rate by validation")
     ax.axvline(0, color=INK, lw=0.8, ls="--")
     ax.set_xlabel("C(beta, gamma); left of the line: unstable in continuous time")
     ax.set_ylabel("test loss [nats per symbol]")

@@ -4,20 +4,14 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
+from synthcore.figures import GREY, INK, key, over_seeds, panels, points, tag
 from synthcore.studies.adam_continuous_time.dataset import tuned
 from synthcore.studies.adam_continuous_time.drawing import (
     ANGLE,
-    GREY,
-    INK,
     SLOW,
     STEP,
     WITH,
     WITHOUT,
-    key,
-    over_seeds,
-    panels,
-    points,
-    tag,
 )
 from synthcore.studies.adam_continuous_time.invariance import amplification
 
@@ -111,7 +105,7 @@ def k_adam(data: xr.Dataset) -> Figure:
     for ax, (name, norm) in zip(axes, cells, strict=True):
         for i, (strategy, colour) in enumerate(zip(data.strategy.values, colours, strict=True)):
             part = loss.sel(images=name, k_norm=norm, strategy=strategy)
-            points(ax, ks + 0.04 * (i - 2), part, "k", colour, str(strategy), lw=1.2)
+            points(ax, ks + 0.04 * (i - 2), part, colour, str(strategy), lw=1.2)
         ax.set_yscale("log")
         ax.set_xticks(ks)
         ax.set_xlabel("k")

@@ -1,15 +1,11 @@
-"""The parts that the chapter's figures share: colours, bands over seeds, levels, axes, maps."""
+"""The parts that the chapter's figures share: colours, names of axes, maps, ticks."""
 
-from collections.abc import Iterable
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
-from matplotlib.figure import Figure
-from scipy import stats
 
 from synthcore.studies.icl_markov import dataset
 
@@ -17,69 +13,6 @@ COLOURS = {"Uni-Ret": "#cf7d00", "Bi-Ret": "#a01830", "Uni-Inf": "#13a07f", "Bi-
 ID, OOD, SHUFFLED = "#6b4c9a", "#222222", "#8c8c8c"
 STEP, CONTEXT, DIVERSITY = "training step", "context length c [tokens]", "data diversity N [chains]"
 KL = "KL(network || truth) [nats]"
-
-
-def over_seeds(
-    ax: Axes, values: xr.DataArray, along: str, colour: str, label: str, style: str = "-"
-) -> None:
-    """Mean as a line, its 95 % interval as a band, every seed thin behind it."""
-    values = values.transpose("seed", along)
-    x = values[along].values
-    count = values.sizes["seed"]
-    mean = values.mean("seed").values
-    for one in values.values:
-        ax.plot(x, one, color=colour, lw=0.6, alpha=0.35)
-    if count > 1:
-        half = stats.t.ppf(0.975, count - 1) * values.std("seed", ddof=1).values / np.sqrt(count)
-        ax.fill_between(x, mean - half, mean + half, color=colour, alpha=0.18, lw=0)
-    ax.plot(x, mean, color=colour, lw=1.8, ls=style, label=label)
-
-
-def level(ax: Axes, value: float, name: str, style: str = "--") -> None:
-    """An oracle or chance level, named at its right end."""
-    colour = COLOURS.get(name, "#555555")
-    ax.axhline(value, color=colour, ls=style, lw=1.1)
-    ax.annotate(
-        name,
-        (1, value),
-        xycoords=("axes fraction", "data"),
-        xytext=(3, 0),
-        textcoords="offset points",
-        color=colour,
-        va="center",
-        fontsize=8,
-    )
-
-
-def log_axis(ax: Axes, ticks: Iterable[int], label: str, axis: str = "x") -> None:
-    """Logarithmic axis with whole numbers at these places."""
-    places = list(ticks)
-    if axis == "x":
-        ax.set_xscale("log")
-        ax.set_xticks(places, [str(p) for p in places])
-        ax.set_xticks([], minor=True)
-        ax.set_xlabel(label)
-    else:
-        ax.set_yscale("log")
-        ax.set_yticks(places, [str(p) for p in places])
-        ax.set_yticks([], minor=True)
-        ax.set_ylabel(label)
-
-
-def panels(
-    count: int, height: float = 3.0, width: float = 3.6, rows: int = 1, **options: Any
-) -> tuple[Figure, list[Axes]]:
-    """Panels side by side, in `rows` rows."""
-    columns = -(-count // rows)
-    fig, axes = plt.subplots(
-        rows,
-        columns,
-        figsize=(width * columns, height * rows),
-        squeeze=False,
-        layout="constrained",
-        **options,
-    )
-    return fig, list(axes.flat)
 
 
 def grid(ax: Axes, values: xr.DataArray, x: str, y: str, **options: Any) -> QuadMesh:

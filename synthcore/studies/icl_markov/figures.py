@@ -12,6 +12,7 @@ import torch
 import xarray as xr
 from matplotlib.figure import Figure
 
+from synthcore.figures import key, level, log_axis, over_seeds, panels, tag
 from synthcore.studies.icl_markov import dataset, task, theory
 from synthcore.studies.icl_markov.dataset import after_transition
 from synthcore.studies.icl_markov.drawing import (
@@ -25,10 +26,6 @@ from synthcore.studies.icl_markov.drawing import (
     STEP,
     context_ticks,
     grid,
-    level,
-    log_axis,
-    over_seeds,
-    panels,
     step_ticks,
     trained,
 )
@@ -71,7 +68,7 @@ def schematic(mixture: task.Mixture, tokens: np.ndarray) -> Figure:
         f"state after the first sequence ({tokens.shape[1]} tokens, last: {names[tokens[0, -1]]})"
     )
     ax.set_ylabel("probability")
-    ax.legend(ncols=5, fontsize=8, frameon=False)
+    key(ax, ncols=5)
     return fig
 
 
@@ -105,12 +102,12 @@ def algorithms_against_context(data: xr.Dataset) -> Figure:
         for name in theory.ALGORITHMS:
             curve = values.isel(diversity=i).sel(algorithm=name)
             over_seeds(ax, curve, "context", COLOURS[name], name)
-        ax.set_title(f"N = {int(main.diversity[i])}, {kind}", fontsize=9)
+        tag(ax, f"N = {int(main.diversity[i])}, {kind}")
         log_axis(ax, context_ticks(main), CONTEXT)
     for ax in (axes[0], axes[2]):
         ax.set_ylabel("KL(algorithm || truth) [nats]")
     level(axes[0], theory.kl_uniform_to_row(int(data.attrs["states"])), "uniform")
-    axes[1].legend(frameon=False, fontsize=8)
+    key(axes[1])
     return fig
 
 
@@ -124,11 +121,11 @@ def diversity_threshold(data: xr.Dataset) -> Figure:
     over_seeds(ax, last.kl_id, "diversity", ID, "network, ID")
     lines = last.kl_ood_algorithm.mean(["seed", "diversity"])
     for name in ("Uni-Inf", "Bi-Inf"):
-        level(ax, float(lines.sel(algorithm=name)), name)
+        level(ax, float(lines.sel(algorithm=name)), name, COLOURS[name])
     log_axis(ax, main.diversity.values, DIVERSITY)
     ax.set_ylabel(KL)
     ax.set_ylim(bottom=0)
-    ax.legend(frameon=False, fontsize=8, title=f"step {step}", title_fontsize=8)
+    key(ax, title=f"step {step}", title_fontsize=8)
     return fig
 
 
@@ -149,13 +146,13 @@ def emergence(data: xr.Dataset) -> Figure:
         over_seeds(bottom, part.previous_token, "step", colour, name)
     lines = largest.kl_ood_algorithm.isel(context=-1).mean("seed")
     for name in ("Uni-Inf", "Bi-Inf"):
-        level(top, float(lines.sel(algorithm=name)), name)
+        level(top, float(lines.sel(algorithm=name)), name, COLOURS[name])
     for ax, label in ((top, "OOD " + KL), (bottom, "attention to the previous token")):
         log_axis(ax, step_ticks(largest), STEP)
         ax.set_ylabel(label)
         ax.set_ylim(bottom=0)
     bottom.set_ylim(0, 1)
-    bottom.legend(frameon=False, fontsize=8)
+    key(bottom)
     return fig
 
 
@@ -173,12 +170,12 @@ def over_training(data: xr.Dataset, diversities: Iterable[int]) -> Figure:
         over_seeds(ax, one.kl_id, "step", ID, "network, ID")
         lines = one.kl_ood_algorithm.mean("seed")
         for name in ("Uni-Inf", "Bi-Inf"):
-            level(ax, float(lines.sel(algorithm=name)), name)
+            level(ax, float(lines.sel(algorithm=name)), name, COLOURS[name])
         log_axis(ax, step_ticks(one), STEP)
-        ax.set_title(f"N = {n}", fontsize=9)
+        tag(ax, f"N = {n}")
         ax.set_ylim(bottom=0)
     axes[0].set_ylabel(KL)
-    axes[0].legend(frameon=False, fontsize=8)
+    key(axes[0])
     return fig
 
 
@@ -194,7 +191,7 @@ def step_context_plane(data: xr.Dataset) -> Figure:
         image = grid(
             ax, values.isel(diversity=i), "step", "context", cmap="viridis_r", vmin=0, vmax=high
         )
-        ax.set_title(f"N = {int(main.diversity[i])}", fontsize=9)
+        tag(ax, f"N = {int(main.diversity[i])}")
     fig.colorbar(image, ax=axes, label="OOD " + KL)
     return fig
 
@@ -223,9 +220,9 @@ def against_context(data: xr.Dataset) -> Figure:
             context_ticks(last),
             CONTEXT,
         )
-        ax.set_title(f"N = {int(part.diversity)}", fontsize=9)
+        tag(ax, f"N = {int(part.diversity)}")
         ax.set_ylim(bottom=0)
-        ax.legend(frameon=False, fontsize=8)
+        key(ax)
     left.set_ylabel(KL)
     return fig
 
@@ -245,5 +242,5 @@ def regret(data: xr.Dataset) -> Figure:
         CONTEXT,
     )
     ax.set_ylabel("cross-entropy above Bayes [nats]")
-    ax.legend(frameon=False, fontsize=8)
+    key(ax)
     return fig

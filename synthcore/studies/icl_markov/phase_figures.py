@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from synthcore.explorers.phase import PhaseExplorer
+from synthcore.figures import key, log_axis, over_seeds, panels, tag
 from synthcore.studies.icl_markov import dataset, theory
 from synthcore.studies.icl_markov.dataset import thresholds_by_width
 from synthcore.studies.icl_markov.drawing import (
@@ -20,9 +21,6 @@ from synthcore.studies.icl_markov.drawing import (
     SHUFFLED,
     STEP,
     grid,
-    log_axis,
-    over_seeds,
-    panels,
     step_ticks,
     trained,
 )
@@ -54,7 +52,7 @@ def phases(data: xr.Dataset) -> Figure:
             vmax=bounds[1],
         )
         fig.colorbar(image, ax=ax)
-        ax.set_title(title, fontsize=9)
+        tag(ax, title)
     colours = ListedColormap([COLOURS[name] for name in theory.ALGORITHMS])
     nearest = dataset.nearest_algorithm(main).isel(context=-1)
     for ax, labels, title in (
@@ -74,7 +72,7 @@ def phases(data: xr.Dataset) -> Figure:
         )
         bar = fig.colorbar(image, ax=ax, ticks=range(4))
         bar.ax.set_yticklabels(theory.ALGORITHMS)
-        ax.set_title(title + " (majority of seeds)", fontsize=9)
+        tag(ax, title + " (majority of seeds)")
     return fig
 
 
@@ -91,7 +89,7 @@ def interpolation_weights(data: xr.Dataset, diversities: Iterable[int]) -> Figur
         over_seeds(top, one.lia_kl, "step", OOD, "KL(network || LIA)")
         over_seeds(top, one.kl_to_uniform, "step", SHUFFLED, "KL(network || uniform)")
         top.set_yscale("log")
-        top.set_title(f"N = {n}", fontsize=9)
+        tag(top, f"N = {n}")
         weight = one.weight.mean("seed").transpose("algorithm", "step")
         bottom.stackplot(
             weight.step,
@@ -103,7 +101,7 @@ def interpolation_weights(data: xr.Dataset, diversities: Iterable[int]) -> Figur
         log_axis(bottom, step_ticks(one), STEP)
         bottom.set_ylim(0, 1)
     axes[0].set_ylabel("ID divergence [nats]")
-    axes[0].legend(frameon=False, fontsize=8)
+    key(axes[0])
     axes[len(chosen)].set_ylabel("LIA weight (sums to 1)")
     handles, labels = axes[len(chosen)].get_legend_handles_labels()
     fig.legend(handles, labels, ncols=4, loc="outside lower center", frameon=False, fontsize=8)
@@ -128,7 +126,7 @@ def interpolation_residuals(data: xr.Dataset) -> Figure:
     log_axis(left, main.diversity.values, DIVERSITY)
     left.set_ylabel("RMS residual [probability]")
     left.set_ylim(bottom=0)
-    left.legend(frameon=False, fontsize=8)
+    key(left)
     image = grid(
         right,
         late.lia_residual.mean(["seed", "context"]),
@@ -170,7 +168,7 @@ def design(data: xr.Dataset) -> Figure:
     log_axis(right, np.unique(data.diversity), DIVERSITY)
     right.set_ylabel("total weight of inference")
     for ax in (middle, right):
-        ax.legend(frameon=False, fontsize=8)
+        key(ax)
     return fig
 
 

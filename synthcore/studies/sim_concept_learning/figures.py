@@ -13,18 +13,15 @@ from matplotlib.colors import Normalize, PowerNorm
 from matplotlib.figure import Figure
 
 from synthcore.explorers.lattice import LatticeExplorer
+from synthcore.figures import GREY, band, half_width, key, panels, tag
 from synthcore.studies.sim_concept_learning import decisions, partial_order, task, theory
 from synthcore.studies.sim_concept_learning.drawing import (
     ARCHITECTURE_COLOURS,
-    GREY,
     STRONG,
     TAU,
     WEAK,
     T,
-    band,
     condition_name,
-    interval,
-    panels,
 )
 
 
@@ -42,7 +39,7 @@ def geometry(mu: tuple[float, float], sigma: float, points: torch.Tensor) -> Fig
     flat.set_xlabel("coordinate 1 [signal units]")
     flat.set_ylabel("coordinate 2 [signal units]")
     flat.set_aspect("equal")
-    flat.legend(frameon=False, fontsize=8)
+    key(flat)
     solid = fig.add_subplot(1, 2, 2, projection="3d")
     centres = np.diag([*mu, 1.5])
     draw = task.Mixture(
@@ -87,12 +84,12 @@ def output_paths(data: xr.Dataset) -> Figure:
                     ax.plot(*mean[mark], symbol, color=colour, ms=5, mec="white", mew=0.5)
             ax.plot([0, 1], [0, 1], color=GREY, lw=0.6, ls=":")
             if row == 0:
-                ax.set_title(name, fontsize=9)
+                tag(ax, name)
             else:
                 ax.set_xlabel("$f_1/\\mu_1$ (fraction learned)")
             if column == 0:
                 ax.set_ylabel("$f_2/\\mu_2$ (fraction learned)")
-                ax.legend(frameon=False, fontsize=6.5, loc="lower right")
+                key(ax, fontsize=6.5, loc="lower right")
     return fig
 
 
@@ -109,7 +106,7 @@ def order_against_diversity(data: xr.Dataset) -> Figure:
     lag = decisions.log_ratio(data, "network_arrival").isel(condition=chosen)
     for name, colour in ARCHITECTURE_COLOURS.items():
         one = np.exp(-lag.sel(architecture=name).transpose("seed", "condition").values)
-        mean, half = one.mean(0), interval(one)
+        mean, half = one.mean(0), half_width(one)
         ax.errorbar(sigma, mean, half, fmt="o-", color=colour, ms=4, lw=1.4, label=name)
     crossing = theory.crossing_diversity((1.0, 2.0), base)
     ax.axvline(crossing, color=GREY, ls=":", lw=1)
@@ -127,7 +124,7 @@ def order_against_diversity(data: xr.Dataset) -> Figure:
     ax.set_yticks([], minor=True)
     ax.set_xlabel("diversity $\\sigma_1$ of the weak concept [signal units]")
     ax.set_ylabel("$t_1/t_2$, times to half the signal")
-    ax.legend(frameon=False, fontsize=8)
+    key(ax)
     return fig
 
 
@@ -162,8 +159,8 @@ def slow_down(data: xr.Dataset) -> Figure:
     left.set_ylabel("speed $|df/dt|$ at $\\hat x$")
     right.set_xlabel(TAU)
     right.set_ylabel("$\\log_{10}$ of the speed at $\\hat x$ (per τ)")
-    left.legend(frameon=False, fontsize=7, title="dashed: slope $-a_{\\min}$", title_fontsize=7)
-    right.legend(frameon=False, fontsize=8)
+    key(left, fontsize=7, title="dashed: slope $-a_{\\min}$", title_fontsize=7)
+    key(right)
     return fig
 
 
@@ -219,7 +216,7 @@ def _lattice(ax: Axes, loss: np.ndarray, scale: Normalize) -> plt.cm.ScalarMappa
 def lattice_explorer(data: xr.Dataset) -> LatticeExplorer:
     """The same lattice at every recorded epoch, with intervals over seeds."""
     loss = data.composition_loss.transpose("seed", "epoch", "composition").values.astype(float)
-    mean, half = loss.mean(0), interval(loss)
+    mean, half = loss.mean(0), half_width(loss)
     low = np.maximum(mean - half, 0)
     ends = np.stack([low, mean + half], axis=-1)
     signals = tuple(range(1, 5))

@@ -8,21 +8,18 @@ import torch
 import xarray as xr
 from matplotlib.figure import Figure
 
+from synthcore.figures import GREY, band, half_width, key, panels, tag
 from synthcore.studies.sim_concept_learning import theory
 from synthcore.studies.sim_concept_learning.drawing import (
     ENTRY_COLOURS,
-    GREY,
     ID,
     MINOR,
     OOD,
     STRONG,
     TAU,
     WEAK,
-    band,
-    interval,
     ood_loss,
     output,
-    panels,
 )
 
 Array = np.ndarray
@@ -75,7 +72,7 @@ def swing_by(data: xr.Dataset) -> Figure:
     entries.set_xlabel(TAU)
     entries.set_ylabel("entry of W")
     for ax in (path, losses, entries):
-        ax.legend(frameon=False, fontsize=7.5)
+        key(ax, fontsize=7.5)
     return fig
 
 
@@ -107,10 +104,10 @@ def decomposition(data: xr.Dataset) -> Figure:
         ax.plot(tau, measured.sel(entry=name), color="k", lw=1.6, label="measured, half of dw/dt")
         ax.plot(tau, grow - suppress - interact, "--", color=MINOR, lw=1.2, label="G - S - N")
         ax.axhline(0, color=GREY, lw=0.6)
-        ax.set_title(f"w {name}", fontsize=9, color=ENTRY_COLOURS[name])
+        tag(ax, f"w {name}", color=ENTRY_COLOURS[name])
         ax.set_xlabel(TAU, fontsize=8)
     axes[0].set_ylabel("rate of change (per τ)")
-    axes[1].legend(frameon=False, fontsize=7, loc="lower right")
+    key(axes[1], fontsize=7, loc="lower right")
     return fig
 
 
@@ -148,7 +145,7 @@ def slopes(data: xr.Dataset) -> Figure:
     ax.set_ylim(max(float(minor.min()), 1e-12), 1)
     ax.set_xlabel(TAU)
     ax.set_ylabel("minor entry $w_{12}$")
-    ax.legend(frameon=False, fontsize=8)
+    key(ax)
     return fig
 
 
@@ -171,7 +168,7 @@ def spreads(data: xr.Dataset) -> Figure:
         ax.errorbar(
             sigma,
             part.mean("seed"),
-            interval(part.values),
+            half_width(part.values),
             fmt=symbol,
             color=colour,
             ms=5,
@@ -183,7 +180,7 @@ def spreads(data: xr.Dataset) -> Figure:
     ax.errorbar(
         [float(data.tied_sigma.sel(tied_condition="swing-by"))],
         [sgd.mean()],
-        [interval(sgd)],
+        [half_width(sgd)],
         fmt="s",
         color=WEAK,
         ms=6,
@@ -193,5 +190,5 @@ def spreads(data: xr.Dataset) -> Figure:
     ax.set_ylim(bottom=-0.003)
     ax.set_xlabel("spread σ of the clusters [signal units]")
     ax.set_ylabel("draw-up of the OOD loss (share of its start)")
-    ax.legend(frameon=False, fontsize=8)
+    key(ax)
     return fig

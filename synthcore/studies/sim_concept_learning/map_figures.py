@@ -6,15 +6,14 @@ import torch
 import xarray as xr
 from matplotlib.figure import Figure
 
+from synthcore.figures import GREY, key, panels, tag
 from synthcore.studies.sim_concept_learning import decisions, exact, frequencies, maps, theory
 from synthcore.studies.sim_concept_learning.drawing import (
-    GREY,
     MINOR,
     OOD,
     STRONG,
     TAU,
     WEAK,
-    panels,
 )
 
 
@@ -36,7 +35,7 @@ def draw_up_maps(data: xr.Dataset) -> Figure:
             ax.set_xscale("log")
             ax.plot(data.attrs["omega"], data.attrs["rho"], "*", color="white", mec="k", ms=11)
         ax.set_xlabel(labels[name])
-        ax.set_title("integrated" if kind == "simulated" else "T4, closed form", fontsize=9)
+        tag(ax, "integrated" if kind == "simulated" else "T4, closed form")
     for ax in (axes[0], axes[2]):
         ax.set_ylabel("alikeness ρ of W(0)")
     fig.colorbar(image, ax=axes, label="draw-up of the OOD loss (share of its start)")
@@ -67,7 +66,7 @@ def depth_and_dimension(data: xr.Dataset) -> Figure:
                 label=f"{depth} layer{'s' if depth > 1 else ''}",
             )
         ax.set_xscale("log")
-        ax.set_title(f"deep linear, d = {d}", fontsize=9)
+        tag(ax, f"deep linear, d = {d}")
         ax.set_xlabel("draw-up x (share of start)")
     for size, shade in zip(data["size"].values, (WEAK, MINOR), strict=True):
         rises = data.gaussian_draw_up.sel(size=size)
@@ -88,10 +87,10 @@ def depth_and_dimension(data: xr.Dataset) -> Figure:
     axes[-1].set_xscale("log", base=2)
     axes[-1].set_xticks(data.hidden.values, [str(h) for h in data.hidden.values])
     axes[-1].set_xlabel("hidden units d' of the tied network")
-    axes[-1].set_title("Gaussian U: draw-up > 2 %", fontsize=9)
+    tag(axes[-1], "Gaussian U: draw-up > 2 %")
     axes[0].set_ylabel("share of initialisations above x")
-    axes[0].legend(frameon=False, fontsize=7.5)
-    axes[-1].legend(frameon=False, fontsize=7.5)
+    key(axes[0], fontsize=7.5)
+    key(axes[-1], fontsize=7.5)
     return fig
 
 
@@ -104,7 +103,7 @@ def multiple_descents(data: xr.Dataset) -> Figure:
         loss = data.search_loss.sel(setting=s)
         ax.plot(data.search_tau[1:], loss[1:], color=OOD, lw=1.8)
         most = int(data.descents.values[data.search_count.sel(setting=s).values > 0].max())
-        ax.set_title(f"{s} concepts, {most} descents", fontsize=9)
+        tag(ax, f"{s} concepts, {most} descents")
         ax.set_xscale("log")
         ax.set_xlabel(TAU)
     axes[0].set_ylabel("OOD loss (share of its start)")
@@ -123,7 +122,7 @@ def multiple_descents(data: xr.Dataset) -> Figure:
     axes[2].set_ylim(1e-5, 1)
     axes[2].set_xlabel("descents of the OOD loss")
     axes[2].set_ylabel("share of random W(0)")
-    axes[2].legend(frameon=False, fontsize=8)
+    key(axes[2])
     return fig
 
 
@@ -148,7 +147,7 @@ def pivot_law(data: xr.Dataset) -> Figure:
     left.set_yscale("log")
     left.set_xlabel("measured τ(.8)")
     left.set_ylabel("predicted τ(.8)")
-    left.legend(frameon=False, fontsize=7.5)
+    key(left, fontsize=7.5)
     known = data.failure_naive.notnull().values & data.failure_measured.notnull().values
     waited = data.failure_measured.values[known]
     for values, colour, label in (
@@ -164,7 +163,7 @@ def pivot_law(data: xr.Dataset) -> Figure:
     right.set_ylim(ends[0] / 6, ends[1])
     right.set_xlabel("measured τ(.1) of the weakest concept")
     right.set_ylabel("predicted τ(.1); dotted: five times late")
-    right.legend(frameon=False, fontsize=7.5)
+    key(right, fontsize=7.5)
     return fig
 
 
@@ -197,5 +196,5 @@ def failure(data: xr.Dataset) -> Figure:
     ax.set_xscale("log")
     ax.set_xlabel(TAU)
     ax.set_ylabel("entry of W; loss")
-    ax.legend(frameon=False, fontsize=8)
+    key(ax)
     return fig

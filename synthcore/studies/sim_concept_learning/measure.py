@@ -95,6 +95,6 @@ def slope(x: Float[Tensor, "T"], y: Float[Tensor, "T *batch"]) -> Float[Tensor, 
 
 
 def speed(output: Float[Tensor, "T *batch s"], times: Float[Tensor, "T"]) -> Tensor:
-    """Length of the output's velocity between neighbouring times, (T - 1, *batch)."""
+    """Length of the output's velocity between neighbouring times, shape `(T - 1, *batch)`."""
     gaps = torch.diff(times).view(-1, *[1] * (output.ndim - 2))
     return torch.diff(output, dim=0).norm(dim=-1) / gaps
