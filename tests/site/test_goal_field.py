@@ -10,7 +10,8 @@ from playwright.sync_api import Page
 from scipy.sparse.csgraph import shortest_path
 from scipy.stats import spearmanr
 
-from synthcore.explorers import Explorer, GoalFieldExplorer
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.goal_field import GoalFieldExplorer
 
 pytestmark = pytest.mark.browser
 Run = Callable[..., Any]

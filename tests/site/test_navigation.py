@@ -10,7 +10,9 @@ import pytest
 from playwright.sync_api import Page
 from scipy.special import softmax
 
-from synthcore.explorers import Explorer, NavigationExplorer, PrefixTree, prefix_tree
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.navigation import NavigationExplorer
+from synthcore.explorers.navigation_tree import PrefixTree, prefix_tree
 from synthcore.explorers.base import MAX_BYTES
 from synthcore.explorers.navigation_tree import path_counts
 
