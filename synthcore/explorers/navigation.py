@@ -58,6 +58,7 @@ class NavigationExplorer(Explorer):
         "common.js",
         "select.js",
         "chart.js",
+        "half.js",
         "graph.js",
         "navigation_model.js",
         "navigation_views.js",

@@ -1,16 +1,6 @@
 // Exact probabilities of all valid paths at any temperature. Pure functions, no drawing.
 // Letters: N nodes, P pairs, K prefixes of a tree, R open prefixes (not complete), V vocabulary.
 
-/** The number that 16 bits hold as an IEEE half. */
-export function fromHalf(bits) {
-  const sign = bits & 0x8000 ? -1 : 1,
-    exponent = (bits >> 10) & 31,
-    fraction = bits & 1023;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
-}
-
 /** Temperatures of the curves; the slider has one between each two. */
 export const TEMPERATURES = Array.from({ length: 31 }, (_, i) => i / 10);
 /** Sample sizes of the slider. */
