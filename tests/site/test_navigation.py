@@ -10,11 +10,9 @@ import pytest
 from playwright.sync_api import Page
 from scipy.special import softmax
 
-from synthcore.explorers.base import Explorer
+from synthcore.explorers.base import MAX_BYTES, Explorer
 from synthcore.explorers.navigation import NavigationExplorer
-from synthcore.explorers.navigation_tree import PrefixTree, prefix_tree
-from synthcore.explorers.base import MAX_BYTES
-from synthcore.explorers.navigation_tree import path_counts
+from synthcore.explorers.navigation_tree import PrefixTree, path_counts, prefix_tree
 
 pytestmark = pytest.mark.browser
 Run = Callable[..., Any]
