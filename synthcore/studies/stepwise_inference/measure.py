@@ -128,7 +128,9 @@ class Examination:
         self.adjacency = torch.stack([graph.adjacency for graph in graphs]).to(device)
         self.counts = torch.stack([graph.counts for graph in graphs]).to(device)
         self.generator = torch.Generator(device).manual_seed(seeds[0] + 7)
-        paths = PathSampler(graphs, device).sample(*self.connected.unbind(-1), self.generator)
+        paths = PathSampler(graphs, device).sample(
+            self.connected[..., 0], self.connected[..., 1], self.generator
+        )
         self.lines = self.words.write(self.connected[..., 1], paths, self.words.path)
 
     @property

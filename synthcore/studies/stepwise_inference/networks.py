@@ -65,7 +65,7 @@ def answer_loss(
     Goal and start cannot be foretold; they are not taught. `prompt` may differ between groups.
     """
     prompts = [prompt] * len(batch.lines) if isinstance(prompt, int) else prompt
-    total, count = 0.0, 0.0
+    total, count = torch.zeros(2, len(batch.lines[0]), device=batch.lines[0].device)
     for i, (lines, skip) in enumerate(zip(batch.lines, prompts, strict=True)):
         targets = lines[..., 1:].masked_fill(lines[..., 1:] == PAD, UNTAUGHT)
         targets[..., : skip - 1] = UNTAUGHT
@@ -76,7 +76,7 @@ def answer_loss(
         )
         total = total + loss.view(len(lines), -1).sum(1)
         count = count + (targets != UNTAUGHT).flatten(1).sum(1)
-    return torch.as_tensor(total / count)
+    return total / count
 
 
 def shifted(model: nn.Module, shift: Int[Tensor, "M B"], length: int) -> Any:
