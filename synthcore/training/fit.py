@@ -94,7 +94,7 @@ def fit(
         group.setdefault("initial_lr", group["lr"])
     on_cuda = next(model.parameters()).device.type == "cuda"
     check_every = CHECK_EVERY_ON_CUDA if on_cuda else 1
-    losses: list[Tensor] = []
+    losses = torch.empty(0, 0)  # in one piece: small tensors between large ones cost gigabytes
     checked = 0
     if start == 0 and 0 in wanted and on_checkpoint is not None:
         on_checkpoint(0, model)
@@ -102,22 +102,25 @@ def fit(
         if schedule is not None:
             for group in optimizer.param_groups:
                 group["lr"] = group["initial_lr"] * schedule(step)
-        losses.append(differentiate(sample(step)))
+        row = differentiate(sample(step))
+        if step == start:
+            losses = row.new_empty(steps - start, len(row))
+        losses[step - start] = row
         done = step + 1
-        if done in wanted or done == steps or len(losses) - checked >= check_every:
-            _require_finite(losses, checked, start)
-            checked = len(losses)
+        if done in wanted or done == steps or done - start - checked >= check_every:
+            _require_finite(losses[: done - start], checked, start)
+            checked = done - start
         optimizer.step()
         if done in wanted and on_checkpoint is not None:
             on_checkpoint(done, model)
         if progress is not None:
             progress(done, steps)
-    return History(torch.stack(losses).cpu() if losses else torch.empty(0, 0), start)
+    return History(losses.cpu(), start)
 
 
-def _require_finite(losses: list[Tensor], checked: int, start: int) -> None:
+def _require_finite(losses: Float[Tensor, "S M"], checked: int, start: int) -> None:
     """Raise for the first loss at or after index `checked` that is not finite."""
-    finite = torch.stack(losses[checked:]).isfinite()
+    finite = losses[checked:].isfinite()
     if bool(finite.all()):
         return
     row, member = (int(i) for i in (~finite).nonzero()[0])

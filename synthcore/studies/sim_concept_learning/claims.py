@@ -6,7 +6,9 @@ The bridge to diffusion models, C15, needs the diffusion runs of another study a
 from synthcore.evidence.claim import Claim
 from synthcore.studies.sim_concept_learning import controls, decisions
 
-# Scale -> required there: only what holds with a wide margin on any seeds.
+# Scale -> required there: only what held with a margin of two standard errors on four sets of
+# seeds. C2 did not: it divides by outputs that start near zero for a few seeds. Frequencies (C10 to
+# C12) are reported.
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
 REQUIRED = EVERYWHERE | {"book": True}
 
@@ -16,7 +18,7 @@ CLAIMS = (
         "The loss of a linear network depends on the data through their second moment only.",
         "Sec. 4",
         decisions.reduction,
-        EVERYWHERE,
+        REQUIRED,
         controls.covariance,
     ),
     Claim(
@@ -32,7 +34,7 @@ CLAIMS = (
         "With equal diversity the concept with the stronger signal is learned first.",
         "Fig. 2a; Figs. 11 and 12",
         decisions.order_by_signal,
-        EVERYWHERE,
+        REQUIRED,
         controls.shuffled_conditions,
     ),
     Claim(
@@ -40,7 +42,7 @@ CLAIMS = (
         "More diversity along a concept makes it faster, until the order flips.",
         "Fig. 2b; Figs. 11 and 12",
         decisions.order_by_diversity,
-        EVERYWHERE,
+        REQUIRED,
         controls.shuffled_conditions,
     ),
     Claim(
@@ -48,7 +50,7 @@ CLAIMS = (
         "Learning slows down exponentially towards the end.",
         "Sec. 4; Fig. 2",
         decisions.terminal_slow_down,
-        EVERYWHERE,
+        REQUIRED,
         controls.reversed_time,
     ),
     Claim(
@@ -64,7 +66,7 @@ CLAIMS = (
         "The tied network moves by growth, suppression and interaction; its training loss falls.",
         "Eq. 4.3",
         decisions.field_decomposition,
-        EVERYWHERE,
+        REQUIRED,
         controls.one_clock,
     ),
     Claim(
@@ -72,7 +74,7 @@ CLAIMS = (
         "The unseen composition is approached, left and reached; minor entries cause it.",
         "abstract; Figs. 3 and 5",
         decisions.swing_by,
-        EVERYWHERE,
+        REQUIRED,
         controls.without_minor_entries,
     ),
     Claim(
@@ -80,7 +82,7 @@ CLAIMS = (
         "The swing-by has stages, ordered in time, with slopes given by the two strengths.",
         "Sec. 4; Figs. 5 and 17",
         decisions.stages,
-        EVERYWHERE,
+        REQUIRED,
         controls.reversed_time,
     ),
     Claim(
@@ -112,7 +114,7 @@ CLAIMS = (
         "The swing-by shrinks as clusters widen; rejecting points near the test changes little.",
         "Figs. 15 and 16",
         decisions.out_of_distribution,
-        EVERYWHERE,
+        REQUIRED,
         controls.shuffled_spreads,
     ),
     Claim(
@@ -120,7 +122,7 @@ CLAIMS = (
         "A concept starts from its pivot, not from its diagonal entry.",
         "theory, specification of the closed form for two concepts",
         decisions.pivots_beat_diagonal,
-        EVERYWHERE,
+        REQUIRED,
         controls.seeds_swapped,
     ),
 )
