@@ -92,7 +92,8 @@ class _additive:  # noqa: N801 - called like the functions beside it
         one_hot = np.eye(self.graph.nodes)
         gap = _gap(self.graph, pairs)[:, None]
         sign = gap > 0
-        return np.hstack([one_hot[pairs[:, 0]], one_hot[pairs[:, 1]], gap / self.graph.nodes, sign])
+        start, goal = pairs.numpy().T
+        return np.hstack([one_hot[start], one_hot[goal], gap / self.graph.nodes, sign])
 
     def __call__(self, pairs: Pairs) -> NDArray[np.float64]:
         found: NDArray[np.float64] = self.fit.decision_function(self.features(pairs))
@@ -118,4 +119,4 @@ def covered(graph: Graph, train: Pairs) -> Bool[Tensor, "N N"]:
     pair = torch.zeros(graph.nodes, graph.nodes, dtype=torch.float64)
     pair[train[:, 0], train[:, 1]] = 1
     through: Float[Tensor, "N N"] = reach.T @ pair @ reach.T
-    return through > 0
+    return (through > 0) & (reach > 0)

@@ -22,7 +22,7 @@ from synthcore.studies.stepwise_inference.paths import PathSampler
 Format = Literal["step", "direct", "walk"]
 PAD = 0
 PROMPT = 3
-Pairs = Int[Tensor, "Q 2"]
+Pairs = Int[Tensor, "_ 2"]  # start, goal
 
 
 @dataclass(frozen=True)
