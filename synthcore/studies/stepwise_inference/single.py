@@ -66,7 +66,7 @@ def learn(config: Config, kind: str, style: Format, progress: Progress | None = 
         looks.append(_look(model, exam, style))
 
     named = None if progress is None else lambda d, t: progress(f"{kind}, {style}", d, t)
-    at = log_spaced(config.steps, config.checkpoints, first=min(25, config.steps))
+    at = log_spaced(config.steps, config.checkpoints, first=min(25, config.steps // 8))
     train(model, feed, config.recipe, config.steps, at, look, named)
     dims = {"recall": ("group",), "first_recall": ("group",), "right": ("pair",)}
     data = xr.Dataset(
