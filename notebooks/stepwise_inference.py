@@ -64,7 +64,6 @@ motif_context = 128
 
 # %% tags=["hide-input"]
 import numpy as np
-import torch
 
 from synthcore.evidence.chapter import Chapter
 from synthcore.explorers.goal_field import GoalFieldExplorer
