@@ -26,8 +26,8 @@ def tokens_per_second() -> float:
 
 
 def against_enumeration() -> float:
-    """One path of each of 1000 connected pairs, spread evenly, N = 100 and p = 0.075: choosing from the list of all simple paths,
-    which networkx makes, over drawing; tables of the sampler included, and made once."""
+    """One path of each of 1000 connected pairs, spread evenly, N = 100 and p = 0.075: listing all
+    simple paths with networkx and choosing one, over drawing, path counts and tables included."""
     graph = bernoulli(100, 0.075, seeded(0))
     every, random = candidates(graph), seeded(1)
     pairs = every[torch.linspace(0, len(every) - 1, PAIRS).long()][None]
