@@ -30,9 +30,16 @@ def main() -> int:
     options = parser.parse_args()
 
     # Imported late: `--help` and bad usage answer at once.
-    from benchmarks import generation, icl_markov, k_adam, sim_concept_learning, training
+    from benchmarks import (
+        generation,
+        icl_markov,
+        k_adam,
+        sim_concept_learning,
+        stepwise_inference,
+        training,
+    )
 
-    rooms = (training, generation, icl_markov, k_adam, sim_concept_learning)
+    rooms = (training, generation, icl_markov, k_adam, sim_concept_learning, stepwise_inference)
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:
         parser.error(f"unknown benchmark '{options.name}'; choose from {', '.join(known)}")

@@ -3,6 +3,7 @@
 import ast
 import json
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Mapping
@@ -49,6 +50,13 @@ class _Kernel(AsyncKernelManager):
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
     session: Session
+    sockets: str
+
+    def create_kernel_manager(self) -> AsyncKernelManager:
+        """Files instead of ports: kernels that start together can be given the same port."""
+        manager: AsyncKernelManager = super().create_kernel_manager()
+        manager.transport, manager.ip = "ipc", f"{self.sockets}/kernel"
+        return manager
 
     def execute(self, **kwargs: Any) -> Any:
         """All cells, then the kernel's own account of what it used."""
@@ -115,7 +123,8 @@ class Engine(NBClientEngine):  # type: ignore[misc]
             on_cell_start=on_start,
         )
         client.session = session
-        return client.execute()
+        with tempfile.TemporaryDirectory(prefix="synthcore-") as client.sockets:
+            return client.execute()
 
 
 def kill_tree(pid: int) -> None:

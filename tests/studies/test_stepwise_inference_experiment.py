@@ -1,0 +1,145 @@
+"""The graph-navigation experiment: parameters, determinism, claims and their nulls."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+import yaml
+
+from synthcore.config import ParameterError
+from synthcore.evidence.claim import Claim
+from synthcore.evidence.verdict import Word
+from synthcore.studies.stepwise_inference import decisions
+from synthcore.studies.stepwise_inference.claims import CLAIMS
+from synthcore.studies.stepwise_inference.experiment import Config, run
+
+ROOT = Path(__file__).parents[2]
+PARAMETERS = yaml.safe_load((ROOT / "notebooks/params/smoke/stepwise_inference.yaml").read_text())
+TINY: dict[str, Any] = {
+    "seed": 0,
+    "device": "cpu",
+    "share": 0.2,
+    "formats": ["step", "direct"],
+    "depth": 2,
+    "learning_rate": 0.003,
+    "mechanism_share": 0.8,
+    "motif_probability": 0.5,
+    "between": 2,
+    **PARAMETERS,
+}
+
+
+@pytest.fixture(scope="module")
+def tiny() -> xr.Dataset:
+    return run(Config(**TINY))
+
+
+def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
+    xr.testing.assert_identical(tiny, run(Config(**TINY)))
+
+
+def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
+    assert all("units" in variable.attrs for variable in tiny.variables.values())
+    assert tiny.length_difference.attrs["units"] == "edges"
+
+
+def test_measurements_start_untrained_and_end_trained(tiny: xr.Dataset) -> None:
+    assert tiny.step[0] == 0
+    assert tiny.step[-1] == TINY["steps"]
+    assert set(tiny.recall.dims) == {"kind", "format", "step", "seed", "group"}
+    assert bool(((tiny.recall >= 0) & (tiny.recall <= 1)).all())
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"formats": ["direct", "step"]}, "formats must begin with step, direct"),
+        ({"far": 6}, "far must be below layers"),
+        ({"near": [2, 4]}, "near must lie between 2 and far - 1"),
+        ({"near": [3, 2]}, "near must rise"),
+        ({"motifs": 6, "between": 3}, "two chains need"),
+        ({"edge_probability": 1.0}, "edge_probability must be"),
+        ({"nodes": 2}, "nodes must be"),
+    ],
+)
+def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ParameterError, match=sentence) as caught:
+        Config(**(TINY | change))
+    assert "\n" not in str(caught.value)
+
+
+# --- decisions ----------------------------------------------------------------------------------
+
+
+def test_half_times_are_interpolated_in_log_steps() -> None:
+    rate = xr.DataArray([[1.0, 0.8, 0.2], [1.0, 0.9, 0.8]], dims=("seed", "step"))
+    rate = rate.assign_coords(step=[0, 10, 1000])
+    first, never = decisions.half_time(rate).values
+    assert first == pytest.approx(100)
+    assert np.isinf(never)
+
+
+def test_accuracy_weighs_connected_and_unconnected_alike() -> None:
+    recall = xr.DataArray(
+        [0.8, 0.4, 1.0], dims="group", coords={"group": ["connected", "hard", "easy"]}
+    )
+    assert decisions.accuracy(recall) == pytest.approx(0.6)
+    assert decisions.accuracy(recall, "mixed") == pytest.approx(0.75)
+
+
+@pytest.fixture(scope="module")
+def invented(tiny: xr.Dataset) -> xr.Dataset:
+    """A run in which everything the paper says holds, in every one of six seeds."""
+    data = tiny.isel(seed=[0] * 6).assign_coords(seed=range(6)).copy(deep=True)
+    noise = xr.DataArray(np.linspace(-0.01, 0.01, 6), dims="seed", coords={"seed": range(6)})
+    data["recall"][:] = 0.75
+    data["recall"].loc[{"kind": "bernoulli", "format": "step"}] = 0.85
+    data["recall"].loc[{"kind": "layered", "format": "step"}] = 0.95
+    data["recall"] = data.recall + noise
+    data["far_recall"][:] = 0.6
+    for delta, value in zip(data.near.values, (0.9, 0.8, 0.62), strict=True):
+        data["far_recall"].loc[{"near": delta, "format": "step"}] = value
+    data["far_recall"] = data.far_recall + noise
+    data["piece_seen"][:] = 0.5
+    data["piece_seen"].loc[{"walker": "network"}] = 0.9
+    data["piece_seen"] = data.piece_seen + noise.where(data.walker == "network", 0)
+    heat = data.temperature
+    data["temperature_accuracy"] = (1 - heat / 4).broadcast_like(data.temperature_accuracy)
+    found = 1 + 10 * np.exp(-((heat - 1) ** 2))
+    data["temperature_distinct_valid"] = found.broadcast_like(data.temperature_distinct_valid)
+    sampled = data.sampled_temperature.broadcast_like(data.sampled_distinct)
+    data["sampled_distinct"] = sampled.rename(None)
+    data["length_difference"][:] = -0.5
+    data["length_difference"] = data.length_difference + noise
+    fall = xr.DataArray(np.linspace(1, 0, data.sizes["step"]), dims="step")
+    data["misstep"] = (fall**4).broadcast_like(data.misstep) + 0 * data.misstep.fillna(0)
+    data["edge_error"] = data.misstep
+    data["astray"] = (fall**0.5).broadcast_like(data.astray) + 0 * data.astray.fillna(0)
+    data["steering"] = xr.where(data.between <= 2, 0.95, 0.3) + 0 * data.steering + noise
+    given = data.exemplars / data.exemplars.max()
+    data["steering_given"] = 0.9 * given**2 + 0 * data.steering_given + noise
+    data["primacy"] = xr.where(data.position == "first", 0.8, 0.1) + 0 * data.primacy + noise
+    for name, value in {
+        "rule_accuracy": 0.9,
+        "full_accuracy": 0.92,
+        "attention_mass": 0.95,
+        "distance_correlation": 0.8,
+        "adjacency_auc": 0.99,
+    }.items():
+        data[name] = value + 0 * data[name] + noise
+    return data
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_a_run_in_which_everything_holds_is_found_to_hold(
+    claim: Claim, invented: xr.Dataset
+) -> None:
+    verdict = claim.decide(invented)
+    assert verdict.verdict is Word.REPRODUCED, verdict
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
+    assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
