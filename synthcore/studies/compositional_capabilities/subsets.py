@@ -1,0 +1,193 @@
+"""Which compositions are trained on.
+
+| name | compositions |
+|---|---|
+| `random n` | n different in-order ones, uniform |
+| `base` | all with at most one function that is not the identity: 1 + L N |
+| `base n` | these and n other in-order ones |
+| `random_biased n j` | n in-order ones with exactly j identities |
+| `random_combo n` | the all-identity one and n in which every position is displaced |
+| `base_combo n` | base and n all-displaced ones |
+| `randombase_combo n m` | base, n other in-order and m all-displaced ones |
+
+The official code draws the indices of displaced functions from 0 .. N - 1: it includes the identity
+and never shows the last function of a position elsewhere. `faithful=True` does the same; otherwise
+indices are 1 .. N. Source: Ramesh et al. 2024, official code.
+"""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from synthcore.studies.compositional_capabilities.task import Layout, in_order
+
+NUMBERS = {
+    "random": 1,
+    "base": (0, 1),
+    "random_biased": 2,
+    "random_combo": 1,
+    "base_combo": 1,
+    "randombase_combo": 2,
+}
+Comps = Int[Tensor, "n L 2"]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """What one group of members is trained on, as it is written in the parameters.
+
+    `repeat random 50`: all positions share their functions. `random 50, all tokens`: the loss
+    counts the prompt too. `base_combo 50, code`: with the index range of the official code.
+    """
+
+    kind: str
+    numbers: tuple[int, ...] = ()
+    repeat: bool = False
+    all_tokens: bool = False
+    faithful: bool = False
+
+    @staticmethod
+    def parse(text: str) -> "Condition":
+        """
+        >>> Condition.parse("repeat random 50")
+        Condition(kind='random', numbers=(50,), repeat=True, all_tokens=False, faithful=False)
+
+        Raises:
+            ValueError: there is no such subset, or it needs other numbers.
+        """
+        head, *flags = (part.strip() for part in text.split(","))
+        words = head.split()
+        repeat = words[:1] == ["repeat"]
+        kind, *rest = words[repeat:] or [""]
+        if kind not in NUMBERS or not all(part.isdigit() for part in rest):
+            raise ValueError(f"{text!r} is no training subset; there are {', '.join(NUMBERS)}")
+        wanted = NUMBERS[kind]
+        if len(rest) not in (wanted if isinstance(wanted, tuple) else (wanted,)):
+            raise ValueError(f"{text!r}: {kind} takes {wanted} number(s)")
+        if unknown := set(flags) - {"all tokens", "code"}:
+            raise ValueError(f"{text!r}: unknown {sorted(unknown)}; there are all tokens, code")
+        numbers = tuple(int(part) for part in rest)
+        return Condition(kind, numbers, repeat, "all tokens" in flags, "code" in flags)
+
+    def draw(self, layout: Layout, generator: torch.Generator) -> Comps:
+        """The compositions of one member.
+
+        Raises:
+            ValueError: the subset is larger than the set it is drawn from.
+        """
+        first, second = (*self.numbers, 0, 0)[:2]
+        if self.kind == "random":
+            return random(layout, first, generator)
+        if self.kind == "random_biased":
+            return random(layout, first, generator, identities=second)
+        if self.kind == "random_combo":
+            moved = displaced(layout, first, generator, self.faithful)
+            return torch.cat([base(layout)[:1], moved])
+        others = first if self.kind in ("base", "randombase_combo") else 0
+        far = second if self.kind == "randombase_combo" else first
+        parts = [base(layout), beyond_base(layout, others, generator)]
+        if self.kind != "base":
+            parts.append(displaced(layout, far, generator, self.faithful))
+        return torch.cat(parts)
+
+    def size(self, layout: Layout) -> int:
+        """Compositions in the subset."""
+        start = {"random": 0, "random_biased": 0, "random_combo": 1}
+        inside = start.get(self.kind, 1 + layout.positions * layout.functions)
+        counted = self.numbers[:1] if self.kind == "random_biased" else self.numbers
+        return inside + sum(counted)
+
+
+def choose(comps: Comps, n: int, generator: torch.Generator, name: str) -> Comps:
+    """n different ones of these.
+
+    Raises:
+        ValueError: there are fewer than n.
+    """
+    if not 0 <= n <= len(comps):
+        raise ValueError(f"cannot draw {n} of the {len(comps)} {name} compositions")
+    return comps[torch.randperm(len(comps), generator=generator)[:n]]
+
+
+def random(
+    layout: Layout, n: int, generator: torch.Generator, identities: int | None = None
+) -> Comps:
+    """n different in-order compositions, with a fixed number of identities if one is given."""
+    every = in_order(layout)
+    if identities is None:
+        return choose(every, n, generator, "in-order")
+    kept = every[(every[..., 1] == 0).sum(-1) == identities]
+    return choose(kept, n, generator, f"in-order ({identities} identities)")
+
+
+def base(layout: Layout) -> Comps:
+    """All in-order compositions of at most one function; the all-identity one is first."""
+    every = in_order(layout)
+    return every[(every[..., 1] > 0).sum(-1) <= 1]
+
+
+def beyond_base(layout: Layout, n: int, generator: torch.Generator) -> Comps:
+    """n different in-order compositions of two or more functions."""
+    every = in_order(layout)
+    return choose(every[(every[..., 1] > 0).sum(-1) > 1], n, generator, "in-order, not base,")
+
+
+def displaced(layout: Layout, n: int, generator: torch.Generator, faithful: bool = False) -> Comps:
+    """n different compositions with a function of another position at every position.
+
+    `faithful`: indices 0 .. N - 1 instead of 1 .. N.
+    """
+    positions, functions = layout.positions, layout.functions
+    here = torch.arange(positions)
+    if n > (whole := ((positions - 1) * functions) ** positions):
+        raise ValueError(f"cannot draw {n} of the {whole} all-displaced compositions")
+    found = torch.empty(0, positions, 2, dtype=torch.long)
+    while len(found) < n:
+        shape = (max(2 * (n - len(found)), 16), positions)
+        other = torch.randint(positions - 1, shape, generator=generator)
+        index = torch.randint(functions, shape, generator=generator) + (not faithful)
+        drawn = torch.stack([other + (other >= here), index], -1)
+        found = _different(torch.cat([found, drawn]))
+    return found[:n]
+
+
+def cell_sample(
+    layout: Layout, k: int, m: int, n: int, generator: torch.Generator, faithful: bool = False
+) -> Comps:
+    """n different compositions of k functions, m of them displaced, uniform; all if there are fewer.
+
+    `faithful`: as the official evaluation labels (k, m). It displaces m of the first k positions,
+    whether or not these are identities, so that what it calls (k, m) has other cells inside.
+
+    Raises:
+        ValueError: not 0 <= m <= k <= L.
+    """
+    positions, functions = layout.positions, layout.functions
+    if not 0 <= m <= k <= positions:
+        raise ValueError(f"a cell needs 0 <= m <= k <= {positions} (got k = {k}, m = {m})")
+    here = torch.arange(positions)
+    whole = math.comb(positions, k) * math.comb(k, m) * functions**k * (positions - 1) ** m
+    n = n if faithful else min(n, whole)
+    found = torch.empty(0, positions, 2, dtype=torch.long)
+    while len(found) < n:
+        rows = max(2 * n, 32)
+        rank = torch.rand(rows, positions, generator=generator).argsort(-1)
+        order = torch.rand(rows, positions, generator=generator)
+        order = order + (2 * (here >= k) if faithful else 2 * (rank >= k))
+        moved = order.argsort(-1).argsort(-1) < m
+        active = (rank < k) | moved
+        other = torch.randint(positions - 1, (rows, positions), generator=generator)
+        index = torch.randint(functions, (rows, positions), generator=generator) + 1
+        source = torch.where(moved, other + (other >= here), here)
+        found = torch.cat([found, torch.stack([source, index * active], -1)])
+        found = found if faithful else _different(found)
+    return found[:n]
+
+
+def _different(comps: Comps) -> Comps:
+    """Each row once, in the order of first appearance."""
+    seen = dict.fromkeys(tuple(row) for row in comps.flatten(1).tolist())
+    return torch.tensor(list(seen), dtype=torch.long).view(len(seen), *comps.shape[1:])
