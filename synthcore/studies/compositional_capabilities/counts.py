@@ -78,7 +78,5 @@ def same_function(
 def identifiable(comps: Int[Tensor, "n L 2"], trained: Int[Tensor, "t L 2"]) -> Bool[Tensor, "n"]:
     """Whether each function of a composition occurs in training, at that slot."""
     slots, pairs = comps.shape[1], int(max(comps.max(), trained.max())) + 1
-    code = lambda c: c[..., 0] * pairs + c[..., 1]  # noqa: E731 - used on the next line only
-    return torch.stack(
-        [torch.isin(code(comps)[:, s], code(trained)[:, s]) for s in range(slots)], -1
-    ).all(-1)
+    asked, shown = (c[..., 0] * pairs + c[..., 1] for c in (comps, trained))
+    return torch.stack([torch.isin(asked[:, s], shown[:, s]) for s in range(slots)], -1).all(-1)

@@ -38,6 +38,7 @@ class Recipe:
     steps: int
     warmup: int = 50
     second: float = 0.95  # AdamW's decay of squared gradients
+    initial_std: float = 0.02
 
 
 class Batch(NamedTuple):
@@ -61,7 +62,7 @@ def build(
         tied=False,
         norm="rms",
         bias=False,
-        initial_std=0.5 / recipe.width**0.5,
+        initial_std=recipe.initial_std,
     )
     return GPT(shape, list(seeds)).to(device)
 

@@ -157,7 +157,7 @@ def displaced(layout: Layout, n: int, generator: torch.Generator, faithful: bool
 def cell_sample(
     layout: Layout, k: int, m: int, n: int, generator: torch.Generator, faithful: bool = False
 ) -> Comps:
-    """n different compositions of k functions, m of them displaced, uniform; all if there are fewer.
+    """n different uniform compositions of k functions, m of them displaced; all if there are fewer.
 
     `faithful`: as the official evaluation labels (k, m). It displaces m of the first k positions,
     whether or not these are identities, so that what it calls (k, m) has other cells inside.

@@ -1,0 +1,213 @@
+"""How each claim is decided, from the dataset alone.
+
+Accuracy is exact match unless a name says otherwise: the share of words whose whole answer is
+right under greedy free generation. Thresholds are those of the specification, for each seed.
+"""
+
+import math
+
+import numpy as np
+import xarray as xr
+from scipy import stats
+
+from synthcore.evidence.claim import Verdict, Word
+from synthcore.evidence.statistics import all_of, at_least, at_most, ordered, t_interval
+
+REACH = 0.9  # what counts as learned, in times
+
+
+def missing(what: str) -> Verdict:
+    """The run left this stage out."""
+    return Verdict.undecidable(f"this run has no {what}")
+
+
+def subset_of(data: xr.Dataset, name: str) -> str | None:
+    """The largest measured subset of a kind: its name begins so and goes on with numbers only."""
+    found = [
+        str(s) for s in data.subset.values if str(s).rsplit(" ", 1)[0] == name and "," not in str(s)
+    ]
+    return max(found, key=lambda s: int(s.rsplit(" ", 1)[1]), default=None)
+
+
+def smallest_random(data: xr.Dataset) -> str | None:
+    """The smallest plain random subset."""
+    found = [str(s) for s in data.subset.values if str(s).startswith("random ") and "," not in s]
+    return min(found, key=lambda s: int(s.split()[1]), default=None)
+
+
+def of(data: xr.Dataset, variable: str, subset: str) -> xr.DataArray:
+    """A variable of one subset."""
+    return data[variable].sel(subset=subset, drop=True)
+
+
+def most_seeds(values: xr.DataArray, label: str) -> Verdict:
+    """True in at least two of three seeds."""
+    x = np.asarray(values.values, dtype=float)
+    if len(x) < 3:
+        return Verdict.undecidable(f"{len(x)} of at least 3 seeds", label, len(x))
+    share, threshold = float(x.mean()), 2 / 3
+    word = Word.REPRODUCED if share >= threshold - 1e-9 else Word.NOT
+    note = f"holds in {int(x.sum())} of {len(x)} (two thirds must)"
+    return Verdict(share, threshold, ">=", t_interval(x), len(x), word, note, label=label)
+
+
+def exponential(data: xr.Dataset) -> Verdict:
+    """C1: unseen >= .95 for random subsets of 50 or more; >= .85 for base and 10 or more others;
+    at least 15 compositions mastered for each that is trained on (20 is the cap at 50 of 1024)."""
+    parts = []
+    for text in map(str, data.subset.values):
+        if text.startswith("random ") and "," not in text and int(text.split()[1]) >= 50:
+            gain = of(data, "reached", text) / of(data, "n_train", text)
+            parts.append(at_least(of(data, "unseen", text), 0.95, label=text))
+            if int(text.split()[1]) == 50:
+                parts.append(at_least(gain, 15, label=f"mastered per trained, {text}"))
+    if base := subset_of(data, "base"):
+        parts.append(at_least(of(data, "unseen", base), 0.85, label=f"base and {base[5:]} others"))
+    return all_of(*parts) if parts else missing("random subset of 50")
+
+
+def combinatorial(data: xr.Dataset) -> Verdict:
+    """C2: the same with functions that repeat at every position."""
+    name = subset_of(data, "repeat random")
+    if name is None:
+        return missing("repeat subset")
+    return at_least(of(data, "unseen", name), 0.95, label=name)
+
+
+def out_of_order(data: xr.Dataset) -> Verdict:
+    """C3: accuracy falls with displaced functions at full k; displaced training raises it at
+    m >= 3; no subset reaches .99 in every cell."""
+    inside = subset_of(data, "random")
+    if inside is None:
+        return missing("random subset")
+    cells = data.cell_accuracy.isel(k=-1, drop=True)
+    line = cells.sel(subset=inside, drop=True).transpose("seed", "m")
+    rho = [stats.spearmanr(data.m.values, row).statistic for row in line.values]
+    falls = xr.DataArray(np.nan_to_num(rho), dims="seed")
+    moved = [str(s) for s in data.subset.values if "combo" in str(s) and "," not in str(s)]
+    far = data.cell_accuracy.where(data.m >= 3).mean(["k", "m"])
+    worst = data.cell_accuracy.min(["k", "m"]).max("subset")
+    parts = [
+        at_most(falls, -0.8, label="rank correlation with m"),
+        at_least(line.isel(m=0) - line.isel(m=-1), 0.3, label="fall from m = 0 to m = L"),
+        at_most(worst, 0.99, label="worst cell of the best subset"),
+    ]
+    gain = far.sel(subset=moved).max("subset") - far.sel(subset=inside, drop=True)
+    parts.append(
+        at_least(gain, 0.2, label="gain by displaced training, m >= 3")
+        if moved
+        else missing("displaced training")
+    )
+    return all_of(*parts)
+
+
+def step_beats_direct(data: xr.Dataset) -> Verdict:
+    """C4: unseen better by .3 at equal n and shape; the direct networks fit what they are trained
+    on (>= .95) and stay at .9 at most elsewhere."""
+    unseen = data.format_unseen
+    gap = unseen.sel(format="step", drop=True) - unseen.sel(format="direct", drop=True)
+    direct = data.sel(format="direct", drop=True)
+    return all_of(
+        at_least(gap.min("n"), 0.3, label="smallest gap over n"),
+        at_most(direct.format_unseen.max("n"), 0.9, label="direct, unseen"),
+        at_least(direct.format_seen.max("n"), 0.95, label="direct, seen, best n"),
+    )
+
+
+def routing(data: xr.Dataset, family: str) -> xr.DataArray:
+    """Accuracy on unseen pairs of the two-slot task where it was measured: (pairs, seed)."""
+    return data.slot_unseen.sel(family=family, drop=True).dropna("pairs", how="all")
+
+
+def permutation_works(data: xr.Dataset) -> Verdict:
+    """C5: unseen >= .9 at two fifths of the pairs, <= .6 at a tenth, rising with n."""
+    found = routing(data, "permutation, bijection")
+    many = int(data.attrs["slot_decides"])
+    return all_of(
+        at_least(found.sel(pairs=many, drop=True), 0.9, label=f"{many} pairs"),
+        at_most(found.isel(pairs=0, drop=True), 0.6, label=f"{int(found.pairs[0])} pairs"),
+        ordered(found.transpose("seed", "pairs"), "pairs", -0.02, label="never falls by .02"),
+    )
+
+
+def control_fails(data: xr.Dataset) -> Verdict:
+    """C5's control: a bijection after a bijection is worse by .3 at the same n, though fitted."""
+    many, family = int(data.attrs["slot_decides"]), "bijection, bijection"
+    at = data.sel(pairs=many, drop=True)
+    unseen = at.slot_unseen
+    gap = unseen.sel(family="permutation, bijection", drop=True)
+    gap = gap - unseen.sel(family=family, drop=True)
+    seen = at.slot_seen.sel(family=family, drop=True)
+    return all_of(
+        at_least(gap, 0.3, label="permutation less bijection"),
+        at_least(seen, 0.95, label="control fits its pairs"),
+    )
+
+
+def data_decides(data: xr.Dataset) -> Verdict:
+    """C6: base alone fails with k; a few others repair it; nothing exceeds the ceiling."""
+    if "base" not in data.subset.values or (more := subset_of(data, "base")) is None:
+        return missing("base subsets")
+    alone, helped = of(data, "by_k", "base"), of(data, "by_k", more)
+    few = [str(s) for s in data.subset.values if str(s) in ("random 5", "random 10")]
+    parts = [
+        at_least(alone.sel(k=[0, 1]).min("k"), 0.95, label="base, k <= 1"),
+        at_most(alone.isel(k=-1, drop=True), 0.5, label="base, k = L"),
+        ordered(alone.sel(k=slice(1, None)), "k", -0.02, "decreasing", label="base, falls with k"),
+        at_least((helped - alone).isel(k=-1, drop=True), 0.3, label=f"{more} less base, k = L"),
+    ]
+    for name in few:
+        top = of(data, "ceiling", name)
+        excess = of(data, "unseen", name) - top - 0.1 * (1 - top)
+        parts.append(at_most(excess, 0.02, label=f"above the ceiling, {name}"))
+    return all_of(*parts)
+
+
+def reach_times(curve: xr.DataArray) -> xr.DataArray:
+    """Steps until accuracy .9, interpolated in log steps, of (seed, k, step) curves; the last step
+    where it is not reached."""
+    steps = np.log(np.maximum(curve.step.values, 1.0))
+    out = curve.isel(step=-1, drop=True).transpose("seed", "k").copy()
+    for index, row in zip(
+        np.ndindex(out.shape),
+        curve.transpose("seed", "k", "step").values.reshape(-1, len(steps)),
+        strict=True,
+    ):
+        high = np.flatnonzero(row >= REACH)
+        time = steps[-1]
+        if len(high):
+            i = high[0]
+            part = 0.0 if i == 0 else (REACH - row[i - 1]) / (row[i] - row[i - 1])
+            time = steps[max(i - 1, 0)] + part * (steps[i] - steps[max(i - 1, 0)])
+        out.values[index] = math.exp(time)
+    return out
+
+
+def order_sign(data: xr.Dataset, subset: str) -> xr.DataArray:
+    """Rank correlation of k with the time to .9, per seed; 0 if all times are equal."""
+    times = reach_times(of(data, "k_accuracy", subset)).transpose("seed", "k")
+    rho = [
+        0.0 if np.ptp(row) == 0 else stats.spearmanr(times.k.values, row).statistic
+        for row in times.values
+    ]
+    return xr.DataArray(rho, dims="seed", coords={"seed": times.seed})
+
+
+def learning_order(data: xr.Dataset) -> Verdict:
+    """C7: few functions first with base subsets, many functions first with random ones."""
+    base, drawn = subset_of(data, "base"), subset_of(data, "random")
+    if base is None or drawn is None:
+        return missing("base and random subsets")
+    return all_of(
+        most_seeds(order_sign(data, base) > 0, f"{base}: time rises with k"),
+        most_seeds(order_sign(data, drawn) < 0, f"{drawn}: time falls with k"),
+    )
+
+
+def loss_floor(data: xr.Dataset) -> Verdict:
+    """C12: the loss over all tokens ends within 2 % of its closed form."""
+    name = next((str(s) for s in data.subset.values if "all tokens" in str(s)), None)
+    if name is None:
+        return missing("subset with the loss on all tokens")
+    off = abs(of(data, "loss", name) / of(data, "floor", name) - 1)
+    return at_most(off, 0.02, label="relative distance from the floor")
