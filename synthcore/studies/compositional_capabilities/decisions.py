@@ -24,15 +24,11 @@ def missing(what: str) -> Verdict:
 def subset_of(data: xr.Dataset, name: str) -> str | None:
     """The largest measured subset of a kind: its name begins so and goes on with numbers only."""
     found = [
-        str(s) for s in data.subset.values if str(s).rsplit(" ", 1)[0] == name and "," not in str(s)
+        text
+        for text in map(str, data.subset.values)
+        if text.startswith(name + " ") and text[len(name) + 1 :].isdigit()
     ]
-    return max(found, key=lambda s: int(s.rsplit(" ", 1)[1]), default=None)
-
-
-def smallest_random(data: xr.Dataset) -> str | None:
-    """The smallest plain random subset."""
-    found = [str(s) for s in data.subset.values if str(s).startswith("random ") and "," not in s]
-    return min(found, key=lambda s: int(s.split()[1]), default=None)
+    return max(found, key=lambda text: int(text[len(name) + 1 :]), default=None)
 
 
 def of(data: xr.Dataset, variable: str, subset: str) -> xr.DataArray:

@@ -1,0 +1,81 @@
+"""The paper's claims about composition: statement, place, decision, control it fails on."""
+
+from synthcore.evidence.claim import Claim
+from synthcore.studies.compositional_capabilities import controls, decisions
+
+EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
+
+CLAIMS = (
+    Claim(
+        "C1",
+        "Step by step, tens of training compositions give nearly all of the exponentially many.",
+        "abstract; step-by-step figure",
+        decisions.exponential,
+        EVERYWHERE,
+        controls.memoriser,
+    ),
+    Claim(
+        "C2",
+        "So they do when all positions share their functions.",
+        "step-by-step figure, repeated functions",
+        decisions.combinatorial,
+        EVERYWHERE,
+        controls.memoriser,
+    ),
+    Claim(
+        "C3",
+        "Functions at positions that are not their own are generalised to only in part.",
+        "out-of-order heat maps",
+        decisions.out_of_order,
+        EVERYWHERE,
+        controls.displacement_ignored,
+    ),
+    Claim(
+        "C4",
+        "Writing the intermediate words generalises far better than answering at once.",
+        "abstract; direct figure",
+        decisions.step_beats_direct,
+        EVERYWHERE,
+        controls.formats_alike,
+    ),
+    Claim(
+        "C5",
+        "At once, a permutation and a bijection compose if enough pairs are trained on.",
+        "direct figure, 625 compositions",
+        decisions.permutation_works,
+        EVERYWHERE,
+        controls.families_alike,
+    ),
+    Claim(
+        "C5 control",
+        "A bijection after a bijection does not: the two families commute, these do not.",
+        "not in the paper",
+        decisions.control_fails,
+        EVERYWHERE,
+        controls.families_alike,
+    ),
+    Claim(
+        "C6",
+        "Which compositions are trained on decides: base functions alone do not compose.",
+        "training data figure",
+        decisions.data_decides,
+        EVERYWHERE,
+        controls.subsets_alike,
+    ),
+    Claim(
+        "C7",
+        "Base subsets learn few functions first, random subsets many.",
+        "learning order figure",
+        decisions.learning_order,
+        EVERYWHERE,
+        controls.orders_alike,
+    ),
+    Claim(
+        "C12",
+        "Trained on all tokens, the loss ends at its closed form.",
+        "sanity check, not in the paper",
+        decisions.loss_floor,
+        EVERYWHERE,
+        controls.untrained_loss,
+    ),
+)

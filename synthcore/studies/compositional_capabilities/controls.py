@@ -1,0 +1,54 @@
+"""Controls on which no claim may come out as reproduced: a run's dataset with its finding taken
+out.
+"""
+
+import xarray as xr
+
+
+def memoriser(data: xr.Dataset) -> xr.Dataset:
+    """Networks that know what they were trained on and nothing else."""
+    nothing = xr.zeros_like(data.unseen)
+    return data.assign(unseen=nothing, reached=data.n_train)
+
+
+def displacement_ignored(data: xr.Dataset) -> xr.Dataset:
+    """Every cell of k functions is what its in-order cell is."""
+    flat = data.cell_accuracy.isel(m=0, drop=True).where(data.cell_accuracy.notnull())
+    return data.assign(cell_accuracy=flat.transpose(*data.cell_accuracy.dims))
+
+
+def formats_alike(data: xr.Dataset) -> xr.Dataset:
+    """Direct networks answer as the stepwise ones do."""
+    control = data.copy(deep=True)
+    for name in ("format_seen", "format_unseen"):
+        control[name].loc[{"format": "direct"}] = data[name].sel(format="step", drop=True)
+    return control
+
+
+def families_alike(data: xr.Dataset) -> xr.Dataset:
+    """Pairs with a permutation are no easier than pairs of bijections."""
+    control = data.copy(deep=True)
+    for name in ("slot_seen", "slot_unseen"):
+        both = data[name].sel(family="bijection, bijection", drop=True)
+        level = both.mean("pairs")
+        control[name].loc[{"family": "permutation, bijection"}] = level
+        control[name].loc[{"family": "bijection, bijection"}] = level
+    return control
+
+
+def subsets_alike(data: xr.Dataset) -> xr.Dataset:
+    """Every training subset gives what the mean of all gives, at every k."""
+    mean = data.by_k.mean(["subset", "k"])
+    return data.assign(by_k=mean.broadcast_like(data.by_k).transpose(*data.by_k.dims))
+
+
+def orders_alike(data: xr.Dataset) -> xr.Dataset:
+    """All compositions are learned at one pace."""
+    mean = data.k_accuracy.mean("k")
+    same = mean.broadcast_like(data.k_accuracy).transpose(*data.k_accuracy.dims)
+    return data.assign(k_accuracy=same)
+
+
+def untrained_loss(data: xr.Dataset) -> xr.Dataset:
+    """Networks that know nothing about the prompt's composition."""
+    return data.assign(loss=2 * data.floor + 0.1)

@@ -1,0 +1,51 @@
+"""Train transformers on some compositions of functions, and ask for all others.
+
+`run` is the stages, each public: `written_out` trains step by step on every subset, `at_once`
+compares both formats, `two_slots` has a permutation and a bijection.
+"""
+
+import xarray as xr
+
+from synthcore.studies.compositional_capabilities.at_once import at_once
+from synthcore.studies.compositional_capabilities.parameters import Config
+from synthcore.studies.compositional_capabilities.school import Progress
+from synthcore.studies.compositional_capabilities.two_slots import two_slots
+from synthcore.studies.compositional_capabilities.written_out import written_out
+
+__all__ = ["Config", "assemble", "at_once", "run", "two_slots", "written_out"]
+
+UNITS = {
+    "step": "updates",
+    "n": "compositions",
+    "n_train": "compositions",
+    "pairs": "compositions",
+    "reached": "compositions",
+    "format_reached": "compositions",
+    "reached_functions": "functions",
+    "all_functions": "functions",
+    "reached_far": "compositions",
+    "reached_far_error": "compositions",
+    "loss": "nats/token",
+    "floor": "nats/token",
+    "k": "functions",
+    "m": "functions",
+}
+
+
+def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
+    """The whole study: dimension `seed` everywhere, and those each stage names."""
+    data, _, _ = written_out(config, progress)
+    return assemble(config, [data, at_once(config, progress), two_slots(config, progress)])
+
+
+def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
+    """One dataset of all parts, with units; measurements are float32."""
+    data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
+    for name, variable in data.data_vars.items():
+        if variable.dtype == "float64":
+            data[name] = variable.astype("float32")
+    for name in data.variables:
+        data[name].attrs["units"] = UNITS.get(str(name), "1")
+        data[name].attrs["long_name"] = str(name).replace("_", " ")
+    data.attrs = {"study": "compositional_capabilities", "slot_decides": config.slot_decides}
+    return data
