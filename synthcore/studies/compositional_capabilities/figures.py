@@ -1,0 +1,184 @@
+"""Figures of the chapter: dataset in, matplotlib figure out."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from synthcore.figures import GREY, INK, half_width, key, level, over_seeds, panels, points, tag
+from synthcore.studies.compositional_capabilities import theory
+from synthcore.studies.compositional_capabilities.decisions import subset_of
+from synthcore.studies.compositional_capabilities.task import Layout
+
+COLOURS = {"step": "#b3541e", "direct": "#2563b0", "base": "#5b3a8c", "control": "#a01830"}
+WHEEL = ("#5b3a8c", "#a0468b", "#2563b0", "#b3541e", "#8a6d00", "#13a07f", "#a01830", "#555555")
+
+
+def colour(index: int) -> str:
+    """The colour of a training subset."""
+    return WHEEL[index % len(WHEEL)]
+
+
+def schematic(layout: Layout, lines: list[tuple[str, str]]) -> Figure:
+    """F1: functions at their positions, an in-order and a displaced composition, documents."""
+    fig, (left, right) = plt.subplots(
+        1, 2, figsize=(8.4, 2.8), layout="constrained", width_ratios=[1, 1.5]
+    )
+    own, away = [1] * layout.positions, [i % layout.choices for i in range(layout.positions)]
+    for d in range(layout.positions):
+        for i in range(layout.choices):
+            name = "id" if i == 0 else f"{'ABCDEFGH'[d]}{i}"
+            left.text(d, -i, name, ha="center", va="center", fontsize=9, color=INK if i else GREY)
+    x = np.arange(layout.positions)
+    left.plot(
+        x, [-i for i in own], "o-", ms=22, mfc="none", color=COLOURS["step"], label="in order"
+    )
+    moved = [layout.positions - 1 - d for d in range(layout.positions)]
+    left.plot(
+        moved,
+        [-i for i in away],
+        "o:",
+        ms=16,
+        mfc="none",
+        color=COLOURS["direct"],
+        label="displaced (any column first)",
+    )
+    left.set(xlim=(-0.6, layout.positions - 0.4), ylim=(-layout.functions - 0.7, 1.6))
+    left.set_axis_off()
+    key(left, loc="upper center", ncol=1)
+    right.set_axis_off()
+    for i, (name, line) in enumerate(lines):
+        right.text(0, 0.9 - 0.28 * i, name, fontsize=9, color=GREY)
+        right.text(0, 0.79 - 0.28 * i, line, fontsize=7.5, family="monospace", color=INK)
+    return fig
+
+
+def over_training(data: xr.Dataset) -> Figure:
+    """F2: exact match of the watched in-order compositions over training, one curve per subset."""
+    fig, axes = panels(2, sharey=True)
+    plain = [s for s in data.subset.values if "repeat" not in s and "," not in s]
+    rest = [s for s in data.subset.values if s not in plain]
+    for ax, names in zip(axes, (plain, rest), strict=True):
+        for name in names:
+            curve = data.k_accuracy.sel(subset=name).mean("k").isel(step=slice(1, None))
+            over_seeds(ax, curve, "step", colour(list(data.subset.values).index(name)), str(name))
+        ax.set(xscale="log", xlabel="step", ylim=(-0.02, 1.02))
+        key(ax)
+    axes[0].set_ylabel("exact match, mean over k")
+    return fig
+
+
+def cells(data: xr.Dataset) -> Figure:
+    """F3: accuracy over (k, m), one panel per subset."""
+    names = [str(s) for s in data.subset.values if "," not in str(s)]
+    columns = min(4, len(names))
+    rows = -(-len(names) // columns)
+    fig, axes = plt.subplots(
+        rows, columns, figsize=(2.2 * columns, 2.1 * rows), layout="constrained", squeeze=False
+    )
+    image = None
+    for ax, name in zip(axes.flat, names, strict=False):
+        grid = data.cell_accuracy.sel(subset=name).mean("seed").transpose("m", "k").values
+        image = ax.imshow(grid, origin="lower", vmin=0, vmax=1, cmap="viridis")
+        ax.set(xlabel="k, functions", ylabel="m, displaced")
+        tag(ax, name, fontsize=8)
+    for ax in list(axes.flat)[len(names) :]:
+        ax.set_axis_off()
+    if image is not None:
+        fig.colorbar(image, ax=axes, label="exact match", shrink=0.7)
+    return fig
+
+
+def sizes_of(data: xr.Dataset) -> tuple[np.ndarray, list[str]]:
+    """Sizes and names of the plain random subsets, rising."""
+    found = sorted(
+        (int(s.split()[1]), s)
+        for s in map(str, data.subset.values)
+        if s.startswith("random ") and "," not in s
+    )
+    return np.array([n for n, _ in found]), [s for _, s in found]
+
+
+def by_size(data: xr.Dataset, layout: Layout) -> Figure:
+    """F4 and F5: accuracy on unseen compositions against n, both formats, with ceiling and
+    memoriser; and the two-slot task."""
+    fig, (left, right) = panels(2, sharey=True)
+    n, names = sizes_of(data)
+    every = np.unique(np.geomspace(2, layout.choices**layout.positions - 1, 60).astype(int))
+    ceiling = [theory.identifiable_share(layout, int(one), unseen=True) for one in every]
+    left.plot(every, ceiling, "--", color=INK, label="identifiable")
+    points(left, n, data.unseen.sel(subset=names), COLOURS["step"], "step by step, narrow")
+    sizes = data.n.values
+    for style, word in (("step", "step by step"), ("direct", "at once")):
+        where = sizes * (0.95 if style == "step" else 1.05)
+        shown = COLOURS["base"] if style == "step" else COLOURS["direct"]
+        points(left, where, data.format_unseen.sel(format=style), shown, f"{word}, same shape")
+    points(
+        left, sizes, data.format_tokens.sel(format="direct"), GREY, "at once, symbols", marker="^"
+    )
+    level(left, theory.memoriser_accuracy(layout), "memoriser, symbols", style=":")
+    left.set(xscale="log", xlabel="trained compositions")
+    for family, shown in (
+        ("permutation, bijection", COLOURS["step"]),
+        ("bijection, bijection", COLOURS["control"]),
+    ):
+        one = data.slot_unseen.sel(family=family).dropna("pairs", how="all")
+        points(right, one.pairs.values, one, shown, family)
+    one = data.slot_ceiling.sel(family="permutation, bijection").mean("seed")
+    right.plot(one.pairs, one, "--", color=INK, label="identifiable")
+    right.set(xlabel="trained pairs of two slots, at once")
+    left.set(ylabel="exact match, unseen", ylim=(-0.02, 1.04))
+    for ax in (left, right):
+        key(ax, fontsize=7.5)
+    return fig
+
+
+def by_functions(data: xr.Dataset) -> Figure:
+    """F6: accuracy by k at the end, and over training for a base and a random subset."""
+    fig, axes = panels(3, width=3.2, sharey=True)
+    names = [str(s) for s in data.subset.values if "repeat" not in str(s) and "," not in str(s)]
+    for name in names:
+        shown = colour(list(data.subset.values).index(name))
+        points(axes[0], data.k.values, data.by_k.sel(subset=name), shown, name)
+    axes[0].set(xlabel="k, functions that are not the identity", ylabel="exact match")
+    key(axes[0], fontsize=7.5)
+    shades = plt.get_cmap("viridis")(np.linspace(0, 0.9, data.sizes["k"]))
+    for ax, kind in zip(axes[1:], ("base", "random"), strict=True):
+        name = subset_of(data, kind)
+        if name is None:
+            continue
+        for i, k in enumerate(data.k.values):
+            curve = data.k_accuracy.sel(subset=name, k=k).isel(step=slice(1, None))
+            over_seeds(ax, curve, "step", shades[i], f"k = {k}")
+        ax.set(xscale="log", xlabel="step")
+        tag(ax, name)
+    key(axes[2], fontsize=7.5)
+    return fig
+
+
+def mistakes(data: xr.Dataset) -> Figure:
+    """What displaced prompts get: shares of answers by their first mistake, per subset."""
+    names = [str(s) for s in data.subset.values if "repeat" not in str(s) and "," not in str(s)]
+    fig, (ax,) = panels(1, width=7)
+    x, bottom = np.arange(len(names)), np.zeros(len(names))
+    shades = ("#13a07f", "#a01830", "#d9757a", "#c9b037", "#999999")
+    for shade, kind in zip(shades, data.mistake.values, strict=True):
+        share = data.mistakes.sel(subset=names, mistake=kind).mean("seed").values
+        name = "right" if kind == "none" else str(kind)
+        ax.bar(x, share, bottom=bottom, color=shade, label=name, width=0.7)
+        bottom += share
+    ax.set_xticks(x, [name.replace(" ", "\n", 1) for name in names], fontsize=8)
+    ax.set(ylabel="share of answers to displaced prompts", ylim=(0, 1))
+    key(ax, ncol=3, loc="upper center", bbox_to_anchor=(0.5, 1.25))
+    return fig
+
+
+def bars(ax: Axes, names: list[str], values: xr.DataArray, shade: str) -> None:
+    """One bar per name with a 95 % interval over seeds; values are (name, seed)."""
+    table = values.transpose(..., "seed").values
+    x = np.arange(len(names))
+    ax.bar(x, table.mean(-1), color=shade, width=0.65)
+    error = half_width(table.T)
+    ax.errorbar(x, table.mean(-1), yerr=error, fmt="none", ecolor=INK, capsize=3)
+    ax.set_xticks(x, names, fontsize=8)
