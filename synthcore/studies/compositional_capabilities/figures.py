@@ -145,14 +145,14 @@ def by_functions(data: xr.Dataset) -> Figure:
     key(axes[0], fontsize=7.5)
     shades = plt.get_cmap("viridis")(np.linspace(0, 0.9, data.sizes["k"]))
     for ax, kind in zip(axes[1:], ("base", "random"), strict=True):
-        name = subset_of(data, kind)
-        if name is None:
+        found = subset_of(data, kind)
+        if found is None:
             continue
         for i, k in enumerate(data.k.values):
-            curve = data.k_accuracy.sel(subset=name, k=k).isel(step=slice(1, None))
+            curve = data.k_accuracy.sel(subset=found, k=k).isel(step=slice(1, None))
             over_seeds(ax, curve, "step", shades[i], f"k = {k}")
         ax.set(xscale="log", xlabel="step")
-        tag(ax, name)
+        tag(ax, found)
     key(axes[2], fontsize=7.5)
     return fig
 

@@ -32,7 +32,7 @@ NUMBERS = {
     "base_combo": 1,
     "randombase_combo": 2,
 }
-Comps = Int[Tensor, "n L 2"]
+Comps = Int[Tensor, "_ L 2"]
 
 
 @dataclass(frozen=True)
