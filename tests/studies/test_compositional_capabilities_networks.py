@@ -45,7 +45,7 @@ def test_one_pass_finds_what_free_generation_gives(style: Style) -> None:
 
 
 class Knows(nn.Module):
-    """Always the right next token, from the tables; `wrong` spoils symbols after the first block."""
+    """Always the right next token, from the tables; `wrong` spoils what follows the first block."""
 
     def __init__(self, functions: Functions, wrong: bool = False) -> None:
         super().__init__()

@@ -82,7 +82,7 @@ def cells(data: xr.Dataset) -> Figure:
         grid = data.cell_accuracy.sel(subset=name).mean("seed").transpose("m", "k").values
         image = ax.imshow(grid, origin="lower", vmin=0, vmax=1, cmap="viridis")
         ax.set(xlabel="k, functions", ylabel="m, displaced")
-        tag(ax, name, fontsize=8)
+        tag(ax, name)
     for ax in list(axes.flat)[len(names) :]:
         ax.set_axis_off()
     if image is not None:

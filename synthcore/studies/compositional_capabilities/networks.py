@@ -38,7 +38,6 @@ class Recipe:
     steps: int
     warmup: int = 50
     second: float = 0.95  # AdamW's decay of squared gradients
-    initial_std: float = 0.02
 
 
 class Batch(NamedTuple):
@@ -51,7 +50,10 @@ class Batch(NamedTuple):
 def build(
     recipe: Recipe, layout: Layout, style: Style, seeds: Sequence[int], device: torch.device
 ) -> GPT:
-    """Untrained networks: learned positions, RMS norm, no biases, untied output."""
+    """Untrained networks: learned positions, RMS norm, no biases, untied output.
+
+    Narrow networks do not leave the plateau from the usual 0.02; weights start at 1 / sqrt(width).
+    """
     shape = GPTConfig(
         vocabulary=layout.vocabulary,
         context=layout.length(style),
@@ -62,7 +64,7 @@ def build(
         tied=False,
         norm="rms",
         bias=False,
-        initial_std=recipe.initial_std,
+        initial_std=recipe.width**-0.5,
     )
     return GPT(shape, list(seeds)).to(device)
 

@@ -120,4 +120,4 @@ class Config(StudyConfig):
 
     @property
     def one_layer(self) -> Recipe:
-        return Recipe(self.direct_width, 1, 1, 5e-3, 32, self.one_layer_steps)
+        return Recipe(self.direct_width, 1, 1, self.direct_rate, 32, self.one_layer_steps)

@@ -219,16 +219,3 @@ def _far_from_fifty(task: Task, i: int) -> tuple[bool, int]:
     condition = task.conditions[i]
     odd = condition.kind != "random" or condition.repeat or condition.all_tokens
     return odd, -condition.size(task.layout)
-
-
-def shown_weights(config: Config, data: xr.Dataset) -> dict[str, np.ndarray]:
-    """The kept network's weights by name, as the composer wants them."""
-    from synthcore.studies.compositional_capabilities.networks import build
-
-    empty = build(config.stepwise, config.layout, "step", [0], torch.device("cpu"))
-    out, start = {}, 0
-    for name, value in empty.state_dict().items():
-        size = value[0].numel()
-        out[name] = data.shown_weights.values[start : start + size].reshape(value[0].shape)
-        start += size
-    return out
