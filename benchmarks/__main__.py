@@ -31,6 +31,7 @@ def main() -> int:
 
     # Imported late: `--help` and bad usage answer at once.
     from benchmarks import (
+        compositional_capabilities,
         generation,
         icl_markov,
         k_adam,
@@ -39,7 +40,15 @@ def main() -> int:
         training,
     )
 
-    rooms = (training, generation, icl_markov, k_adam, sim_concept_learning, stepwise_inference)
+    rooms = (
+        training,
+        generation,
+        icl_markov,
+        k_adam,
+        sim_concept_learning,
+        stepwise_inference,
+        compositional_capabilities,
+    )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:
         parser.error(f"unknown benchmark '{options.name}'; choose from {', '.join(known)}")
