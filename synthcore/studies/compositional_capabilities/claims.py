@@ -71,6 +71,14 @@ CLAIMS = (
         controls.orders_alike,
     ),
     Claim(
+        "C9",
+        "Attention selects: each block looks at its own task token and at what it must transform.",
+        "attention map figure",
+        decisions.selection,
+        EVERYWHERE,
+        controls.tasks_shuffled,
+    ),
+    Claim(
         "C12",
         "Trained on all tokens, the loss ends at its closed form.",
         "sanity check, not in the paper",

@@ -52,3 +52,13 @@ def orders_alike(data: xr.Dataset) -> xr.Dataset:
 def untrained_loss(data: xr.Dataset) -> xr.Dataset:
     """Networks that know nothing about the prompt's composition."""
     return data.assign(loss=2 * data.floor + 0.1)
+
+
+def tasks_shuffled(data: xr.Dataset) -> xr.Dataset:
+    """A head that looks at any task token alike: one in L is right, and patches do nothing."""
+    nothing = xr.zeros_like(data.selected)
+    return data.assign(
+        selected=nothing + 1 / data.sizes["slot"],
+        selected_mass=nothing + 0.1,
+        patched=nothing,
+    )

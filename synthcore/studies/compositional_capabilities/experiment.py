@@ -1,18 +1,20 @@
 """Train transformers on some compositions of functions, and ask for all others.
 
 `run` is the stages, each public: `written_out` trains step by step on every subset, `at_once`
-compares both formats, `two_slots` has a permutation and a bijection.
+compares both formats, `two_slots` has a permutation and a bijection, `one_layer`
+reads attention.
 """
 
 import xarray as xr
 
 from synthcore.studies.compositional_capabilities.at_once import at_once
+from synthcore.studies.compositional_capabilities.one_layer import one_layer
 from synthcore.studies.compositional_capabilities.parameters import Config
 from synthcore.studies.compositional_capabilities.school import Progress
 from synthcore.studies.compositional_capabilities.two_slots import two_slots
 from synthcore.studies.compositional_capabilities.written_out import written_out
 
-__all__ = ["Config", "assemble", "at_once", "run", "two_slots", "written_out"]
+__all__ = ["Config", "assemble", "at_once", "one_layer", "run", "two_slots", "written_out"]
 
 UNITS = {
     "step": "updates",
@@ -35,7 +37,8 @@ UNITS = {
 def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
     """The whole study: dimension `seed` everywhere, and those each stage names."""
     data, _, _ = written_out(config, progress)
-    return assemble(config, [data, at_once(config, progress), two_slots(config, progress)])
+    parts = [data, at_once(config, progress), two_slots(config, progress)]
+    return assemble(config, [*parts, one_layer(config, progress)])
 
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:

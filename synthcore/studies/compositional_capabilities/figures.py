@@ -182,3 +182,17 @@ def bars(ax: Axes, names: list[str], values: xr.DataArray, shade: str) -> None:
     error = half_width(table.T)
     ax.errorbar(x, table.mean(-1), yerr=error, fmt="none", ecolor=INK, capsize=3)
     ax.set_xticks(x, names, fontsize=8)
+
+
+def attention(data: xr.Dataset) -> Figure:
+    """F8: where the one-layer network looks while it writes, first seed."""
+    fig, (ax,) = panels(1, width=7.5, height=3.4)
+    table = data.attention.isel(seed=0)
+    grid = table.stack(query=("slot", "letter")).transpose("query", "key").values
+    image = ax.imshow(grid, cmap="viridis", aspect="auto", interpolation="nearest")
+    letters = data.sizes["letter"]
+    ax.set(xlabel="place that is looked at", ylabel="symbol that is written")
+    ticks = np.arange(data.sizes["slot"]) * letters
+    ax.set_yticks(ticks, [f"block {b + 1}" for b in range(len(ticks))])
+    fig.colorbar(image, ax=ax, label="attention")
+    return fig
