@@ -97,12 +97,11 @@ def out_of_order(data: xr.Dataset) -> Verdict:
         at_least(line.isel(m=0) - line.isel(m=-1), 0.3, label="fall from m = 0 to m = L"),
         at_most(worst, 0.99, label="worst cell of the best subset"),
     ]
-    gain = far.sel(subset=moved).max("subset") - far.sel(subset=inside, drop=True)
-    parts.append(
-        at_least(gain, 0.2, label="gain by displaced training, m >= 3")
-        if moved
-        else missing("displaced training")
-    )
+    if moved:
+        gain = far.sel(subset=moved).max("subset") - far.sel(subset=inside, drop=True)
+        parts.append(at_least(gain, 0.2, label="gain by displaced training, m >= 3"))
+    else:
+        parts.append(missing("displaced training"))
     return all_of(*parts)
 
 

@@ -22,7 +22,7 @@ from synthcore.studies.compositional_capabilities.task import (
 )
 from synthcore.training.generate import generate
 
-CHUNK = 2048  # documents of one member in one forward pass
+CHUNK = 64  # documents of one member in one forward pass: activations stay in the cache
 
 
 def draw_words(
@@ -112,7 +112,7 @@ def write(
     spread, flat = _spread(comps, each), words.flatten(1, 2)
     prompt = documents(layout, functions, flat, spread, style)[..., : layout.prompt]
     answers = torch.cat(
-        [writer(part, layout.new(style))[..., layout.prompt :] for part in prompt.split(CHUNK, 1)],
+        [writer(part, layout.new(style))[..., layout.prompt :] for part in prompt.split(16 * CHUNK, 1)],
         1,
     )
     gap = torch.full_like(answers[..., :1], layout.separator)
