@@ -169,8 +169,7 @@ chapter.text(
 data, _, _ = experiment.written_out(config, chapter.progress)
 
 # %%
-parts = [data, experiment.at_once(config, chapter.progress)]
-parts += [stage(config, chapter.progress) for stage in (experiment.two_slots, experiment.one_layer)]
+parts = [data, *(stage(config, chapter.progress) for stage in experiment.stages(config))]
 data = experiment.assemble(config, parts)
 chapter.save(data)
 

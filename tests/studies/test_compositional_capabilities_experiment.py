@@ -157,6 +157,8 @@ def invented(tiny: xr.Dataset) -> xr.Dataset:
     value = xr.where(perm & many, 0.95, 0.1) + noise
     data["slot_unseen"] = value.transpose(*data.slot_unseen.dims)
     data["slot_seen"][:] = 1.0
+    data["depth_unseen"][:] = 0.97
+    data["depth_seen"] = data.depth.broadcast_like(data.depth_seen) / 8.0
     for name in ("selected", "selected_mass", "patched"):
         data[name][:] = 0.95
     return data

@@ -3,6 +3,8 @@
 from synthcore.evidence.claim import Claim
 from synthcore.studies.compositional_capabilities import controls, decisions
 
+# Depth needs the longer run.
+LARGE = {"smoke": False, "recorded": False, "paper": False}
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
 
 CLAIMS = (
@@ -77,6 +79,14 @@ CLAIMS = (
         decisions.selection,
         EVERYWHERE,
         controls.tasks_shuffled,
+    ),
+    Claim(
+        "C11",
+        "Step by step needs no depth; at once does.",
+        "theory section; depth sweep asked for in review",
+        decisions.depth_needed,
+        LARGE,
+        controls.depths_reversed,
     ),
     Claim(
         "C12",

@@ -62,3 +62,10 @@ def tasks_shuffled(data: xr.Dataset) -> xr.Dataset:
         selected_mass=nothing + 0.1,
         patched=nothing,
     )
+
+
+def depths_reversed(data: xr.Dataset) -> xr.Dataset:
+    """The deepest network is called the shallowest."""
+    turned = data.depth_seen.isel(depth=slice(None, None, -1)).values
+    nothing = xr.zeros_like(data.depth_unseen)
+    return data.assign(depth_seen=data.depth_seen.copy(data=turned), depth_unseen=nothing)

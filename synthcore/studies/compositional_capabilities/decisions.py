@@ -222,3 +222,16 @@ def selection(data: xr.Dataset) -> Verdict:
         at_least(data.selected_mass, 0.6, label="attention on task token and source"),
         at_least(data.patched, 0.9, label="follows the patch, worst block"),
     )
+
+
+def depth_needed(data: xr.Dataset) -> Verdict:
+    """C11: step by step is at .95 from two layers on; at once, fitting improves with depth."""
+    if "depth_unseen" not in data:
+        return missing("depth sweep")
+    step = data.depth_unseen.sel(format="step", drop=True)
+    direct = data.depth_seen.sel(format="direct", drop=True)
+    flat = step.sel(depth=slice(2, None)).min("depth")
+    return all_of(
+        at_least(flat, 0.95, label="step by step, two layers and more"),
+        ordered(direct.transpose("seed", "depth"), "depth", 0.0, label="at once, seen, rises"),
+    )

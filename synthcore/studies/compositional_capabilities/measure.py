@@ -112,7 +112,10 @@ def write(
     spread, flat = _spread(comps, each), words.flatten(1, 2)
     prompt = documents(layout, functions, flat, spread, style)[..., : layout.prompt]
     answers = torch.cat(
-        [writer(part, layout.new(style))[..., layout.prompt :] for part in prompt.split(16 * CHUNK, 1)],
+        [
+            writer(part, layout.new(style))[..., layout.prompt :]
+            for part in prompt.split(16 * CHUNK, 1)
+        ],
         1,
     )
     gap = torch.full_like(answers[..., :1], layout.separator)

@@ -7,7 +7,7 @@ Axis letters: M member, B batch, T tokens, L positions, S steps.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -38,6 +38,7 @@ class Recipe:
     steps: int
     warmup: int = 50
     second: float = 0.95  # AdamW's decay of squared gradients
+    places: Literal["learned", "rotary"] = "learned"
 
 
 class Batch(NamedTuple):
@@ -50,7 +51,7 @@ class Batch(NamedTuple):
 def build(
     recipe: Recipe, layout: Layout, style: Style, seeds: Sequence[int], device: torch.device
 ) -> GPT:
-    """Untrained networks: learned positions, RMS norm, no biases, untied output.
+    """Untrained networks: learned (or rotary) positions, RMS norm, no biases, untied output.
 
     Narrow networks do not leave the plateau from the usual 0.02; weights start at 1 / sqrt(width).
     """
@@ -60,7 +61,7 @@ def build(
         width=recipe.width,
         depth=recipe.depth,
         heads=recipe.heads,
-        positions="learned",
+        positions=recipe.places,
         tied=False,
         norm="rms",
         bias=False,
