@@ -38,6 +38,7 @@ class Recipe:
     steps: int
     warmup: int = 50
     second: float = 0.95  # AdamW's decay of squared gradients
+    decay: float = 0.1
     places: Literal["learned", "rotary"] = "learned"
 
 
@@ -138,7 +139,7 @@ def train(
 ) -> Float[Tensor, "S M"]:
     """AdamW with decay and clipping, warm-up and half a cosine; the losses (nats)."""
     optimizer = population_adamw(
-        model, recipe.learning_rate, betas=(0.9, recipe.second), weight_decay=0.1
+        model, recipe.learning_rate, betas=(0.9, recipe.second), weight_decay=recipe.decay
     )
     history = fit(
         model,
