@@ -107,7 +107,7 @@ class Config(StudyConfig):
 
     @property
     def slots(self) -> Recipe:
-        """Of the two-slot task: a layer more, and a slower second moment."""
+        """Of the two-slot task: a layer more."""
         return Recipe(
             self.direct_width,
             3,
@@ -116,7 +116,6 @@ class Config(StudyConfig):
             self.direct_batch,
             self.slot_steps,
             warmup=100,
-            second=0.98,
         )
 
     @property
