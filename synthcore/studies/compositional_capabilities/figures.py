@@ -3,10 +3,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from synthcore.figures import GREY, INK, half_width, key, level, over_seeds, panels, points, tag
+from synthcore.figures import GREY, INK, key, level, over_seeds, panels, points, tag
 from synthcore.studies.compositional_capabilities import theory
 from synthcore.studies.compositional_capabilities.decisions import subset_of
 from synthcore.studies.compositional_capabilities.task import Layout
@@ -174,14 +173,25 @@ def mistakes(data: xr.Dataset) -> Figure:
     return fig
 
 
-def bars(ax: Axes, names: list[str], values: xr.DataArray, shade: str) -> None:
-    """One bar per name with a 95 % interval over seeds; values are (name, seed)."""
-    table = values.transpose(..., "seed").values
-    x = np.arange(len(names))
-    ax.bar(x, table.mean(-1), color=shade, width=0.65)
-    error = half_width(table.T)
-    ax.errorbar(x, table.mean(-1), yerr=error, fmt="none", ecolor=INK, capsize=3)
-    ax.set_xticks(x, names, fontsize=8)
+def order_bias(data: xr.Dataset) -> Figure:
+    """Displaced accuracy against displaced training, by places; accuracy against depth."""
+    fig, (left, right) = panels(2, sharey=True)
+    for places, shown in (("learned", COLOURS["step"]), ("rotary", COLOURS["direct"])):
+        points(
+            left, data.displaced.values, data.bias_far.sel(places=places), shown, f"{places} places"
+        )
+    left.plot(data.displaced, data.covered.mean("seed"), "--", color=INK, label="pairs covered")
+    left.set(xlabel="all-displaced compositions trained on", ylabel="share", ylim=(-0.02, 1.04))
+    if "depth_seen" in data:
+        for style, shown in (("step", COLOURS["step"]), ("direct", COLOURS["direct"])):
+            word = "step by step" if style == "step" else "at once"
+            one = data.sel(format=style)
+            points(right, data.depth.values, one.depth_unseen, shown, f"{word}, unseen")
+            points(right, data.depth.values, one.depth_seen, shown, f"{word}, seen", ls=":")
+        right.set(xlabel="layers")
+        key(right)
+    key(left)
+    return fig
 
 
 def attention(data: xr.Dataset) -> Figure:
