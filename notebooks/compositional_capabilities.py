@@ -104,23 +104,8 @@ layout = config.layout
 drawn = task.Functions.draw(layout, torch.Generator().manual_seed(config.seed))
 example = task.with_own_positions(torch.ones(1, layout.positions, dtype=torch.long))
 given = torch.arange(layout.word)[None] % layout.alphabet
-
-
-def spell(style):
-    """A document in letters."""
-    line = task.documents(layout, drawn, given, example, style)[0].tolist()
-    special = {layout.separator: "_", layout.begin: "S"}
-    letters = "abcdefghijklmnopqrstuvwxyz"
-    tasks = {
-        layout.alphabet + d * layout.choices + i: f" {'ABCDEFGH'[d]}{i}"
-        for d in range(layout.positions)
-        for i in range(layout.choices)
-    }
-    return "".join(special.get(t) or tasks.get(t) or letters[t] for t in line)
-
-
 chapter.figure(
-    figures.schematic(layout, [("step by step", spell("step")), ("at once", spell("direct"))]),
+    figures.schematic(layout, figures.spelled(layout, drawn, example, given)),
     id="task",
     caption="Left: one column of functions per position, with an in-order and a displaced composition. Right: the same prompt with both kinds of answer; S begins, _ separates.",
     alt="Left: a grid of function names with two paths through it. Right: two lines of tokens, one with every intermediate word and one with the last word only.",

@@ -4,11 +4,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from synthcore.figures import GREY, INK, key, level, over_seeds, panels, points, tag
 from synthcore.studies.compositional_capabilities import theory
 from synthcore.studies.compositional_capabilities.decisions import subset_of
-from synthcore.studies.compositional_capabilities.task import Layout
+from synthcore.studies.compositional_capabilities.task import STYLES, Functions, Layout, documents
 
 COLOURS = {"step": "#b3541e", "direct": "#2563b0", "base": "#5b3a8c", "control": "#a01830"}
 WHEEL = ("#5b3a8c", "#a0468b", "#2563b0", "#b3541e", "#8a6d00", "#13a07f", "#a01830", "#555555")
@@ -17,6 +18,18 @@ WHEEL = ("#5b3a8c", "#a0468b", "#2563b0", "#b3541e", "#8a6d00", "#13a07f", "#a01
 def colour(index: int) -> str:
     """The colour of a training subset."""
     return WHEEL[index % len(WHEEL)]
+
+
+def spelled(
+    layout: Layout, functions: Functions, comps: Tensor, words: Tensor
+) -> list[tuple[str, str]]:
+    """The first document of each format in letters: S begins, _ separates."""
+    letters = list("abcdefghijklmnopqrstuvwxyzABCDEF"[: layout.alphabet])
+    letters += [f" {'ABCDEFGH'[d]}{i}" for d, i in np.ndindex(layout.positions, layout.choices)]
+    letters += ["_", ".", "S"]
+    lines = [documents(layout, functions, words, comps, style)[0].tolist() for style in STYLES]
+    text = ["".join(letters[token] for token in line) for line in lines]
+    return list(zip(("step by step", "at once"), text, strict=True))
 
 
 def schematic(layout: Layout, lines: list[tuple[str, str]]) -> Figure:
