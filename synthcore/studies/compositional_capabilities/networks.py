@@ -137,9 +137,16 @@ def train(
     on_checkpoint: Callable[[int, nn.Module], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Float[Tensor, "S M"]:
-    """AdamW with decay and clipping, warm-up and half a cosine; the losses (nats)."""
+    """AdamW with decay and clipping, warm-up and half a cosine; the losses (nats).
+
+    Members that are taught the prompt have a decay of 0.1 at most: strong decay keeps their loss
+    off its floor, for it pulls probabilities that should be small towards even ones.
+    """
+    decay: float | Tensor = recipe.decay
+    if bool(feed.whole.any()) and recipe.decay > 0.1:
+        decay = torch.where(feed.whole, 0.1, recipe.decay)
     optimizer = population_adamw(
-        model, recipe.learning_rate, betas=(0.9, recipe.second), weight_decay=recipe.decay
+        model, recipe.learning_rate, betas=(0.9, recipe.second), weight_decay=decay
     )
     history = fit(
         model,
