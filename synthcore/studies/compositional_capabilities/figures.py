@@ -3,10 +3,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from synthcore.figures import GREY, INK, key, level, over_seeds, panels, points, tag
+from synthcore.figures import GREY, INK, key, level, log_axis, over_seeds, panels, points, tag
 from synthcore.studies.compositional_capabilities import theory
 from synthcore.studies.compositional_capabilities.decisions import subset_of
 from synthcore.studies.compositional_capabilities.task import STYLES, Functions, Layout, documents
@@ -44,7 +45,7 @@ def schematic(layout: Layout, lines: list[tuple[str, str]]) -> Figure:
             left.text(d, -i, name, ha="center", va="center", fontsize=9, color=INK if i else GREY)
     x = np.arange(layout.positions)
     left.plot(
-        x, [-i for i in own], "o-", ms=22, mfc="none", color=COLOURS["step"], label="in order"
+        x, [-i for i in own], "o-", ms=18, mfc="none", color=COLOURS["step"], label="in order"
     )
     moved = [layout.positions - 1 - d for d in range(layout.positions)]
     left.plot(
@@ -58,12 +59,19 @@ def schematic(layout: Layout, lines: list[tuple[str, str]]) -> Figure:
     )
     left.set(xlim=(-0.6, layout.positions - 0.4), ylim=(-layout.functions - 0.7, 1.6))
     left.set_axis_off()
-    key(left, loc="upper center", ncol=1)
+    key(left, loc="upper center", ncol=2, markerscale=0.4)
     right.set_axis_off()
     for i, (name, line) in enumerate(lines):
         right.text(0, 0.9 - 0.28 * i, name, fontsize=9, color=GREY)
         right.text(0, 0.79 - 0.28 * i, line, fontsize=7.5, family="monospace", color=INK)
     return fig
+
+
+def step_axis(ax: Axes, data: xr.Dataset) -> None:
+    """Steps on a log axis, with ticks at a few whole numbers."""
+    last = int(data.step.max())
+    log_axis(ax, [n for n in (10, 30, 100, 300, 1000, 3000, 10000, 30000) if n <= last], "step")
+    ax.set_xlim(max(int(data.step.values[1]), 1), last)
 
 
 def over_training(data: xr.Dataset) -> Figure:
@@ -75,7 +83,8 @@ def over_training(data: xr.Dataset) -> Figure:
         for name in names:
             curve = data.k_accuracy.sel(subset=name).mean("k").isel(step=slice(1, None))
             over_seeds(ax, curve, "step", colour(list(data.subset.values).index(name)), str(name))
-        ax.set(xscale="log", xlabel="step", ylim=(-0.02, 1.02))
+        step_axis(ax, data)
+        ax.set(ylim=(-0.02, 1.02))
         key(ax)
     axes[0].set_ylabel("exact match, mean over k")
     return fig
@@ -154,6 +163,7 @@ def by_functions(data: xr.Dataset) -> Figure:
         shown = colour(list(data.subset.values).index(name))
         points(axes[0], data.k.values, data.by_k.sel(subset=name), shown, name)
     axes[0].set(xlabel="k, functions that are not the identity", ylabel="exact match")
+    axes[0].set(ylim=(-0.02, 1.04))  # shared; intervals of three seeds reach beyond shares
     key(axes[0], fontsize=7.5)
     shades = plt.get_cmap("viridis")(np.linspace(0, 0.9, data.sizes["k"]))
     for ax, kind in zip(axes[1:], ("base", "random"), strict=True):
@@ -163,7 +173,7 @@ def by_functions(data: xr.Dataset) -> Figure:
         for i, k in enumerate(data.k.values):
             curve = data.k_accuracy.sel(subset=found, k=k).isel(step=slice(1, None))
             over_seeds(ax, curve, "step", shades[i], f"k = {k}")
-        ax.set(xscale="log", xlabel="step")
+        step_axis(ax, data)
         tag(ax, found)
     key(axes[2], fontsize=7.5)
     return fig
