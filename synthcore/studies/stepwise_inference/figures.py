@@ -202,7 +202,11 @@ def primacy(data: xr.Dataset) -> Figure:
     fig, (ax,) = panels(1, width=4)
     rest = 1 - data.primacy.sum("position")
     shown = xr.concat([data.primacy, rest.assign_coords(position="neither")], "position")
-    points(ax, np.arange(3), shown, COLOURS["step"], ls="none")
+    for length, colour in zip(data.conflict.values, COLOURS.values(), strict=False):
+        place = np.arange(3) + 0.15 * (length - data.conflict.values.mean())
+        label = f"{length} between the ends"
+        points(ax, place, shown.sel(conflict=length), colour, label, ls="none")
+    key(ax)
     ax.set_xticks(np.arange(3), ["first chain", "second chain", "neither"])
     ax.set(ylabel="share of answers", ylim=(0, 1))
     return fig
