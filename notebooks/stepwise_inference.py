@@ -163,7 +163,7 @@ chapter.save(data)
 chapter.figure(
     figures.accuracy_over_training(data),
     id="gap",
-    caption="Held-out accuracy on hard negatives. Dotted: what the order, an additive guess from start, goal and gap, and the product of the two reach counts score.",
+    caption="Held-out accuracy on hard negatives. Black: what an additive guess from start, goal and gap, and the product of the two reach counts score.",
     alt="Accuracy over training steps on a log axis, one panel per graph type, for stepwise and direct networks, with dotted levels of three shortcuts.",
 )
 last = data.isel(step=-1)

@@ -65,12 +65,16 @@ def accuracy_over_training(data: xr.Dataset) -> Figure:
             curve = accuracy(data.recall.sel(kind=kind, format=style)).isel(step=slice(1, None))
             over_seeds(ax, curve, "step", COLOURS[style], NAMES[style])
         base = data.baseline_accuracy.sel(kind=kind, test="hard").mean("seed")
-        for name in ("order", "start + goal + gap", "reach product (oracle)"):
-            level(ax, float(base.sel(baseline=name)), name, style=":")
+        for name, style in (("start + goal + gap", ":"), ("reach product (oracle)", "--")):
+            ax.axhline(float(base.sel(baseline=name)), color=INK, ls=style, lw=1.1, label=name)
+        level(ax, float(base.sel(baseline="order")), "order", style=":")
         ax.set(xscale="log", xlabel="step", ylim=(0.45, 1))
         tag(ax, kind)
     axes[0].set_ylabel("accuracy, hard negatives")
-    key(axes[0], loc="lower right")
+    handles, _ = axes[0].get_legend_handles_labels()
+    curves = len(data.attrs["formats"])
+    key(axes[0], handles=handles[:curves], loc="lower right")
+    key(axes[1], handles=handles[curves:], loc="lower right")
     return fig
 
 
