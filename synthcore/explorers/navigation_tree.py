@@ -89,7 +89,7 @@ def prefix_tree(
             return
         for child in np.flatnonzero(edges[node] & (counts > 0)):
             last = not ending and child == goal
-            walk(add(k, first_token + int(child), last), int(child))
+            walk(add(k, first_token + int(child), bool(last)), int(child))
 
     walk(0, start)
     return PrefixTree(np.array(parent), np.array(token), np.array(complete))

@@ -34,10 +34,10 @@ def accuracy(recall: xr.DataArray, test: str = "hard") -> xr.DataArray:
     return (recall.sel(group="connected", drop=True) + negative) / 2
 
 
-def gap(data: xr.Dataset, kind: str, test: str = "hard") -> xr.DataArray:
-    """Accuracy of stepwise less that of direct networks after training, per seed."""
+def gap(data: xr.Dataset, kind: str, test: str = "hard", written: str = "step") -> xr.DataArray:
+    """Accuracy of stepwise (or `written`) less direct networks after training, per seed."""
     last = accuracy(data.recall.sel(kind=kind, drop=True).isel(step=-1, drop=True), test)
-    return last.sel(format="step", drop=True) - last.sel(format="direct", drop=True)
+    return last.sel(format=written, drop=True) - last.sel(format="direct", drop=True)
 
 
 def far_gap(data: xr.Dataset) -> xr.DataArray:
@@ -181,8 +181,8 @@ def exemplars_count(data: xr.Dataset) -> Verdict:
 
 
 def primacy(data: xr.Dataset) -> Verdict:
-    """C11."""
-    share = data.primacy
+    """C11, over all lengths of conflicting chains."""
+    share = data.primacy.mean("conflict")
     return effect(
         share.sel(position="first", drop=True) - share.sel(position="second", drop=True), 0.2
     )

@@ -65,12 +65,16 @@ def accuracy_over_training(data: xr.Dataset) -> Figure:
             curve = accuracy(data.recall.sel(kind=kind, format=style)).isel(step=slice(1, None))
             over_seeds(ax, curve, "step", COLOURS[style], NAMES[style])
         base = data.baseline_accuracy.sel(kind=kind, test="hard").mean("seed")
-        for name in ("order", "start + goal + gap", "reach product (oracle)"):
-            level(ax, float(base.sel(baseline=name)), name, style=":")
+        for name, style in (("start + goal + gap", ":"), ("reach product (oracle)", "--")):
+            ax.axhline(float(base.sel(baseline=name)), color=INK, ls=style, lw=1.1, label=name)
+        level(ax, float(base.sel(baseline="order")), "order", style=":")
         ax.set(xscale="log", xlabel="step", ylim=(0.45, 1))
         tag(ax, kind)
     axes[0].set_ylabel("accuracy, hard negatives")
-    key(axes[0], loc="lower right")
+    handles, _ = axes[0].get_legend_handles_labels()
+    curves = len(data.attrs["formats"])
+    key(axes[0], handles=handles[:curves], loc="lower right")
+    key(axes[1], handles=handles[curves:], loc="lower right")
     return fig
 
 
@@ -202,7 +206,11 @@ def primacy(data: xr.Dataset) -> Figure:
     fig, (ax,) = panels(1, width=4)
     rest = 1 - data.primacy.sum("position")
     shown = xr.concat([data.primacy, rest.assign_coords(position="neither")], "position")
-    points(ax, np.arange(3), shown, COLOURS["step"], ls="none")
+    for length, colour in zip(data.conflict.values, COLOURS.values(), strict=False):
+        place = np.arange(3) + 0.15 * (length - data.conflict.values.mean())
+        label = f"{length} between the ends"
+        points(ax, place, shown.sel(conflict=length), colour, label, ls="none")
+    key(ax)
     ax.set_xticks(np.arange(3), ["first chain", "second chain", "neither"])
     ax.set(ylabel="share of answers", ylim=(0, 1))
     return fig

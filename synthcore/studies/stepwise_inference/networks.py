@@ -69,7 +69,11 @@ def answer_loss(
     for i, (lines, skip) in enumerate(zip(batch.lines, prompts, strict=True)):
         targets = lines[..., 1:].masked_fill(lines[..., 1:] == PAD, UNTAUGHT)
         targets[..., : skip - 1] = UNTAUGHT
-        with shifted(model, batch.shift[i], lines.shape[2] - 1) if batch.shift else nullcontext():
+        with (
+            shifted(model, batch.shift[i], lines.shape[2] - 1, skip)
+            if batch.shift
+            else nullcontext()
+        ):
             logits = model(lines[..., :-1])
         loss = functional.cross_entropy(
             logits.flatten(0, 2), targets.flatten(), ignore_index=UNTAUGHT, reduction="none"
@@ -79,16 +83,16 @@ def answer_loss(
     return total / count
 
 
-def shifted(model: nn.Module, shift: Int[Tensor, "M B"], length: int) -> Any:
+def shifted(model: nn.Module, shift: Int[Tensor, "M B"], length: int, prompt: int = PROMPT) -> Any:
     """A context in which the tokens after the prompt sit `shift` positions later.
 
-    Networks that are trained on short answers only would otherwise meet untrained position vectors
-    in long ones.
+    Networks that are trained on short lines only would otherwise meet untrained position vectors in
+    long ones.
     """
     assert isinstance(model, GPT)
     assert model.positions is not None
     place = torch.arange(length, device=shift.device).expand(*shift.shape, length)
-    later = torch.where(place < PROMPT, place, place + shift[..., None])
+    later = torch.where(place < prompt, place, place + shift[..., None])
     members, batch = shift.shape
     width = model.config.width
     index = later.reshape(members, -1, 1).expand(-1, -1, width)

@@ -45,6 +45,7 @@ class Config(StudyConfig):
     between: int = Field(ge=1, le=6, description="most motifs between the ends, in training")
     motif_steps: int = Field(ge=0, description="updates in the motif setting; 0 leaves it out")
     motif_context: int = Field(ge=32, le=512, description="longest motif document")
+    motif_shift: int = Field(ge=0, le=256, description="half of them start up to this much later")
 
     @model_validator(mode="after")
     def _fits(self) -> "Config":
@@ -55,6 +56,7 @@ class Config(StudyConfig):
             (list(self.near) == sorted(set(self.near)), "near must rise"),
             (2 * self.between + 2 <= self.motifs, "two chains need 2 between + 2 motifs"),
             (self.between + 4 <= self.motifs, "the longest chain needs between + 4 motifs"),
+            (2 * self.motif_shift <= self.motif_context, "motif_shift exceeds half motif_context"),
         ]
         for holds, sentence in rules:
             if not holds:

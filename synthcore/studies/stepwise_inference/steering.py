@@ -111,7 +111,11 @@ class Steering:
 
 def steering(config: Config, progress: Progress | None = None) -> xr.Dataset:
     """Success against the number of motifs between the ends, seen and unseen orders; against the
-    number of exemplars; and which of two conflicting chains is followed."""
+    number of exemplars; and which of two conflicting chains is followed.
+
+    Half of the training documents start at a random later place: longer contexts than those of
+    training then do not fail for want of trained position vectors.
+    """
     seeds, device = config.seeds, config.torch_device
     motifs = Motifs(config.motifs, config.motif_nodes, config.motif_probability, HELD, seeds)
     recipe = Recipe(config.width, config.depth, config.learning_rate, config.batch, warmup=200)
@@ -122,13 +126,16 @@ def steering(config: Config, progress: Progress | None = None) -> xr.Dataset:
     each = max(config.batch // len(lengths), 1)
 
     def sample(step: int) -> Batch:
-        groups = []
+        groups, shifts = [], []
         for length in lengths:
             chain = motifs.chain(motifs.orders(each, length, generator), generator)
             shown = motifs.exemplars(chain, range(length - 1), generator)
             parts = [*shown, motifs.question(chain), *motifs.answer(chain, generator)]
-            groups.append(motifs.document(parts, each, context - 1).to(device))
-        return Batch(tuple(groups))
+            groups.append(motifs.document(parts, each, context - 1 - config.motif_shift).to(device))
+            moved = torch.rand(len(seeds), each, generator=generator) < 0.5
+            shift = torch.randint(config.motif_shift + 1, moved.shape, generator=generator)
+            shifts.append((shift * moved).to(device))
+        return Batch(tuple(groups), tuple(shifts))
 
     named = None if progress is None else lambda d, t: progress("motifs", d, t)
     train(model, sample, recipe, config.motif_steps, progress=named, prompt=1)
@@ -140,18 +147,20 @@ def steering(config: Config, progress: Progress | None = None) -> xr.Dataset:
     )
     inside = config.between
     given = torch.stack([judge.success(inside, shown=range(count)) for count in range(inside + 2)])
-    first, second = judge.primacy(min(inside, (config.motifs - 2) // 2))
+    conflicts = range(1, inside + 1)
+    followed = torch.stack([torch.stack(judge.primacy(b)) for b in conflicts], 1)
     return xr.Dataset(
         {
             "steering": (("order", "between", "seed"), success.numpy()),
             "steering_given": (("exemplars", "seed"), given.numpy()),
-            "primacy": (("position", "seed"), torch.stack([first, second]).numpy()),
+            "primacy": (("position", "conflict", "seed"), followed.numpy()),
         },
         {
             "order": ["seen", "unseen"],
             "between": list(swept),
             "exemplars": np.arange(inside + 2),
             "position": ["first", "second"],
+            "conflict": list(conflicts),
             "seed": list(seeds),
         },
     )
