@@ -76,7 +76,7 @@ def path_probabilities(
     A network that knows nothing spreads over all tokens alike at every temperature:
 
     >>> tree = prefix_tree([[0, 1, 1], [0, 0, 1], [0, 0, 0]], 0, 2)
-    >>> path_probabilities(tree, np.zeros((2, 4)), 1.0).tolist()  # 0 -> 1 -> 2 and 0 -> 2
+    >>> path_probabilities(tree, np.zeros((2, 4), "f4"), 1.0).tolist()  # 0 -> 1 -> 2 and 0 -> 2
     [0.0625, 0.25]
     """
     scores = np.asarray(logits, dtype=np.float64)
