@@ -63,7 +63,10 @@ slot_steps = 1500
 one_layer_n = 50
 one_layer_steps = 900
 depths = [1, 2, 4]
+depth_n = 100
+sweep_heads = [1, 2, 4]
 depth_steps = 0
+lstm_n = 100
 lstm_steps = 0
 deep_layers = 6
 deep_steps = 0
@@ -79,6 +82,8 @@ from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.reachable import ReachableExplorer
 from synthcore.studies.compositional_capabilities import (
     counts,
+    decisions,
+    deep_figures,
     experiment,
     figures,
     shown,
@@ -350,8 +355,8 @@ chapter.claims(CLAIMS, data)
 # %% [markdown]
 # ## The longer run
 #
-# Displaced training subsets, direct networks with many compositions, the scan of the two-slot task, the depth sweep, and three tests of why
-# displaced functions fail: no absolute places, a decoder of the function at its slot, and a few displaced compositions in training.
+# Displaced training subsets, direct networks with many compositions, the scan of the two-slot task, depth and heads, an LSTM, what deep networks
+# hold where, and three tests of why displaced functions fail.
 
 # %%
 chapter.recorded_note()
@@ -363,6 +368,16 @@ if recorded is not None:
         caption="The same cells in the longer run, with displaced training.",
         alt="One heat map per training subset of the longer run: accuracy by k and m.",
     )
+    moved = [str(s) for s in recorded.subset.values if "combo" in str(s)]
+    chapter.text(
+        "Estimated number of mastered compositions of {whole:,}: {lines}.",
+        whole=counts.out_of_order_size(layout),
+        lines="; ".join(
+            f"*{name}* {float(recorded.reached_far.sel(subset=name).mean()):,.0f} "
+            f"± {float(1.96 * recorded.reached_far_error.sel(subset=name).mean()):,.0f}"
+            for name in [figures.sizes_of(recorded)[1][-1], *moved]
+        ),
+    )
     chapter.figure(
         figures.by_size(recorded, layout),
         id="formats-recorded",
@@ -370,13 +385,74 @@ if recorded is not None:
         alt="Left: accuracy against training size for both formats. Right: accuracy against trained pairs.",
     )
 
+# %% [markdown]
+# ### Which architecture?
+#
+# One layer is enough in principle: in `construction.py` the weights of one are **written by hand**. One head fetches the task token of the block, the
+# other the symbol of the block before, and an MLP unit for every (task token, symbol) writes the image. Nothing in it asks at which slot the
+# token stands, so it composes displaced functions as well. What trained networks miss there is not out of reach of their architecture.
+
 # %%
-if recorded is not None and "bias_far" in recorded:
+if recorded is not None:
     chapter.figure(
-        figures.order_bias(recorded),
+        deep_figures.architectures(recorded),
+        id="architectures",
+        caption="Left: an LSTM of the same width and depth on the same compositions. Middle: layers and heads, step by step. Right: depth in both formats.",
+        alt="Three panels: exact match of a Transformer and an LSTM, a table of exact match over layers and heads, and exact match against layers in both formats.",
+    )
+    chapter.text(
+        "Written by hand, one layer answers {hand:.1%} of a sample from every cell of C. The LSTM gets {lstm:.3f} of unseen and {lstm_seen:.3f} of seen compositions right, "
+        "the Transformer {gpt:.3f} of unseen ones.",
+        hand=recorded.constructed.mean(),
+        lstm=recorded.recurrent_unseen.sel(model="LSTM").mean(),
+        lstm_seen=recorded.recurrent_seen.sel(model="LSTM").mean(),
+        gpt=recorded.recurrent_unseen.sel(model="Transformer").mean(),
+    )
+
+# %% [markdown]
+# ### Where in the network?
+#
+# The **logit lens** applies the network's own output to the residual stream after every sub-layer. **Mean ablation** replaces the output of a
+# sub-layer by its mean over all prompts at each place. The first version of the paper says that attention in the second half is what matters, the
+# published one that attention selects and MLPs execute; both have a verdict.
+
+# %%
+if recorded is not None:
+    chapter.figure(
+        deep_figures.lens(recorded),
+        id="lens",
+        caption="Symbols of the answer that can be read after every sub-layer; MLPs are shaded, the dashed line is the middle of the network.",
+        alt="Three panels, one per network: share of right symbols after each attention and MLP, for seen and unseen compositions and for a fitted probe.",
+    )
+    chapter.figure(
+        deep_figures.ablation(recorded),
+        id="ablation",
+        caption="Symbols lost when the output of one sub-layer is replaced by its mean. Bars end at the mean over seeds, whiskers at one standard error.",
+        alt="Three panels of bars, one per network: symbols lost by layer, without attention and without MLP, for seen and unseen compositions.",
+    )
+    chapter.text(
+        "{lines}",
+        lines=" ".join(
+            f"**{name}**: {float(decisions.lens_gain(recorded, name).sel(sublayer=decisions.late(recorded)).sum('sublayer').mean()):.0%} of the lens's gain in the second half; "
+            f"attention there costs {float(decisions.ablation_ratio(recorded, name).mean()):.2f} times what it costs in the first half."
+            for name in map(str, recorded.network.values)
+        ),
+    )
+
+# %% [markdown]
+# ### Why do displaced functions fail?
+#
+# In order, function $(d,i)$ is seen at slot $d$ only, and what a block reads from a slot mixes token and place. If it is the binding of the two that is missing, then
+# (i) without absolute places displaced accuracy should jump, (ii) a decoder of the function fitted at its own slot should fail at others, and (iii) a handful of
+# displaced compositions that show every (function, slot) pair should repair it.
+
+# %%
+if recorded is not None:
+    chapter.figure(
+        deep_figures.order_bias(recorded),
         id="order-bias",
-        caption="Left: accuracy on all-displaced compositions against how many such were trained on, with learned and with rotary places. Right: depth sweep.",
-        alt="Left: two curves of displaced accuracy against displaced training compositions. Right: accuracy against depth for both formats.",
+        caption="Left: accuracy on all-displaced compositions against how many such were trained on, with learned and with rotary places. Right: displaced functions that a decoder fitted in order names right.",
+        alt="Two panels against displaced training compositions: accuracy and decoded share, for learned and rotary places, with the share of pairs covered dashed.",
     )
     bare = recorded.isel(displaced=0)
     chapter.text(

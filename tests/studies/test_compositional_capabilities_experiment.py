@@ -84,6 +84,8 @@ def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
         ({"slot_n": [25, 30]}, "slot_n and slot_control must be below 25"),
         ({"slot_n": [10, 5]}, "slot_n must rise"),
         ({"slot_decides": 7}, "slot_decides must be in"),
+        ({"sweep_heads": [1]}, "sweep_heads needs 2"),
+        ({"lstm_n": 27}, "subsets must be below 27"),
     ],
 )
 def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
@@ -158,6 +160,20 @@ def invented(tiny: xr.Dataset) -> xr.Dataset:
     data["slot_unseen"] = value.transpose(*data.slot_unseen.dims)
     data["slot_seen"][:] = 1.0
     data["depth_unseen"][:] = 0.97
+    data["constructed"][:] = 1.0
+    data["deep_exact"][:] = 1.0
+    data["deep_symbols"][:] = 1.0
+    first = data.layer <= data.sizes["layer"] // 2
+    attention = data.part == "attention"
+    needed = xr.where(attention, xr.where(first, 0.9, 0.5), 0.7)
+    data["ablated_symbols"] = needed.broadcast_like(data.ablated_symbols).transpose(
+        *data.ablated_symbols.dims
+    )
+    late = xr.DataArray([0.1, 0.1, 0.1, 0.2, 1.0], dims="sublayer")  # the last MLP writes it
+    data["lens"] = late.broadcast_like(data.lens).transpose(*data.lens.dims)
+    data["recurrent_unseen"] = (
+        xr.where(data.model == "LSTM", 0.1, 0.98).broadcast_like(data.recurrent_unseen) + noise
+    )
     data["depth_seen"] = data.depth.broadcast_like(data.depth_seen) / 8.0
     for name in ("selected", "selected_mass", "patched"):
         data[name][:] = 0.95

@@ -1,18 +1,11 @@
 """The answer at once, against writing every step, in networks of the same shape."""
 
-import torch
 import xarray as xr
 
 from synthcore.studies.compositional_capabilities import measure
 from synthcore.studies.compositional_capabilities.networks import Recipe
 from synthcore.studies.compositional_capabilities.parameters import Config
-from synthcore.studies.compositional_capabilities.school import (
-    Progress,
-    Task,
-    learn,
-    named,
-    seeded,
-)
+from synthcore.studies.compositional_capabilities.school import Progress, Task, learn, named
 from synthcore.studies.compositional_capabilities.subsets import Condition
 from synthcore.studies.compositional_capabilities.task import STYLES, Style
 
@@ -41,15 +34,7 @@ def examined(
     title = f"{'step by step' if style == 'step' else 'at once'}, {recipe.depth} layers"
     model = learn(task, recipe, named(progress, title))
     right = task.exact(model, task.every, config.words)
-    order = [
-        torch.randperm(int((~seen).sum()), generator=seeded(config.seed, 5)) for seen in task.seen
-    ]
-    chosen = torch.stack(
-        [
-            task.every[~seen][shuffled[torch.arange(ASKED) % len(shuffled)]]
-            for seen, shuffled in zip(task.seen, order, strict=True)
-        ]
-    ).to(task.device)
+    chosen = task.pick(~task.seen, ASKED, 5)
     words = task.words(ASKED, 1, 6)
     writer = measure.greedy(model)
     blocks, truth, _ = measure.write(writer, task.layout, task.functions, chosen, words, style)

@@ -3,7 +3,7 @@
 from synthcore.evidence.claim import Claim
 from synthcore.studies.compositional_capabilities import controls, decisions
 
-# Depth needs the longer run.
+# Depth, mechanism and the LSTM need the longer run.
 LARGE = {"smoke": False, "recorded": False, "paper": False}
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
 
@@ -73,12 +73,36 @@ CLAIMS = (
         controls.orders_alike,
     ),
     Claim(
+        "C8",
+        "Attention layers in the second half of the network are what composition needs.",
+        "abstract of the first version; logit lens figure",
+        decisions.late_attention,
+        LARGE,
+        controls.layers_alike,
+    ),
+    Claim(
+        "C8 later wording",
+        "Attention selects the function, MLPs of the last layers execute it.",
+        "abstract of the published version",
+        decisions.execution,
+        LARGE,
+        controls.layers_alike,
+    ),
+    Claim(
         "C9",
         "Attention selects: each block looks at its own task token and at what it must transform.",
         "attention map figure",
         decisions.selection,
         EVERYWHERE,
         controls.tasks_shuffled,
+    ),
+    Claim(
+        "C10",
+        "LSTMs fail to compose where transformers do.",
+        "official code's readme",
+        decisions.lstm_fails,
+        LARGE,
+        controls.models_alike,
     ),
     Claim(
         "C11",

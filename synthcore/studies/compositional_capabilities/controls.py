@@ -64,6 +64,28 @@ def tasks_shuffled(data: xr.Dataset) -> xr.Dataset:
     )
 
 
+def layers_alike(data: xr.Dataset) -> xr.Dataset:
+    """Every sub-layer adds the same to what can be read, and is needed as much as any other."""
+    whole = data.lens.isel(sublayer=-1, drop=True)
+    share = xr.DataArray(
+        [i / (data.sizes["sublayer"] - 1) for i in range(data.sizes["sublayer"])],
+        dims="sublayer",
+        coords={"sublayer": data.sublayer},
+    )
+    same = data.ablated_symbols.mean("layer").broadcast_like(data.ablated_symbols)
+    return data.assign(
+        lens=(whole * share).transpose(*data.lens.dims),
+        ablated_symbols=same.transpose(*data.ablated_symbols.dims),
+    )
+
+
+def models_alike(data: xr.Dataset) -> xr.Dataset:
+    """The LSTM answers as the transformer does."""
+    same = data.recurrent_unseen.sel(model="Transformer", drop=True)
+    both = same.broadcast_like(data.recurrent_unseen).transpose(*data.recurrent_unseen.dims)
+    return data.assign(recurrent_unseen=both)
+
+
 def depths_reversed(data: xr.Dataset) -> xr.Dataset:
     """The deepest network is called the shallowest."""
     turned = data.depth_seen.isel(depth=slice(None, None, -1)).values

@@ -224,14 +224,86 @@ def selection(data: xr.Dataset) -> Verdict:
     )
 
 
+def lens_gain(data: xr.Dataset, network: str) -> xr.DataArray:
+    """What every sub-layer adds to the lens's accuracy, as a share of the whole gain: (seed,
+    sublayer). Read on unseen compositions where the network answers them, else on seen ones."""
+    one = data.sel(network=network, drop=True)
+    known = "unseen" if float(one.deep_exact.sel(known="unseen").mean()) >= 0.5 else "seen"
+    steps = one.lens.sel(known=known, drop=True).diff("sublayer")
+    return (steps / steps.sum("sublayer")).transpose("seed", "sublayer")
+
+
+def late(data: xr.Dataset) -> list[str]:
+    """Names of the sub-layers of the second half."""
+    half = data.sizes["layer"] // 2
+    return [f"{part} {i}" for i in data.layer.values[half:] for part in data.part.values]
+
+
+def ablation_ratio(data: xr.Dataset, network: str) -> xr.DataArray:
+    """Symbols lost without the attention of a layer of the second half, over the same in the first
+    (sums over layers); unseen or seen compositions as in `lens_gain`."""
+    one = data.sel(network=network, drop=True)
+    known = "unseen" if float(one.deep_exact.sel(known="unseen").mean()) >= 0.5 else "seen"
+    one = one.sel(known=known, drop=True)
+    loss = (one.deep_symbols - one.ablated_symbols.sel(part="attention", drop=True)).clip(0)
+    half = data.sizes["layer"] // 2
+    first, second = (
+        loss.isel(layer=part).sum("layer") for part in (slice(half), slice(half, None))
+    )
+    return second / first.clip(1e-3)
+
+
+def late_attention(data: xr.Dataset) -> Verdict:
+    """C8: .8 of the lens's gain comes in the second half of the layers, and the attention of that
+    half is 1.5 times as needed as that of the first; step by step and at once."""
+    if "lens" not in data:
+        return missing("deep networks")
+    parts = []
+    for network in map(str, data.network.values[:2]):
+        gain = lens_gain(data, network).sel(sublayer=late(data)).sum("sublayer")
+        ratio = ablation_ratio(data, network)
+        parts.append(at_least(gain, 0.8, label=f"{network}: gain in the second half"))
+        parts.append(at_least(ratio, 1.5, label=f"{network}: attention, second half to first"))
+    return all_of(*parts)
+
+
+def execution(data: xr.Dataset) -> Verdict:
+    """C8, later wording: MLPs of the second half bring half of the lens's gain or more, step by
+    step and at once, and attention selects (C9)."""
+    if "lens" not in data:
+        return missing("deep networks")
+    names = [name for name in late(data) if name.startswith("MLP")]
+    parts = [
+        at_least(
+            lens_gain(data, network).sel(sublayer=names).sum("sublayer"),
+            0.5,
+            label=f"{network}: gain at MLPs of the second half",
+        )
+        for network in map(str, data.network.values[:2])
+    ]
+    return all_of(*parts, selection(data))
+
+
+def lstm_fails(data: xr.Dataset) -> Verdict:
+    """C10: an LSTM of the same width and depth is worse on unseen compositions by .3 or more."""
+    if "recurrent_unseen" not in data:
+        return missing("LSTM")
+    unseen = data.recurrent_unseen
+    gap = unseen.sel(model="Transformer", drop=True) - unseen.sel(model="LSTM", drop=True)
+    return at_least(gap, 0.3, label="Transformer less LSTM, unseen")
+
+
 def depth_needed(data: xr.Dataset) -> Verdict:
-    """C11: step by step is at .95 from two layers on; at once, fitting improves with depth."""
+    """C11: hand-written weights of one layer answer everything; trained step by step, networks are
+    at .95 from two layers on; at once, fitting improves with depth."""
     if "depth_unseen" not in data:
         return missing("depth sweep")
-    step = data.depth_unseen.sel(format="step", drop=True)
-    direct = data.depth_seen.sel(format="direct", drop=True)
+    heads = int(data.attrs["heads"])
+    step = data.depth_unseen.sel(format="step", heads=heads, drop=True)
+    direct = data.depth_seen.sel(format="direct", heads=heads, drop=True)
     flat = step.sel(depth=slice(2, None)).min("depth")
     return all_of(
+        at_least(data.constructed, 1.0, label="one layer, written by hand, all of C"),
         at_least(flat, 0.95, label="step by step, two layers and more"),
         ordered(direct.transpose("seed", "depth"), "depth", 0.0, label="at once, seen, rises"),
     )

@@ -2,7 +2,7 @@
 
 `run` is the stages, each public: `written_out` trains step by step on every subset, `at_once`
 compares both formats, `two_slots` has a permutation and a bijection, `one_layer`
-reads attention, `depth_sweep` and `order_bias` need a longer run.
+reads attention; `depth_sweep`, `recurrent`, `deep` and `order_bias` need a longer run.
 """
 
 from collections.abc import Callable
@@ -10,9 +10,11 @@ from collections.abc import Callable
 import xarray as xr
 
 from synthcore.studies.compositional_capabilities.at_once import at_once
+from synthcore.studies.compositional_capabilities.deep import deep
 from synthcore.studies.compositional_capabilities.one_layer import one_layer
 from synthcore.studies.compositional_capabilities.order_bias import order_bias
 from synthcore.studies.compositional_capabilities.parameters import Config
+from synthcore.studies.compositional_capabilities.recurrent import recurrent
 from synthcore.studies.compositional_capabilities.school import Progress
 from synthcore.studies.compositional_capabilities.sweep import depth_sweep
 from synthcore.studies.compositional_capabilities.two_slots import two_slots
@@ -48,6 +50,8 @@ def stages(config: Config) -> list[Callable[[Config, Progress | None], xr.Datase
     """What follows `written_out`; stages without steps are left out."""
     found: list[Callable[[Config, Progress | None], xr.Dataset]] = [at_once, two_slots, one_layer]
     found += [depth_sweep] if config.depth_steps else []
+    found += [recurrent] if config.lstm_steps else []
+    found += [deep] if config.deep_steps else []
     found += [order_bias] if config.bias_steps else []
     return found
 
@@ -61,5 +65,9 @@ def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     for name in data.variables:
         data[name].attrs["units"] = UNITS.get(str(name), "1")
         data[name].attrs["long_name"] = str(name).replace("_", " ")
-    data.attrs = {"study": "compositional_capabilities", "slot_decides": config.slot_decides}
+    data.attrs = {
+        "study": "compositional_capabilities",
+        "slot_decides": config.slot_decides,
+        "heads": config.direct.heads,
+    }
     return data

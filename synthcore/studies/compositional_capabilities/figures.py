@@ -196,27 +196,6 @@ def mistakes(data: xr.Dataset) -> Figure:
     return fig
 
 
-def order_bias(data: xr.Dataset) -> Figure:
-    """Displaced accuracy against displaced training, by places; accuracy against depth."""
-    fig, (left, right) = panels(2, sharey=True)
-    for places, shown in (("learned", COLOURS["step"]), ("rotary", COLOURS["direct"])):
-        points(
-            left, data.displaced.values, data.bias_far.sel(places=places), shown, f"{places} places"
-        )
-    left.plot(data.displaced, data.covered.mean("seed"), "--", color=INK, label="pairs covered")
-    left.set(xlabel="all-displaced compositions trained on", ylabel="share", ylim=(-0.02, 1.04))
-    if "depth_seen" in data:
-        for style, shown in (("step", COLOURS["step"]), ("direct", COLOURS["direct"])):
-            word = "step by step" if style == "step" else "at once"
-            one = data.sel(format=style)
-            points(right, data.depth.values, one.depth_unseen, shown, f"{word}, unseen")
-            points(right, data.depth.values, one.depth_seen, shown, f"{word}, seen", ls=":")
-        right.set(xlabel="layers")
-        key(right)
-    key(left)
-    return fig
-
-
 def attention(data: xr.Dataset) -> Figure:
     """F8: where the one-layer network looks while it writes, first seed."""
     fig, (ax,) = panels(1, width=7.5, height=3.4)

@@ -18,6 +18,8 @@ from torch import Tensor
 
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
+from synthcore.studies.compositional_capabilities.lens import named as named_by
+from synthcore.studies.compositional_capabilities.lens import ridge
 from synthcore.studies.compositional_capabilities.parameters import Config
 from synthcore.studies.compositional_capabilities.school import (
     Progress,
@@ -89,10 +91,6 @@ def decoded(config: Config, task: Task, model: GPT) -> Float[Tensor, "M"]:
         read = value.permute(0, 1, 3, 2, 4).flatten(3).flatten(1, 2).double().cpu()
         sides.append((read, task.layout.tasks(comps).flatten() - task.layout.alphabet))
     (fit, names), (ask, truth) = sides
-    kinds = config.positions * task.layout.choices
-    target = torch.nn.functional.one_hot(names, kinds).double()
-    gram = fit.transpose(1, 2) @ fit
-    scale = gram.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
-    gram = gram + 1e-3 * scale * torch.eye(fit.shape[2]).double()
-    decoder = torch.linalg.solve(gram, fit.transpose(1, 2) @ target)
-    return ((ask @ decoder).argmax(-1) == truth).double().mean(1)
+    names = names.expand(task.members, -1)
+    decoder = ridge(fit, names, config.positions * task.layout.choices)
+    return (named_by(decoder, ask) == truth).double().mean(1)

@@ -45,7 +45,12 @@ class Config(StudyConfig):
     one_layer_n: int = Field(ge=1, description="size of the one-layer network's random subset")
     one_layer_steps: int = Field(ge=8, description="updates of the one-layer network")
     depths: tuple[int, ...] = Field(description="layers in the depth sweep, rising")
+    depth_n: int = Field(ge=1, description="size of the direct networks' subset in the depth sweep")
+    sweep_heads: tuple[int, ...] = Field(
+        min_length=1, description="attention heads in the depth sweep, step by step; rising"
+    )
     depth_steps: int = Field(ge=0, description="updates in the depth sweep; 0 leaves it out")
+    lstm_n: int = Field(ge=1, description="size of the random subset that an LSTM is trained on")
     lstm_steps: int = Field(ge=0, description="updates of the LSTM; 0 leaves it out")
     deep_layers: int = Field(ge=2, le=24, description="layers of the networks that are read")
     deep_steps: int = Field(ge=0, description="their updates; 0 leaves lens and ablation out")
@@ -57,10 +62,11 @@ class Config(StudyConfig):
     @model_validator(mode="after")
     def _fits(self) -> "Config":
         whole = (self.functions + 1) ** self.positions
+        drawn = max(*self.direct_n, self.one_layer_n, self.depth_n, self.lstm_n)
         pairs = (self.slot_functions + 1) ** 2
         slots = (*self.slot_n, *self.slot_control)
         rules = [
-            (max(*self.direct_n, self.one_layer_n) < whole, f"subsets must be below {whole}"),
+            (drawn < whole, f"subsets must be below {whole}"),
             (list(self.direct_n) == sorted(set(self.direct_n)), "direct_n must rise"),
             (list(self.slot_n) == sorted(set(self.slot_n)), "slot_n must rise"),
             (max(slots) < pairs, f"slot_n and slot_control must be below {pairs}"),
@@ -69,6 +75,7 @@ class Config(StudyConfig):
                 "slot_decides must be in slot_n and slot_control",
             ),
             (len(set(self.subsets)) == len(self.subsets), "subsets must differ"),
+            (self.direct.heads in self.sweep_heads, f"sweep_heads needs {self.direct.heads}"),
         ]
         for holds, sentence in rules:
             if not holds:

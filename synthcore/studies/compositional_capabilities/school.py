@@ -101,6 +101,16 @@ class Task:
         """The same compositions for every member, on its device."""
         return comps.to(self.device).expand(self.members, *comps.shape)
 
+    def pick(self, which: Bool[Tensor, "M N"], n: int, purpose: int) -> Int[Tensor, "M n L 2"]:
+        """n random ones of `every` for each member, of those chosen if there are any; repeated
+        where they are fewer."""
+        rows = []
+        for seed, chosen in zip(self.seeds * len(self.conditions), which, strict=True):
+            index = torch.nonzero(chosen if bool(chosen.any()) else ~chosen)[:, 0]
+            order = torch.randperm(len(index), generator=seeded(seed, purpose))
+            rows.append(self.every[index[order[torch.arange(n) % len(index)]]])
+        return torch.stack(rows).to(self.device)
+
     def words(self, comps: int, each: int, purpose: int = 2) -> Int[Tensor, "M N W K"]:
         """Random words that no other purpose draws."""
         random = seeded(self.seeds[0], purpose, self.device)

@@ -73,7 +73,7 @@ def inside(config: Config, task: Task, model: GPT) -> xr.Dataset:
         (counts.distinct(sets.member(m), every[sharp[m]]), counts.distinct(sets.member(m), every))
         for m in range(task.members)
     ]
-    chosen, words = _unseen_sample(config, task)
+    chosen, words = task.pick(~seen, WRITTEN, 5), task.words(WRITTEN, 2, 6)
     blocks, truth, _ = measure.write(
         measure.greedy(model), task.layout, task.functions, chosen, words, task.style
     )
@@ -97,16 +97,6 @@ def inside(config: Config, task: Task, model: GPT) -> xr.Dataset:
     dims = ("subset", "seed")
     data = xr.Dataset({name: (dims, task.by_seed(v).numpy()) for name, v in found.items()})
     return data.assign(by_k=((*dims, "k"), task.by_seed(by_k).numpy()))
-
-
-def _unseen_sample(config: Config, task: Task) -> tuple[torch.Tensor, torch.Tensor]:
-    """Unseen in-order compositions of each member (any, where none is unseen), and words."""
-    rows = []
-    for m, seen in enumerate(task.seen):
-        open_ = torch.nonzero(~seen)[:, 0] if not bool(seen.all()) else torch.arange(len(seen))
-        order = torch.randperm(len(open_), generator=seeded(config.seed + m, 5))
-        rows.append(task.every[open_[order[torch.arange(WRITTEN) % len(open_)]]])
-    return torch.stack(rows).to(task.device), task.words(WRITTEN, 2, 6)
 
 
 def outside(config: Config, task: Task, model: GPT) -> xr.Dataset:
