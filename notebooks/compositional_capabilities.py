@@ -468,8 +468,10 @@ if recorded is not None:
 # ## What differs from the paper
 #
 # - The task is smaller (the paper: $N=4$, ten symbols, words of six), networks are narrow and shallow, training is short, and the loss is on the answer
-#   only. The stepwise networks, but those trained on all tokens, have weight decay 1 (the paper: 0.1), which makes their generalisation steadier; the seeds it was chosen on are not
-#   those shown. Weights start at $1/\sqrt{\text{width}}$: from the usual 0.02 networks this narrow stay on the plateau.
+#   only. Weights start at $1/\sqrt{\text{width}}$: from the usual 0.02 networks this narrow stay on the plateau.
+# - Settings that were changed after results had been seen: the stepwise networks, but those trained on all tokens, have weight decay 1 (the paper: 0.1), which makes their
+#   generalisation steadier, and 700 steps instead of 600; two-slot networks take 1500 steps instead of 1100. They were compared on seeds 10 to 13, which are not
+#   shown. No threshold was changed.
 # - The amplification of 20 in the specification is the cap of 50 of 1024 compositions; we ask for 15.
 # - C3 asks for a rank correlation with $m$. Where one displaced function is enough to bring accuracy to zero, all other $m$ tie there, and the correlation
 #   cannot reach its threshold although the fall is as large as it can be.
