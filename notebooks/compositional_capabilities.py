@@ -127,8 +127,6 @@ chapter.figure(
 # and $q=N+1$ the expected share is
 #
 # $$\sum_{j}(-1)^j\binom Lj\binom{q^{L-j}(q-1)^j}{n}\Big/\binom{q^L}{n}.$$
-#
-# At the paper's size ($L=5$, $N=4$) it gives values a little below those in the specification we started from for $n=5$ and $10$; they agree with sampling.
 
 # %%
 chapter.text(
@@ -472,7 +470,7 @@ if recorded is not None:
 # - Settings that were changed after results had been seen: the stepwise networks, but those trained on all tokens, have weight decay 1 (the paper: 0.1), which makes their
 #   generalisation steadier, and 700 steps instead of 600; two-slot networks take 1500 steps instead of 1100. They were compared on seeds 10 to 13, which are not
 #   shown. No threshold was changed.
-# - The amplification of 20 in the specification is the cap of 50 of 1024 compositions; we ask for 15.
+# - Each trained composition should give 15 mastered ones (C1); 20 would be the cap, 1024 compositions from 50.
 # - C3 asks for a rank correlation with $m$. Where one displaced function is enough to bring accuracy to zero, all other $m$ tie there, and the correlation
 #   cannot reach its threshold although the fall is as large as it can be.
 # - Ties and duplicates: functions that equal the identity or one another are drawn again; all counts of unseen are by function.

@@ -13,6 +13,8 @@ from playwright.sync_api import Page
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.composer import ComposerExplorer
 from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.studies.compositional_capabilities.construction import one_layer_network
+from synthcore.studies.compositional_capabilities.task import Layout
 
 pytestmark = pytest.mark.browser
 Run = Callable[..., Any]
@@ -35,45 +37,11 @@ def weights_of(model: GPT, member: int = 0) -> dict[str, np.ndarray]:
 
 @cache
 def built(swapped: bool = False) -> GPT:
-    """A network of one layer that answers right, with weights written by hand.
-
-    The residual stream holds four one-hot codes and the answer: position, token, the task token
-    that head 0 fetches from position b, the symbol that head 1 fetches K + 1 positions before the
-    next token. Hidden units of the MLP are conjunctions (task token, symbol). `swapped`: what it
-    knows of B1 is the table of A1.
-    """
-    P, V, D, half = LENGTH, VOCABULARY, 88, 44
-    model = GPT(GPTConfig(V, P, D, 1, 2, 1, "learned", False, "rms"), [0]).requires_grad_(False)
-    for name, value in model.named_parameters():
-        value.fill_(1.0 if "norm" in name else 0.0)
-    w = {name: value[0] for name, value in model.named_parameters()}
-    token, task, symbol, answer = (P + V * part for part in range(4))
-    w["positions"][0, :, :P] = torch.eye(P)
-    w["embedding.weight"][:, token : token + V] = torch.eye(V)
-    first, second = (D / 2) ** 0.5, (D / 4) ** 0.5  # what the norms multiply by
-    project = w["block0.attention.project.weight"]
-    for query in range(L + K + 2, P - 1):
-        block = (query + 1 - L - 2) // (K + 1)
-        for head, seen in enumerate((min(block, L), query + 1 - (K + 1))):
-            project[query, head * half + seen] = 5
-    for head, to in enumerate((task, symbol)):
-        project[:P, D + head * half : D + head * half + P] = torch.eye(P)
-        values = 2 * D + head * half
-        project[token : token + V, values : values + V] = torch.eye(V) / first
-        rows = w["block0.attention.output.weight"][head * half : head * half + V]
-        rows[:, to : to + V] = torch.eye(V)
-    expand, shift = w["block0.mlp.expand.weight"], w["block0.mlp.expand.bias"][0]
+    """The network written by hand; `swapped`: what it knows of B1 is the table of A1."""
     known = tables()
     if swapped:
         known[1, 1] = known[0, 1]
-    for unit, (d, i, a) in enumerate(np.ndindex(L, F, A)):
-        expand[task + A + d * F + i, unit] = expand[symbol + a, unit] = 20 / second
-        shift[unit] = -30
-        w["block0.mlp.output.weight"][unit, answer + known[d, i, a]] = 1
-    expand[symbol + SEPARATOR, -1], shift[-1] = 20 / second, -10
-    w["block0.mlp.output.weight"][-1, answer + SEPARATOR] = 1
-    w["head.weight"][answer : answer + V] = torch.eye(V)
-    return model
+    return one_layer_network(Layout(L, F - 1, A, K), torch.tensor(known))
 
 
 def explorer(**arguments: Any) -> ComposerExplorer:
@@ -160,7 +128,7 @@ def test_attention_shares(composer: Run, shown: Show) -> None:
         assert len(look["all"]) == L + 2 + 2 * (K + 1) + 1  # everything before the symbol
         assert look["task"] == look["all"][2]
         assert look["symbol"] == look["all"][L + 2 + (K + 1) + 1]
-        assert look["task"] == look["symbol"] == pytest.approx(0.5)
+        assert (look["task"], look["symbol"]) == pytest.approx((0.5, 0.5))
         for head, (task, source) in {"mean": (1, 1), "0.0": (1, 0), "0.1": (0, 1)}.items():
             page.get_by_label("Attention of").select_option(head)
             page.evaluate("settled()")
