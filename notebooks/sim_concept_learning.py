@@ -521,8 +521,8 @@ chapter.figure(
 #   half of the weak concept at the test point (exercise 3).
 # - **Step size.** The paper's 0.1 is meaningful with its own, unstated, normalisation. If its loss is the mean over coordinates, 0.1 there
 #   is $0.1\cdot2/64$ here, which the recorded run uses. The published chapter takes larger steps on fewer samples.
-# - **Bounds.** The specification bounds the error of $A_n$ by $5/\sqrt{sn}$, which presumes products $x_ix_j$ of unit variance. That holds
-#   for narrow clusters; for wide ones we use exact standard errors.
+# - **Bounds.** A bound of $5/\sqrt{sn}$ on the error of $A_n$ presumes products $x_ix_j$ of unit variance. That holds for narrow clusters;
+#   for wide ones we use exact standard errors.
 # - **The closed form** is held against the second moment of the very sample: at $n$ points the sampling error of $A$ would exceed the one
 #   per cent that claim C2 asks for.
 # - **Relative errors** of the one-layer network (C2) are errors of the step size divided by the output. Where a start puts the output near
