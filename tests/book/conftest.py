@@ -90,6 +90,10 @@ chapter.text("The mean is {mean:.2f}.", mean=data.a.mean())
 CLAIM = Claim("C1", "The numbers are large.", "Fig. 1", lambda d: at_least(d.a, 0.4),
               {"smoke": False, "book": True}, lambda d: -d)
 chapter.claims([CLAIM], data)
+
+# %%
+from ipykernel.connect import get_connection_info
+print("reached by", get_connection_info(unpack=True)["transport"])
 """
 
 CONFIG = """\

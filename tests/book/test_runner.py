@@ -97,6 +97,12 @@ def test_a_run_leaves_a_complete_record(built: "Project") -> None:
     assert "noise" not in json.loads(text)["cells"][2]["outputs"]
 
 
+def test_kernels_take_no_ports(built: "Project") -> None:
+    """Two that start together could be given the same one, and one would die."""
+    text = (built.root / "_build/runs/toy/book/notebook.ipynb").read_text()
+    assert "reached by ipc" in text
+
+
 def test_lists_are_stable_json(built: "Project") -> None:
     [study] = json.loads(built.run("list", "--json").stdout)
     assert study["study"] == "toy"
