@@ -100,7 +100,11 @@ def _run_all(jobs: Sequence[Job], workers: int) -> list[Outcome]:
 
     dd: Any = distributed  # untyped
 
-    settings = {"distributed.scheduler.allowed-failures": 0}  # a killed worker is not tried again
+    settings = {
+        "distributed.scheduler.allowed-failures": 0,  # a killed worker is not tried again
+        # Kernels would inherit a heap that is trimmed at every turn: half their time went there.
+        "distributed.nanny.pre-spawn-environ": {},
+    }
     with (
         dask.config.set(settings),
         dd.LocalCluster(
