@@ -94,19 +94,20 @@ def run_stale(
         return [execute(todo[0])] if len(todo) == 1 else _run_all(todo, workers)
 
 
+DASK = {
+    "distributed.scheduler.allowed-failures": 0,  # a killed worker is not tried again
+    # Kernels would inherit a heap that is trimmed at every turn: half their time went there.
+    "distributed.nanny.pre-spawn-environ": {},
+}
+
+
 def _run_all(jobs: Sequence[Job], workers: int) -> list[Outcome]:
     import dask
     import distributed
 
     dd: Any = distributed  # untyped
-
-    settings = {
-        "distributed.scheduler.allowed-failures": 0,  # a killed worker is not tried again
-        # Kernels would inherit a heap that is trimmed at every turn: half their time went there.
-        "distributed.nanny.pre-spawn-environ": {},
-    }
     with (
-        dask.config.set(settings),
+        dask.config.set(DASK),
         dd.LocalCluster(
             n_workers=workers,
             threads_per_worker=1,

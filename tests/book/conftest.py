@@ -94,7 +94,6 @@ chapter.claims([CLAIM], data)
 # %%
 from ipykernel.connect import get_connection_info
 print("reached by", get_connection_info(unpack=True)["transport"])
-print("heap trimmed at", os.environ.get("MALLOC_TRIM_THRESHOLD_"))
 """
 
 CONFIG = """\

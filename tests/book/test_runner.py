@@ -103,12 +103,6 @@ def test_kernels_take_no_ports(built: "Project") -> None:
     assert "reached by ipc" in text
 
 
-def test_kernels_have_the_usual_heap(built: "Project") -> None:
-    """Dask sets its workers to trim theirs all the time, which training pays for."""
-    text = (built.root / "_build/runs/toy/book/notebook.ipynb").read_text()
-    assert "heap trimmed at None" in text
-
-
 def test_lists_are_stable_json(built: "Project") -> None:
     [study] = json.loads(built.run("list", "--json").stdout)
     assert study["study"] == "toy"
