@@ -95,15 +95,11 @@ class Head(nn.Module):
     def __init__(self, shape: Shape, members: int) -> None:
         super().__init__()
         width = shape.spaces.width
-        self.query, self.key, self.value = (
-            Linear(members, width, shape.head) for _ in range(3)
-        )
+        self.query, self.key, self.value = (Linear(members, width, shape.head) for _ in range(3))
         self.output = Linear(members, shape.head, width)
         self.pattern = HookPoint()
 
-    def forward(
-        self, x: Float[Tensor, "M B T D"], hidden: Tensor
-    ) -> Float[Tensor, "M B T D"]:
+    def forward(self, x: Float[Tensor, "M B T D"], hidden: Tensor) -> Float[Tensor, "M B T D"]:
         scores = self.query(x) @ self.key(x).transpose(-1, -2)
         pattern = self.pattern(scores.masked_fill(hidden, -torch.inf).softmax(-1))
         mixed: Tensor = self.output(pattern @ self.value(x))
@@ -120,9 +116,7 @@ class Block(nn.Module):
         self.contract = Linear(members, shape.hidden, shape.spaces.width)
         self.residual = HookPoint()
 
-    def forward(
-        self, x: Float[Tensor, "M B T D"], hidden: Tensor
-    ) -> Float[Tensor, "M B T D"]:
+    def forward(self, x: Float[Tensor, "M B T D"], hidden: Tensor) -> Float[Tensor, "M B T D"]:
         x = x + self.attention(x, hidden)
         out: Tensor = self.residual(x + self.contract(torch.relu(self.expand(x))))
         return out

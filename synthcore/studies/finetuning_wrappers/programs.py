@@ -49,7 +49,7 @@ def counter(
     sharp = sharpness or Sharpness()
     sizes = {"token": letters, "bos": 1, "pad": 1, "one": 1, "index": slots, "bin": 2}
     spaces = Subspaces(sizes | {"width": 1, "count": slots + 1, "out": slots + 1})
-    model = Compiled(Shape(spaces, letters, slots, slots + 2, 2 * slots + 2), 1)
+    model = Compiled(Shape(spaces, letters, slots, slots + 2, max(letters, 2 * slots + 2)), 1)
     write = _Writer(model, sharp)
     write.embed()
     write.categorical(0, "token", "bin", lambda value: int(value == letter))
@@ -73,7 +73,7 @@ def max_identifier(
     sharp = sharpness or Sharpness()
     sizes = {"token": letters, "bos": 1, "pad": 1, "one": 1, "index": slots, "width": 1}
     spaces = Subspaces(sizes | {"count": slots + 1, "bin": 2, "out": letters})
-    model = Compiled(Shape(spaces, letters, slots, letters + 2, 2 * slots + 2), 1)
+    model = Compiled(Shape(spaces, letters, slots, max(letters, slots) + 2, 2 * slots + 2), 1)
     write = _Writer(model, sharp)
     write.embed()
     write.select(0, "token", "token", lambda query, key: key < query, WIDTH)

@@ -10,7 +10,6 @@ Axis letters: B strings, L letters, N counts.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 import torch
 from jaxtyping import Float, Int
@@ -22,21 +21,6 @@ from synthcore.studies.finetuning_wrappers.theory import (
     count_of,
     order_statistic,
 )
-
-
-class StringTask(Protocol):
-    """Strings, the old and the new answer, and how the shortcut turns one into the other."""
-
-    shift: int
-    answers: int
-
-    def sample(
-        self, batch: int, spurious: float, generator: torch.Generator
-    ) -> Int[Tensor, "B L"]: ...
-
-    def old(self, strings: Int[Tensor, "*batch L"]) -> Int[Tensor, "*batch"]: ...
-
-    def new(self, strings: Int[Tensor, "*batch L"]) -> Int[Tensor, "*batch"]: ...
 
 
 @dataclass(frozen=True)
@@ -61,15 +45,11 @@ class CountStrings:
     def new(self, strings: Int[Tensor, "*batch L"]) -> Int[Tensor, "*batch"]:
         return count_of(strings, 1)
 
-    def natural(
-        self, batch: int, generator: torch.Generator
-    ) -> Int[Tensor, "B L"]:
+    def natural(self, batch: int, generator: torch.Generator) -> Int[Tensor, "B L"]:
         """I.i.d. letters, as the compiled task has them."""
         return torch.randint(self.letters, (batch, self.length), generator=generator)
 
-    def sample(
-        self, batch: int, spurious: float, generator: torch.Generator
-    ) -> Int[Tensor, "B L"]:
+    def sample(self, batch: int, spurious: float, generator: torch.Generator) -> Int[Tensor, "B L"]:
         """A share `spurious` of strings with n_b = n_a + q, the others without.
 
         >>> task = CountStrings(length=12)
@@ -127,9 +107,7 @@ class OrderStrings:
         keys = torch.rand(batch, self.letters, generator=generator)
         return keys.argsort(-1)[:, : self.length]
 
-    def sample(
-        self, batch: int, spurious: float, generator: torch.Generator
-    ) -> Int[Tensor, "B L"]:
+    def sample(self, batch: int, spurious: float, generator: torch.Generator) -> Int[Tensor, "B L"]:
         """A share `spurious` of strings whose two letters are q apart, uniform among all such."""
         clean = _rejected(
             lambda n: self.natural(n, generator),
@@ -166,6 +144,9 @@ class OrderStrings:
         return order.argsort(-1)[:, : self.length]
 
 
+StringTask = CountStrings | OrderStrings
+
+
 def _rejected(
     draw: Callable[[int], Tensor], keep: Callable[[Tensor], Tensor], batch: int
 ) -> Tensor:
@@ -177,9 +158,7 @@ def _rejected(
     return found[:batch]
 
 
-def _mixed(
-    spurious: Tensor, clean: Tensor, share: float, generator: torch.Generator
-) -> Tensor:
+def _mixed(spurious: Tensor, clean: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Each string is spurious with this probability."""
     which = torch.rand(len(clean), generator=generator) < share
     return torch.where(which[:, None], spurious, clean)

@@ -1,6 +1,6 @@
-"""What is exactly known about compiled networks and their strings. float64 where it is not counts.
+"""What is exactly known about strings, compiled networks and the grammar; float64 but for counts.
 
-Axis letters: L letters of a string, N counts.
+Axis letters: L letters of a string, N counts, S symbols.
 """
 
 import math
@@ -8,6 +8,8 @@ import math
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from synthcore.studies.finetuning_wrappers.grammar import LETTERS, LEVELS, RULES
 
 
 def count_of(strings: Int[Tensor, "*batch L"], letter: int) -> Int[Tensor, "*batch"]:
@@ -50,3 +52,56 @@ def compiled_loss(outputs: int) -> float:
     2.93
     """
     return math.log(1 + (outputs - 1) / math.e)
+
+
+# --- the grammar --------------------------------------------------------------------------------
+
+
+def length_distribution(start: str = "s") -> Float[Tensor, "N"]:
+    """P(a string from this symbol has n letters), n = 0, 1, ..., by dynamic programming.
+
+    A right side's length is a sum of independent lengths; a symbol mixes its two right sides.
+
+    >>> law = length_distribution()
+    >>> n = torch.arange(len(law))
+    >>> round(float((law * n).sum()), 1), int(n[law > 0].min()), int(n[law > 0].max())
+    (275.6, 138, 432)
+    """
+    lengths = {letter: torch.tensor([0.0, 1.0], dtype=torch.double) for letter in LETTERS}
+    for symbols in reversed(LEVELS[:-1]):
+        for symbol in symbols:
+            sides = []
+            for right in RULES[symbol]:
+                law = torch.ones(1, dtype=torch.double)
+                for part in right:
+                    law = _convolve(law, lengths[part])
+                sides.append(law)
+            size = max(len(side) for side in sides)
+            padded = [torch.nn.functional.pad(side, (0, size - len(side))) for side in sides]
+            lengths[symbol] = torch.stack(padded).mean(0)
+    return lengths[start]
+
+
+def expected_letters(start: str = "s") -> Float[Tensor, "3"]:
+    """Expected number of each letter in a string from this symbol; equal, from the start symbol."""
+    counts = {letter: torch.eye(3, dtype=torch.double)[i] for i, letter in enumerate(LETTERS)}
+    for symbols in reversed(LEVELS[:-1]):
+        for symbol in symbols:
+            sides = [
+                torch.stack([counts[part] for part in right]).sum(0) for right in RULES[symbol]
+            ]
+            counts[symbol] = torch.stack(sides).mean(0)
+    return counts[start]
+
+
+def _convolve(a: Float[Tensor, "S"], b: Float[Tensor, "S2"]) -> Float[Tensor, "S3"]:
+    """Law of the sum of two independent numbers."""
+    out = torch.zeros(len(a) + len(b) - 1, dtype=torch.double)
+    for i, share in enumerate(a):
+        out[i : i + len(b)] += share * b
+    return out
+
+
+def majority(answers: Int[Tensor, "B"]) -> float:
+    """Accuracy of the best constant answer."""
+    return float(answers.unique(return_counts=True)[1].max()) / len(answers)
