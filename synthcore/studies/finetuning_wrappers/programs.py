@@ -153,7 +153,9 @@ class _Writer:
         written = torch.zeros(slots + 1)
         written[slots] = 1  # below every threshold n is largest
         constant, at_begin = 2 * slots, 2 * slots + 1
-        part.expand.bias[0, 0, constant] = 1
+        bias = part.expand.bias
+        assert bias is not None
+        bias[0, 0, constant] = 1
         part.contract.weight[0, constant, code] = written
         for j, n in enumerate(range(slots, 0, -1)):
             threshold = (1 / (n + 1) + 1 / n) / 2
@@ -161,7 +163,7 @@ class _Writer:
             step[n], step[n - 1] = -1, 1
             for unit, offset, sign in ((2 * j, 1.0, 1.0), (2 * j + 1, 0.0, -1.0)):
                 part.expand.weight[0, width, unit] = self.slope * gain
-                part.expand.bias[0, 0, unit] = (offset - self.slope * threshold) * gain
+                bias[0, 0, unit] = (offset - self.slope * threshold) * gain
                 part.contract.weight[0, unit, code] = sign * step / gain
             written = written + step
         # At the begin symbol n = 0 has been written; there the variable has no value.
