@@ -116,7 +116,7 @@ def _weights(
     width = arrays["embedding.weight"].shape[-1]
     head = arrays["block0.attention.query.weight"].shape[-1]
     hidden = arrays["block0.expand.weight"].shape[-1]
-    expected = {
+    expected: dict[str, tuple[int, ...]] = {
         "embedding.weight": (letters + 2, width),
         "positions": (arrays["positions"].shape[-2], width),
     }

@@ -200,6 +200,11 @@ def _every_row(
 # --- probes -------------------------------------------------------------------------------------
 
 
+def place_names(depth: int) -> list[str]:
+    """Where probes read: the embedding, and the residual stream after every block."""
+    return ["embedding", *(f"block {i + 1}" for i in range(depth))]
+
+
 def read(config: Config, stage: Wrapped) -> xr.Dataset:
     """Accuracy of linear probes for both counts, after every block, at prompts for both operands;
     before and after fine-tuning, and in networks that were never trained."""
@@ -227,7 +232,6 @@ def read(config: Config, stage: Wrapped) -> xr.Dataset:
             rows.append(torch.stack(each))
         table = torch.stack(rows).unflatten(-1, shape).numpy()
         variables[f"probe_{name}"] = (("asked", "counted", "labels", "place", *dims), table)
-    names = ["embedding", *(f"block {i + 1}" for i in range(school.shape.depth))]
     return xr.Dataset(
         variables,
         {
@@ -235,6 +239,6 @@ def read(config: Config, stage: Wrapped) -> xr.Dataset:
             "asked": ["a", "b"],
             "counted": ["a", "b"],
             "labels": ["true", "shuffled"],
-            "place": names,
+            "place": place_names(school.shape.depth),
         },
     )

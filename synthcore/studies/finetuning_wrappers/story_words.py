@@ -9,38 +9,59 @@ Slots: {a}, {b} names; {k} kind; {t} trait; {o}, {p} objects; {c} colour; {l} pl
 game; {w} weather; {v} virtue.
 """
 
-NAMES = """tim ann bob lily max mia sam eva leo zoe ben amy jack lucy tom sue finn rosa hugo nina
-paul ella noah ida karl mona otto vera felix clara owen daisy henry ruth simon greta luke nora
-peter alma james hazel oscar iris frank olive arthur pearl walter stella edgar flora ivan maya
-boris lena cyrus june dario kira elmo tess gus wanda""".split()
-KINDS = """fox bear girl boy rabbit mouse cat dog owl goat sheep horse duck frog hen pig cow wolf
-deer squirrel hedgehog beaver otter badger mole robin crow swan goose donkey lion tiger monkey
-turtle snail king queen baker farmer sailor doctor teacher painter miller tailor""".split()
-TRAITS = """brave shy kind rude clever silly quiet loud lazy busy gentle grumpy honest sly patient
-hasty tidy messy proud humble calm nervous cheerful gloomy strong weak quick slow old young polite
-curious careful clumsy generous greedy""".split()
-COLOURS = """red blue green yellow white black brown pink purple orange grey golden silver
-violet""".split()
-OBJECTS = """kite ball bell book lamp drum flute hat coat scarf boot glove ring crown key lock box
-basket bucket broom brush candle chair clock comb cup dish doll fan feather flag fork glass hammer
-harp horn jar jug kettle knife ladder lantern leaf map mask mirror mug nail needle nest paddle pan
+
+def _list(words: str) -> list[str]:
+    return words.split()
+
+
+NAMES = _list("""
+tim ann bob lily max mia sam eva leo zoe ben amy jack lucy tom sue finn rosa hugo nina paul ella
+noah ida karl mona otto vera felix clara owen daisy henry ruth simon greta luke nora peter alma
+james hazel oscar iris frank olive arthur pearl walter stella edgar flora ivan maya boris lena
+cyrus june dario kira elmo tess gus wanda
+""")
+KINDS = _list("""
+fox bear girl boy rabbit mouse cat dog owl goat sheep horse duck frog hen pig cow wolf deer
+squirrel hedgehog beaver otter badger mole robin crow swan goose donkey lion tiger monkey turtle
+snail king queen baker farmer sailor doctor teacher painter miller tailor
+""")
+TRAITS = _list("""
+brave shy kind rude clever silly quiet loud lazy busy gentle grumpy honest sly patient hasty tidy
+messy proud humble calm nervous cheerful gloomy strong weak quick slow old young polite curious
+careful clumsy generous greedy
+""")
+COLOURS = _list("""
+red blue green yellow white black brown pink purple orange grey golden silver violet
+""")
+OBJECTS = _list("""
+kite ball bell book lamp drum flute hat coat scarf boot glove ring crown key lock box basket
+bucket broom brush candle chair clock comb cup dish doll fan feather flag fork glass hammer harp
+horn jar jug kettle knife ladder lantern leaf map mask mirror mug nail needle nest paddle pan
 pearl pen pencil pillow pin pipe plate pot purse puzzle quilt rake ribbon rope saddle sail saw
 shell shield shovel spade spoon stamp stick stone stool string sword tent thimble ticket tool top
-towel toy tray trumpet umbrella vase violin wagon wallet watch wheel whistle wig wreath
-yarn""".split()
-PLACES = """river hill forest meadow market village castle garden beach lake cave bridge mill
-farm barn harbour island tower valley orchard pond field town square church school library bakery
-workshop stable cottage mountain desert swamp shore port inn well gate yard attic cellar kitchen
-hall park museum station theatre""".split()
-FOODS = """apples bread cheese soup cake pie plums pears berries nuts honey milk porridge rice
-beans carrots corn eggs figs grapes jam lemons melons mushrooms noodles oats olives onions pancakes
-peaches peas potatoes pudding pumpkins salad sausages stew toast tomatoes waffles""".split()
-GAMES = """chess tag cards marbles darts dominoes checkers football tennis hopscotch charades
-bowling skittles riddles leapfrog hide-and-seek jump-rope badminton""".split()
-WEATHER = """sunny rainy windy cloudy snowy foggy stormy warm cold cool hot dry wet mild frosty
-misty""".split()
-VIRTUES = """share listen wait forgive help learn try smile trust rest work care give
-thank""".split()
+towel toy tray trumpet umbrella vase violin wagon wallet watch wheel whistle wig wreath yarn
+""")
+PLACES = _list("""
+river hill forest meadow market village castle garden beach lake cave bridge mill farm barn
+harbour island tower valley orchard pond field town square church school library bakery workshop
+stable cottage mountain desert swamp shore port inn well gate yard attic cellar kitchen hall park
+museum station theatre
+""")
+FOODS = _list("""
+apples bread cheese soup cake pie plums pears berries nuts honey milk porridge rice beans carrots
+corn eggs figs grapes jam lemons melons mushrooms noodles oats olives onions pancakes peaches peas
+potatoes pudding pumpkins salad sausages stew toast tomatoes waffles
+""")
+GAMES = _list("""
+chess tag cards marbles darts dominoes checkers football tennis hopscotch charades bowling
+skittles riddles leapfrog hide-and-seek jump-rope badminton
+""")
+WEATHER = _list("""
+sunny rainy windy cloudy snowy foggy stormy warm cold cool hot dry wet mild frosty misty
+""")
+VIRTUES = _list("""
+share listen wait forgive help learn try smile trust rest work care give thank
+""")
 
 
 def _products(openings: str, predicates: str) -> tuple[str, ...]:
