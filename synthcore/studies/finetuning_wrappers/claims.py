@@ -67,7 +67,7 @@ CLAIMS = (
     ),
     Claim(
         "C8",
-        "Pretraining data mixed in keep the old answers; other names of the task evade fine-tuning.",
+        "Pretraining data mixed in keep the old answers; other names of the task evade tuning.",
         "appendix; Fig. 24",
         decisions.mixing_and_names,
         LARGE,

@@ -4,6 +4,8 @@ Accuracies: O_PT, answers to prompts for a; O_FT, to prompts for b; `clean` text
 shortcut, `spurious` ones always do.
 """
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
@@ -11,6 +13,7 @@ from synthcore.evidence.claim import Verdict
 from synthcore.evidence.statistics import all_of, at_least, at_most, ordered
 from synthcore.studies.finetuning_wrappers.revival import Times, revival_times, speedup
 
+Where = dict[str, Any]
 LITTLE, LARGE = 0.1, 0.3  # ten and thirty points
 
 
@@ -21,8 +24,9 @@ def final(data: xr.Dataset, target: str, test: str) -> xr.DataArray:
 
 def uptake(data: xr.Dataset) -> Verdict:
     """C1, at both rates."""
-    pure = {"prior": "L", "share": 1.0, "drop": True}
-    mixed = {"prior": "H", "share": 0.8, "drop": True}
+    pure: Where = {"prior": "L", "share": 1.0, "drop": True}
+    mixed: Where = {"prior": "H", "share": 0.8, "drop": True}
+    new = {test: final(data, "b", test) for test in ("clean", "spurious")}
     wrapped = data.wrapper_index.isel(step=-1, drop=True).sel(**pure).min("rate")
     return all_of(
         at_least(
@@ -30,9 +34,9 @@ def uptake(data: xr.Dataset) -> Verdict:
         ),
         at_most(final(data, "b", "clean").sel(**pure).max("rate"), 0.1, label="shortcut wrong"),
         at_least(wrapped, 0.8, label="wrapper index"),
-        at_least(final(data, "b", "spurious").sel(**mixed).min("rate"), 0.95, label="P_H, C_Tr .8"),
-        at_least(
-            final(data, "b", "clean").sel(**mixed).min("rate"), 0.95, label="P_H, C_Tr .8, clean"
+        *(
+            at_least(new[t].sel(**mixed).min("rate"), 0.95, label=f"P_H, C_Tr .8, {t}")
+            for t in ("spurious", "clean")
         ),
     )
 
@@ -93,7 +97,7 @@ def localized(data: xr.Dataset) -> Verdict:
     control = chosen(data, data.pruned_before)
     parts = []
     for share in (0.8, 1.0):
-        one = {"share": share, "drop": True}
+        one: Where = {"share": share, "drop": True}
         named = f"C_Tr {share:g}"
         parts += [
             at_least(found.sel(**one).mean("rate"), LARGE, label=f"{named}: O_PT back"),
@@ -186,7 +190,7 @@ def mixing_and_names(data: xr.Dataset) -> Verdict:
     kept = kept.sel(mixture=[m for m in data.mixture.values if m > 0])
     other = data.named.sel(name=["count, J1", "count, J2"]).min("name")
     middle = data.named_probe.isel(place=slice(1, -1)).max("place")
-    at = {"rate": "M", "drop": True}
+    at: Where = {"rate": "M", "drop": True}
     return all_of(
         *(
             ordered(kept.sel(mixed_prior=p, drop=True), "mixture", label=f"P_{p}: more is kept")
@@ -200,7 +204,7 @@ def mixing_and_names(data: xr.Dataset) -> Verdict:
 
 def second_task(data: xr.Dataset) -> Verdict:
     """C13 at eta_S and C_Tr = 1."""
-    at = {"rate": "S", "test": "clean", "drop": True}
+    at: Where = {"rate": "S", "test": "clean", "drop": True}
     found = data.index_accuracy.sel(end_share=1.0, **at)
     gap = found.sel(prior="H", drop=True) - found.sel(prior="L", drop=True)
     counting = data.accuracy.isel(step=-1, drop=True).sel(share=1.0, **at)

@@ -1,11 +1,14 @@
 """How the claims about compiled networks and about stories are decided, from the dataset alone."""
 
+from typing import Any
+
 import numpy as np
 import xarray as xr
 
 from synthcore.evidence.claim import Verdict
 from synthcore.evidence.statistics import all_of, at_least, at_most, ordered
 
+Where = dict[str, Any]
 SELECTOR = 1  # block 2 of the text: where Counter selects
 
 
@@ -21,8 +24,10 @@ def attention_moves(data: xr.Dataset) -> Verdict:
     share = letter_attention(data)
     a, b = (share.sel(looked_at=letter, drop=True) for letter in "ab")
     raw = data.counter_attention.isel(block=SELECTOR, drop=True).sel(looked_at="b", drop=True)
-    small, middle = ({"counter_rate": r, "drop": True} for r in ("S", "M"))
-    clean, spurious = ({"counter_share": c, "drop": True} for c in (0.0, 1.0))
+    small: Where = {"counter_rate": "S", "drop": True}
+    middle: Where = {"counter_rate": "M", "drop": True}
+    clean: Where = {"counter_share": 0.0, "drop": True}
+    spurious: Where = {"counter_share": 1.0, "drop": True}
     return all_of(
         at_least(a.sel(**small).sel(**clean), 0.8, label="eta_S, C_Tr 0: looks at a"),
         at_least(a.sel(**small).sel(**spurious), 0.8, label="eta_S, C_Tr 1: looks at a"),

@@ -83,6 +83,7 @@ def prune(config: Config, stage: Wrapped, progress: Progress | None = None) -> x
                 ("order", "deciding", *cell),
                 torch.stack([deciding, *controls]).unflatten(2, shape).numpy(),
             ),
+            "shown_truth": ("count", _counted(exam, classes).numpy()),
             "moved_share": (cell, _moved(tuned, before, first).view(shape).numpy()),
             "shown_counts": (
                 ("rate", "share", "deleted", "count"),
@@ -162,6 +163,12 @@ def _shown(
         else:
             rows.append(mine[..., :SHOWN_TEXTS].clamp(max=127))
     return torch.stack(rows, 2)
+
+
+def _counted(exam: Exam, classes: int) -> Float[Tensor, "count"]:
+    """How often each number is right for a."""
+    right = exam.answers(CLEAN, A)
+    return right.bincount(minlength=classes)[:classes].double() / len(right)
 
 
 def _every_row(

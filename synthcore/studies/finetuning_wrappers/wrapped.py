@@ -111,7 +111,7 @@ def wrap(config: Config, progress: Progress | None = None) -> tuple[xr.Dataset, 
                 ("test", "target"),
                 [[theory.majority(exam.answers(t, o)) for o in (A, B)] for t in (CLEAN, SPURIOUS)],
             ),
-            "test_text": (("text_number", "letter"), shown[:40].numpy().astype(np.int8)),
+            "test_text": (("text_number", "letter"), shown[:6].numpy().astype(np.int8)),
         },
         {
             "step": at,
