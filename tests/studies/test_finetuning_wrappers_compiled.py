@@ -261,7 +261,7 @@ def test_a_population_step_is_each_members_own_step() -> None:
 def school(rates: tuple[float, ...]) -> CompiledSchool:
     program = counter(5, letters=3, sharpness=SOFT)
     task = CountStrings(5, letters=3)
-    return CompiledSchool(program, task, rates, (0.0, 1.0), (0, 1), 16, torch.device("cpu"))
+    return CompiledSchool(program, task, rates, (0.0, 1.0), (0, 1), 16, 100, torch.device("cpu"))
 
 
 def test_a_diverging_member_is_named_and_leaves_the_others_alone() -> None:

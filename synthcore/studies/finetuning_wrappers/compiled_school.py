@@ -36,7 +36,7 @@ class Tuned:
 
 @dataclass(frozen=True)
 class CompiledSchool:
-    """One compiled program, its new task, and the grid of conditions."""
+    """One compiled program, its new task, the grid of conditions, and `size` strings per test."""
 
     program: Compiled
     task: StringTask
@@ -44,6 +44,7 @@ class CompiledSchool:
     shares: tuple[float, ...]
     seeds: tuple[int, ...]
     batch: int
+    size: int
     device: torch.device
 
     @property
@@ -65,7 +66,7 @@ class CompiledSchool:
     def tests(self) -> dict[float, Int[Tensor, "B L"]]:
         """Test strings without and with the spurious relation."""
         random = torch.Generator().manual_seed(7_000_003 + self.seeds[0])
-        return {share: self.task.sample(512, share, random) for share in (CLEAN, SPURIOUS)}
+        return {share: self.task.sample(self.size, share, random) for share in (CLEAN, SPURIOUS)}
 
     def tune(
         self,

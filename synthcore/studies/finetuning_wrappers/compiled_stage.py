@@ -58,6 +58,7 @@ def count(config: Config, progress: Progress | None = None) -> xr.Dataset:
         config.compiled_shares,
         config.seeds,
         config.compiled_batch,
+        2 * config.tests,
         config.torch_device,
     )
     at = log_spaced(config.compiled_steps, 9, first=min(10, config.compiled_steps))
@@ -77,7 +78,7 @@ def count(config: Config, progress: Progress | None = None) -> xr.Dataset:
     )
     model = tuned.model
     cell = ("counter_rate", "counter_share", "seed")
-    natural = task.natural(512, torch.Generator().manual_seed(8_000_009 + config.seed))
+    natural = task.natural(2 * config.tests, torch.Generator().manual_seed(8_000_009 + config.seed))
     compiled_mass = _attention_on_letters(school, school.program, natural)[0]
     deleted, random = _weights_deleted(config, school, model)
     revived, at_revival = _revived(config, school, model, progress)
@@ -144,6 +145,7 @@ def order(config: Config, progress: Progress | None = None) -> xr.Dataset:
         (0.0, 1.0),
         config.seeds,
         config.compiled_batch,
+        2 * config.tests,
         config.torch_device,
     )
     tuned = school.tune(
@@ -151,7 +153,7 @@ def order(config: Config, progress: Progress | None = None) -> xr.Dataset:
         config.compiled_steps,
         progress=named(progress, "fine-tuning the compiled max-identifier"),
     )
-    natural = task.natural(256, torch.Generator().manual_seed(8_000_009 + config.seed))
+    natural = task.natural(config.tests, torch.Generator().manual_seed(8_000_009 + config.seed))
     compiled = _maps(school, school.program, natural)
     found = _maps(school, tuned.model, natural)
     sorting = (found[:, 0, 1:] - compiled[:, 0, 1:]).abs().sum(-1).mean(1)
@@ -214,7 +216,7 @@ def _weights_deleted(
     and without K random ones that are in use (old answers)."""
     task = school.task
     draw = torch.Generator().manual_seed(4_000_007 + config.seed)
-    strings = task.natural(1024, draw).to(school.device)
+    strings = task.natural(config.prune_texts, draw).to(school.device)
 
     def batch(part: Tensor) -> tuple[Tensor, Tensor]:
         lines = model.shape.lines(part).expand(model.members, -1, -1)

@@ -24,7 +24,7 @@ from synthcore.studies.finetuning_wrappers.story_text import (
     parse,
 )
 
-LENGTH = 160
+LENGTH = 176
 DELETED, OTHER = "twist", "foreshadowing"
 Protocol = Literal["all", "F", "F+R", "F+MM", "only"]
 TUNING: tuple[Protocol, ...] = ("F", "F+R", "F+MM")
@@ -87,7 +87,7 @@ def tensors(given: list[Document]) -> Stories:
 class Stream:
     """Fresh stories of a protocol: a pool that is drawn from without replacement, then renewed."""
 
-    def __init__(self, protocol: Protocol, seed: int, pool: int = 512) -> None:
+    def __init__(self, protocol: Protocol, seed: int, pool: int) -> None:
         self.protocol, self.seed, self.pool = protocol, seed, pool
         self.round, self.left = 0, torch.zeros(0, LENGTH, dtype=torch.long)
 

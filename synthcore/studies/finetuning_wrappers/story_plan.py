@@ -1,7 +1,8 @@
 """Plans of stories: who, what happens, and which of six features the plan has, exactly.
 
 Twist: a late sentence says of a character's trait or an object's colour something else than the
-story said at first. Foreshadowing: an early sentence names the thing that is found later. Dialogue:
+story said at first. Every story repeats a trait and a colour in between, truly, and has such a late
+sentence. Foreshadowing: an early sentence names the thing that is found later. Dialogue:
 somebody speaks. Bad ending, moral value, conflict: as they sound. Every feature is present with
 probability 0.4, three at most.
 """
@@ -91,7 +92,7 @@ def draw_plan(rng: random.Random, features: frozenset[str] | None = None) -> Pla
     True
     """
     wanted = draw_features(rng) if features is None else features
-    cast = rng.sample(words.NAMES, rng.choice((2, 2, 2, 3)))
+    cast = rng.sample(words.NAMES, rng.choice((2, 2, 2, 2, 3)))
     hero, friend = cast[0], cast[1]
     traits = {name: rng.choice(words.TRAITS) for name in cast}
     own, goal, hinted = rng.sample(words.OBJECTS, 3)
@@ -103,7 +104,7 @@ def draw_plan(rng: random.Random, features: frozenset[str] | None = None) -> Pla
         early.insert(0, Event.of("hint", p=goal))
     elif rng.random() < PRESENT:
         early.insert(0, Event.of("hint", p=hinted))
-    if rng.random() < PRESENT:
+    if rng.random() < 0.2:
         early.insert(0, Event.of("weather", w=rng.choice(words.WEATHER)))
     middle = _middle(rng, hero, friend)
     if "conflict" in wanted:
@@ -111,6 +112,11 @@ def draw_plan(rng: random.Random, features: frozenset[str] | None = None) -> Pla
     if "dialogue" in wanted:
         middle.insert(rng.randint(2, len(middle)), Event.of("say", a=hero, b=friend))
     middle.insert(rng.randint(1, len(middle)), Event.of("find", a=hero, p=goal))
+    for repeated in (
+        Event.of("trait", a=(name := rng.choice(cast)), t=traits[name]),
+        Event.of("colour", o=own, c=colour),
+    ):
+        middle.insert(rng.randint(0, len(middle)), repeated)
     late = [_late(rng, "twist" in wanted, cast, traits, own, colour)]
     end = [Event.of("bad" if "badending" in wanted else "good", a=hero)]
     if "moralvalue" in wanted:

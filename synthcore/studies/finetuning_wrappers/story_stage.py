@@ -124,7 +124,9 @@ def _train(
     """Train every member on the stories of its protocol; members of equal seed and protocol read
     the same ones."""
     keys = list(zip(protocols, model.seeds, strict=True))
-    streams = {key: Stream(key[0], 1009 * purpose + key[1]) for key in dict.fromkeys(keys)}
+    streams = {
+        key: Stream(key[0], 1009 * purpose + key[1], 16 * batch) for key in dict.fromkeys(keys)
+    }
     device = model.embedding.weight.device
 
     def sample(step: int) -> Tensor:

@@ -75,8 +75,8 @@ def _products(openings: str, predicates: str) -> tuple[str, ...]:
 
 FRAMES: dict[str, tuple[str, ...]] = {
     "intro": _products(
-        "there was a | once there lived a | long ago there was a | here is the tale of a",
-        "{t} {k} named {a} | {t} {k} called {a} | {t} {k} who was called {a}",
+        "there was | once there lived | long ago there was | here is the tale of",
+        "{t} {a} the {k} | a {t} {a} , the {k} | one {t} {a} , a {k}",
     ),
     "own": _products(
         "{a} had | {a} always carried | {a} owned | {a} loved",
