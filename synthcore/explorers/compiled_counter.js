@@ -125,7 +125,7 @@ function render({ model, el }) {
           label: `count ${i}`,
           value: (value - low) / (top - low || 1),
           colour: i === best ? "--sx-accent" : "--sx-soft",
-          text: value.toFixed(2),
+          text: (Math.abs(value) < 0.005 ? 0 : value).toFixed(2),
         })),
       ),
     );

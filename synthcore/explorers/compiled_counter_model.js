@@ -117,7 +117,7 @@ export function counterVerdict(data, n, string, result, place) {
     place === READ
       ? `In block 2 that place puts ${Math.round(100 * mass)} % of its attention on ${wanted}.`
       : `At the place shown, ${placeName(string, place)}, it writes ${argmax(result.out[place])}.`;
-  return `${data.networks[n]}: asked to count ${wanted}, it answers ${said}${other}, ${right}. ${here}`;
+  return `The network “${data.networks[n]}”, asked to count ${wanted}, answers ${said}${other}, ${right}. ${here}`;
 }
 
 /** A place in words. */

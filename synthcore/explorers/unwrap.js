@@ -96,7 +96,7 @@ function render({ model, el }) {
         legend([
           { name: "old task: count a", colour: "--sx-bi-ret", width: 2.6 },
           { name: "new task: count b, shortcut right", colour: "--sx-bi-inf", width: 2.6, dash: "7 4" },
-          ...(data.control(0).length ? [{ name: "+ old task, random neurons deleted", colour: "--sx-soft", dot: 0 }] : []),
+          ...(data.control(0).length ? [{ name: "crosses: old task, random neurons deleted", colour: "--sx-soft", width: 0 }] : []),
         ]),
       ),
       panel("What it answers to prompts for a", "Bars: answers. Lines: how often each is right. One tall bar would be a constant.", counts),

@@ -230,7 +230,7 @@ def test_spurious_counts_follow_the_natural_law_where_both_fit() -> None:
 
 def test_a_population_step_is_each_members_own_step() -> None:
     """Per-member rates, momentum and clipping against torch's SGD on one member at a time."""
-    model = compiled.copies(counter(4, letters=3, sharpness=SOFT), 2)
+    model = compiled.picked(counter(4, letters=3, sharpness=SOFT), [0, 0])
     compiled.perturb(model, 1e-2, [0, 1])
     strings = torch.randint(3, (2, 8, 4), generator=seeded())
     batch = (model.shape.lines(strings), theory.count_of(strings, 1))

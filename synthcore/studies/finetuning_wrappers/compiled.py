@@ -149,12 +149,12 @@ class Compiled(nn.Module):
         return x[..., self.shape.spaces["out"]]
 
 
-def copies(model: Compiled, members: int) -> Compiled:
-    """A population whose members all are the one member of `model`."""
-    out = Compiled(model.shape, members)
-    with torch.no_grad():
-        for mine, theirs in zip(out.parameters(), model.parameters(), strict=True):
-            mine.copy_(theirs.expand(members, *theirs.shape[1:]))
+@torch.no_grad()
+def picked(model: Compiled, which: Sequence[int]) -> Compiled:
+    """A population of copies of these members, in this order."""
+    out = Compiled(model.shape, len(which)).to(model.positions.device)
+    for mine, theirs in zip(out.parameters(), model.parameters(), strict=True):
+        mine.copy_(theirs[list(which)])
     return out
 
 

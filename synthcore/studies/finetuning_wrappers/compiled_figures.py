@@ -7,6 +7,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from synthcore.figures import GREY, INK, half_width, key, level, over_seeds, panels, points, tag
+from synthcore.studies.finetuning_wrappers.figures import dots, with_share
 
 RATE_COLOURS = {"L": "#5b3a8c", "M": "#a01830", "S": "#2563b0", "VS": "#13a07f"}
 PROTOCOLS = {"F": "#2563b0", "F+R": "#a01830", "F+MM": "#cf7d00"}
@@ -79,7 +80,9 @@ def table(data: xr.Dataset) -> Figure:
             shown = "white" if value < 0.6 else "black"
             ax.text(j, i, f"{100 * value:.0f}", ha="center", va="center", color=shown, fontsize=8)
         ax.set_xticks(range(3), [word.replace(", ", "\n") for word, _, _ in cells], fontsize=8)
-        ax.set_yticks(range(len(rows)), [f"C_Tr {c:g}, η_{r}" for c, r in rows], fontsize=8)
+        ax.set_yticks(
+            range(len(rows)), [rf"$C_{{Tr}}$ {c:g}, $\eta_{{{r}}}$" for c, r in rows], fontsize=8
+        )
         tag(ax, name)
     assert image is not None
     fig.colorbar(image, ax=axes, label="share of right answers")
@@ -93,7 +96,7 @@ def attention_maps(data: xr.Dataset) -> Figure:
     for rate in ("S", "M"):
         for share in (data.counter_share.values[0], data.counter_share.values[-1]):
             one = data.map_tuned.sel(counter_rate=rate, counter_share=share)
-            shown.append((f"η_{rate}, C_Tr = {share:g}", one))
+            shown.append((rf"$\eta_{{{rate}}}$, $C_{{Tr}}$ = {share:g}", one))
     fig, axes = panels(2 * len(shown), width=2.1, height=2.2, rows=2)
     for column, (name, maps) in enumerate(shown):
         for row, block in enumerate((1, 2)):
@@ -118,10 +121,10 @@ def attention_mass(data: xr.Dataset) -> Figure:
             values = data.counter_attention.sel(counter_rate=rate, looked_at=letter).isel(
                 block=block
             )
-            points(ax, x, values, RATE_COLOURS[rate], f"η_{rate}")
+            dots(ax, x, values, RATE_COLOURS[rate], rf"$\eta_{{{rate}}}$", line=True)
         level(ax, float(data.compiled_attention.isel(block=block).sel(looked_at=letter)), "")
         ax.set_xticks(x, [f"{c:g}" for c in data.counter_share.values])
-        ax.set(xlabel="C_Tr", ylim=(-0.03, 1.0))
+        ax.set(xlabel="$C_{Tr}$", ylim=(-0.03, 1.0))
         tag(ax, f"block {block + 1}, letters {letter}")
     axes[0].set_ylabel("attention (dashed: compiled)")
     key(axes[0])
@@ -137,14 +140,14 @@ def weights(data: xr.Dataset) -> Figure:
             old = data.weights_pruned.sel(
                 counter_rate=rate, counter_share=share, weights_what="old, clean"
             )
-            word = f"η_{rate}, C_Tr = {share:g}"
-            points(axes[0], np.arange(len(k)), old, colour, word, ls=style)
+            word = rf"$\eta_{{{rate}}}$, $C_{{Tr}}$ = {share:g}"
+            dots(axes[0], np.arange(len(k)), old, colour, word, "os"[style == "--"], line=True)
     axes[0].set_xticks(range(len(k)), [str(n) for n in k])
     axes[0].set(xlabel="deleted weights", ylabel="share of right old answers", ylim=(-0.03, 1.03))
     for rate in data.counter_rate.values:
-        one = data.counter_revival.sel(counter_rate=rate, counter_share=1.0)
-        over_seeds(axes[1], one, "counter_revival_step", RATE_COLOURS[rate], f"η_{rate}")
-    axes[1].set(xlabel="updates of training back, C_Tr = 1", ylim=(-0.03, 1.03))
+        one = data.counter_revival.sel(counter_rate=rate)
+        over_seeds(axes[1], one, "counter_revival_step", RATE_COLOURS[rate], rf"$\eta_{{{rate}}}$")
+    axes[1].set(xlabel="updates of training back, $C_{Tr}$ = 1", ylim=(-0.03, 1.03))
     moved = data.circuit_moved.sel(counter_share=1.0)
     x = np.arange(data.sizes["circuit"])
     for i, rate in enumerate(data.counter_rate.values):
@@ -155,10 +158,10 @@ def weights(data: xr.Dataset) -> Figure:
             0.25,
             yerr=half_width(values),
             color=RATE_COLOURS[rate],
-            label=f"η_{rate}",
+            label=rf"$\eta_{{{rate}}}$",
         )
     axes[2].set_xticks(x, [str(c) for c in data.circuit.values], fontsize=8)
-    axes[2].set(ylabel="share of the squared change, C_Tr = 1", ylim=(0, 1.03))
+    axes[2].set(ylabel="share of the squared change, $C_{Tr}$ = 1", ylim=(0, 1.03))
     for ax in axes:
         key(ax, fontsize=7.5)
     return fig
@@ -170,13 +173,13 @@ def sorting(data: xr.Dataset) -> Figure:
     x = np.arange(data.sizes["order_rate"])
     for share, colour in ((0.0, "#2563b0"), (1.0, "#a01830")):
         new = data.order_accuracy.sel(order_share=share, string_target="new", string_test="clean")
-        points(axes[0], x, new, colour, f"C_Tr = {share:g}")
+        dots(axes[0], x, new, colour, with_share(share), line=True)
         far = data.order_distance.sel(order_share=share, role="sorting")
-        points(axes[1], x, far, colour, f"C_Tr = {share:g}")
+        dots(axes[1], x, far, colour, with_share(share), line=True)
     axes[0].set(ylabel="new answers, shortcut wrong", ylim=(-0.03, 1.03))
     axes[1].set(ylabel="mean |A − compiled A| per row", ylim=(0, 2))
     for ax in axes:
-        ax.set_xticks(x, [f"η_{r}" for r in data.order_rate.values])
+        ax.set_xticks(x, [rf"$\eta_{{{r}}}$" for r in data.order_rate.values])
         key(ax)
     return fig
 

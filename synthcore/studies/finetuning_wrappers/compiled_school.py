@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synthcore.studies.finetuning_wrappers.compiled import Compiled, copies, perturb
+from synthcore.studies.finetuning_wrappers.compiled import Compiled, perturb, picked
 from synthcore.studies.finetuning_wrappers.programs import READ
 from synthcore.studies.finetuning_wrappers.sgd import PopulationSGD
 from synthcore.studies.finetuning_wrappers.strings import StringTask
@@ -58,7 +58,7 @@ class CompiledSchool:
     def start(self) -> Compiled:
         """The compiled network once per member, slightly perturbed by its seed."""
         rates, shares, seeds = self.grid
-        model = copies(self.program, rates * shares * seeds)
+        model = picked(self.program, [0] * (rates * shares * seeds))
         perturb(model, NOISE, self.seeds * (rates * shares))
         return model.to(self.device)
 

@@ -3,6 +3,8 @@
 Axis letters: M member, R rates, C shares of spurious strings, S seeds, T places, K weights deleted.
 """
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 import xarray as xr
@@ -11,7 +13,7 @@ from torch import Tensor, nn
 
 from synthcore.nn.hooks import record
 from synthcore.studies.finetuning_wrappers import pruning
-from synthcore.studies.finetuning_wrappers.compiled import BLOCKS, Compiled
+from synthcore.studies.finetuning_wrappers.compiled import BLOCKS, Compiled, picked
 from synthcore.studies.finetuning_wrappers.compiled_school import (
     CompiledSchool,
     answer_loss,
@@ -100,7 +102,7 @@ def count(config: Config, progress: Progress | None = None) -> xr.Dataset:
             "compiled_attention": (("block", "looked_at"), compiled_mass.numpy()),
             "weights_pruned": (("weights", *cell, "weights_what"), deleted),
             "weights_random": (("weights", *cell), random),
-            "counter_revival": (("counter_revival_step", *cell), revived),
+            "counter_revival": (("counter_revival_step", "counter_rate", "seed"), revived),
             "circuit_moved": (
                 (*cell, "circuit"),
                 school.by_condition(_moved(model, start)).numpy(),
@@ -241,21 +243,22 @@ def _weights_deleted(
 def _revived(
     config: Config, school: CompiledSchool, model: Compiled, progress: Progress | None
 ) -> tuple[np.ndarray, list[int]]:
-    """Old answers on clean strings while training back at eta_VS."""
+    """Old answers on clean strings while networks tuned with C_Tr = 1 are trained back at
+    eta_VS: step, rate, seed."""
+    last = replace(school, shares=(1.0,))
+    numbers = torch.arange(model.members).view(school.grid)[:, -1].flatten().tolist()
     steps = config.compiled_revive_steps
-    at = [round(i * steps / 20) for i in range(21)]
-    at = sorted(set(at))
+    at = sorted({round(i * steps / 20) for i in range(21)})
     rows: list[Tensor] = []
 
     def watch(step: int, network: nn.Module) -> None:
         assert isinstance(network, Compiled)
-        rows.append(school.by_condition(school.accuracy(network))[..., 0, 0])
+        rows.append(last.by_condition(last.accuracy(network))[:, 0, :, 0, 0])
 
-    again = pruning.without_weights(model, torch.zeros(model.members, 1, dtype=torch.long), 0)
-    school.tune(
-        again,
+    last.tune(
+        picked(model, numbers),
         steps,
-        rates=rates_of(school, config.compiled_rates[-1]),
+        rates=rates_of(last, config.compiled_rates[-1]),
         old_task=True,
         checkpoints=at,
         watch=watch,

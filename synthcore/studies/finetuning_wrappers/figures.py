@@ -21,8 +21,13 @@ POLICY_COLOURS = {
     "modal": "#cf7d00",
     "other": GREY,
 }
-RATE_WORDS = {"M": "larger rate, η_M", "S": "small rate, η_S"}
-PRIOR_WORDS = {"L": "weak prior, P_L", "M": "middle prior, P_M", "H": "strong prior, P_H"}
+RATE_WORDS = {"M": r"larger rate, $\eta_M$", "S": r"small rate, $\eta_S$"}
+PRIOR_WORDS = {"L": "weak prior, $P_L$", "M": "middle prior, $P_M$", "H": "strong prior, $P_H$"}
+
+
+def with_share(share: float) -> str:
+    """The share of spurious texts, for a legend."""
+    return f"$C_{{Tr}}$ = {share:g}"
 
 
 def shade(data: xr.Dataset, share: float) -> str:
@@ -34,7 +39,26 @@ def shade(data: xr.Dataset, share: float) -> str:
 def steps_of(data: xr.Dataset) -> list[int]:
     """A few whole numbers of updates for a log axis."""
     last = int(data.step.max())
-    return [n for n in (1, 10, 100, 1000, 10_000) if n <= last]
+    return [n for n in (10, 30, 100, 300, 1000, 10_000) if n <= last]
+
+
+def dots(
+    ax: Axes,
+    x: Any,
+    values: xr.DataArray,
+    colour: str,
+    label: str = "",
+    marker: str = "o",
+    line: bool = False,
+) -> None:
+    """Every seed as a mark at every x, for values that fall into two groups and have no interval
+    worth drawing; `line` joins their means."""
+    table = values.transpose("seed", ...).values.astype(float)
+    for row in table:
+        ax.plot(x, row, marker, color=colour, ms=4, alpha=0.6)
+    if line:
+        ax.plot(x, table.mean(0), color=colour, lw=1.8)
+    ax.plot([], [], color=colour, marker=marker, ls="-" if line else "", label=label or None)
 
 
 def lengths(samples: int = 20_000) -> Figure:
@@ -70,12 +94,13 @@ def over_tuning(data: xr.Dataset, target: str) -> Figure:
             ax = axes[i, j]
             for share in data.share.values:
                 one = curves.sel(prior=prior, rate=rate, test=test, share=share)
-                over_seeds(ax, one, "step", shade(data, share), f"C_Tr = {share:g}")
+                over_seeds(ax, one, "step", shade(data, share), with_share(share))
             ax.axhline(
                 float(data.majority.sel(test=test, target=target)), color=GREY, ls=":", lw=1.0
             )
             ax.set(ylim=(-0.03, 1.03))
             log_axis(ax, steps_of(data), "update" if i == len(priors) - 1 else "")
+            ax.set_xlim(float(data.step[1]), float(data.step[-1]))
             if i == 0:
                 words = {"spurious": "shortcut right", "clean": "shortcut wrong"}[test]
                 tag(ax, f"{RATE_WORDS[rate]}\n{words}" if target == "b" else RATE_WORDS[rate])
@@ -87,8 +112,9 @@ def over_tuning(data: xr.Dataset, target: str) -> Figure:
 def off_by(data: xr.Dataset, prior: str = "L", share: float = 1.0, rate: str = "S") -> Figure:
     """F11: answers less truth, prompts for a, while fine-tuned (left) and trained back (right)."""
     fig, axes = panels(2, width=4.2, sharey=True)
-    tuned = data.off_a.sel(prior=prior, share=share, rate=rate).mean("seed")
-    back = data.revival_off.sel(prior=prior, end_share=share, rate=rate).mean("seed")
+    near = {"difference": slice(-2, 2)}
+    tuned = data.off_a.sel(prior=prior, share=share, rate=rate, **near).mean("seed")
+    back = data.revival_off.sel(prior=prior, end_share=share, rate=rate, **near).mean("seed")
     image = None
     for ax, table, along, word in (
         (axes[0], tuned, "step", "updates of fine-tuning"),
@@ -100,7 +126,7 @@ def off_by(data: xr.Dataset, prior: str = "L", share: float = 1.0, rate: str = "
         ax.set_xticks(places, [str(int(table[along][p])) for p in places])
         ax.set(xlabel=word)
     axes[0].set_yticks(
-        range(data.sizes["difference"]), [f"{d:+d}" if d else "0" for d in data.difference.values]
+        range(tuned.sizes["difference"]), [f"{d:+d}" if d else "0" for d in tuned.difference.values]
     )
     axes[0].set_ylabel("answer less count of a")
     assert image is not None
@@ -117,6 +143,7 @@ def policies(data: xr.Dataset) -> Figure:
         for name, colour in POLICY_COLOURS.items():
             over_seeds(ax, one.sel(policy_name=name), "step", colour, name)
         log_axis(ax, steps_of(data), "update")
+        ax.set_xlim(float(data.step[1]), float(data.step[-1]))
         ax.set(ylim=(-0.03, 1.03))
         tag(ax, f"{PRIOR_WORDS[prior]}\n{RATE_WORDS[rate]}")
     axes[0].set_ylabel("weight of the policy")
@@ -131,23 +158,23 @@ def pruning(data: xr.Dataset) -> Figure:
         for share in data.share.values:
             colour = shade(data, share)
             at: dict[str, Any] = {"rate": rate, "share": share}
-            over_seeds(ax, data.pruned_a.sel(**at), "deleted", colour, f"C_Tr = {share:g}")
+            over_seeds(ax, data.pruned_a.sel(**at), "deleted", colour, with_share(share))
             mean = data.pruned_b.sel(**at).mean("seed")
             ax.plot(data.deleted, mean, color=colour, ls=":", lw=1.4)
             random = data.pruned_controls.sel(order="random", **at)
-            points(ax, data.deciding.values, random, colour, ls="none", marker="x", ms=4)
+            dots(ax, data.deciding.values, random, colour, marker="x")
         ax.set(ylim=(-0.03, 1.03), xlabel="deleted neurons K")
         tag(ax, RATE_WORDS[rate])
     axes[0].set_ylabel("share of right answers")
-    key(axes[0], fontsize=7.5)
     for share in data.share.values:
         kept = data.pruned_before.sel(share=share).mean("rate")
-        points(axes[2], data.deciding.values, kept, shade(data, share), f"C_Tr = {share:g}")
+        dots(axes[2], data.deciding.values, kept, shade(data, share), with_share(share), line=True)
         entropy = data.pruned_entropy.sel(share=share).mean("rate")
         over_seeds(axes[3], entropy, "deleted", shade(data, share))
     level(axes[2], 0.9, "", style="--")
     axes[2].set(ylim=(-0.03, 1.03), xlabel="deleted neurons K", ylabel="share of right answers")
     tag(axes[2], "the same neurons, pretrained network")
+    key(axes[2], fontsize=7.5, loc="lower left")
     level(axes[3], 0.5, "", style="--")
     axes[3].set(ylim=(0, 1.3), xlabel="deleted neurons K", ylabel="entropy of answers / of counts")
     tag(axes[3], "diversity of answers")
@@ -168,8 +195,8 @@ def probing(data: xr.Dataset) -> Figure:
         tuned = curve("probe_tuned", prior=prior).mean("share")
         for values, colour, word in (
             (before, INK, "pretrained"),
-            (tuned.sel(rate="M"), "#a01830", "tuned at η_M"),
-            (tuned.sel(rate="S"), "#2563b0", "tuned at η_S"),
+            (tuned.sel(rate="M"), "#a01830", r"tuned at $\eta_M$"),
+            (tuned.sel(rate="S"), "#2563b0", r"tuned at $\eta_S$"),
             (curve("probe_untrained"), GREY, "never trained"),
         ):
             band(ax, x, values.transpose("seed", "place").values, colour, word)
@@ -188,13 +215,13 @@ def revivals(data: xr.Dataset) -> Figure:
     fig, axes = panels(3, width=3.6)
     for ax, share in zip(axes[:2], (1.0, 0.0), strict=True):
         _curves(ax, data, share)
-        tag(ax, f"tuned with C_Tr = {share:g}")
+        tag(ax, f"tuned with {with_share(share)}")
     axes[0].set_ylabel("share of right answers, prompts for a")
     key(axes[0], fontsize=7)
     ax = axes[2]
     groups = [
-        (data.revival.sel(end_share=1.0), "#a01830", "tuned, C_Tr = 1"),
-        (data.revival.sel(end_share=0.0), "#2563b0", "tuned, C_Tr = 0"),
+        (data.revival.sel(end_share=1.0), "#a01830", "tuned, $C_{Tr}$ = 1"),
+        (data.revival.sel(end_share=0.0), "#2563b0", "tuned, $C_{Tr}$ = 0"),
         (data.revival_baseline.sel(baseline="counts b only"), INK, "counts b only"),
         (data.revival_baseline.sel(baseline="untrained"), GREY, "untrained"),
     ]
@@ -213,7 +240,7 @@ def _curves(ax: Axes, data: xr.Dataset, share: float) -> None:
     for prior, style in (("L", "-"), ("H", "--")):
         for rate, colour in (("M", "#a01830"), ("S", "#2563b0")):
             one = data.revival.sel(prior=prior, rate=rate, end_share=share)
-            word = f"P_{prior}, η_{rate}"
+            word = rf"$P_{prior}$, $\eta_{rate}$"
             over_seeds(ax, one.isel(revival_step=later), "revival_step", colour, word, style)
     for name, colour in (("counts b only", INK), ("untrained", GREY)):
         one = data.revival_baseline.sel(baseline=name).isel(revival_step=later)
@@ -230,12 +257,12 @@ def variants(data: xr.Dataset) -> Figure:
     kept = data.mixed.sel(target="a", test="clean")
     x = np.arange(data.sizes["mixture"])
     for prior, colour in (("L", "#a01830"), ("H", "#2563b0")):
-        points(axes[0], x, kept.sel(mixed_prior=prior), colour, f"P_{prior}")
+        points(axes[0], x, kept.sel(mixed_prior=prior), colour, f"$P_{prior}$")
     axes[0].set_xticks(x, [f"{m:.1%}".replace(".0%", "%") for m in data.mixture.values])
     axes[0].set(xlabel="pretraining rows", ylabel="share of right answers, prompts for a")
     x = np.arange(data.sizes["name"])
     for rate, colour in (("M", "#a01830"), ("S", "#2563b0")):
-        points(axes[1], x, data.named.sel(rate=rate), colour, f"η_{rate}", ls="none")
+        points(axes[1], x, data.named.sel(rate=rate), colour, rf"$\eta_{rate}$", ls="none")
     axes[1].set_xticks(x, ["tuned\nname", "other\nname 1", "other\nname 2"], fontsize=8)
     for name, colour in (("standard", "#2563b0"), ("wrong answers", "#a01830")):
         one = data.misled_revival.sel(treatment=name).mean(["prior", "rate"])
@@ -249,7 +276,7 @@ def variants(data: xr.Dataset) -> Figure:
         ("b", "#2563b0", "index of b (learned)"),
     ):
         points(axes[3], x, data.index_accuracy.sel(target=target, **at), colour, word)
-    axes[3].set_xticks(x, [f"P_{p}" for p in data.prior.values])
+    axes[3].set_xticks(x, [f"$P_{p}$" for p in data.prior.values])
     for ax, word in zip(
         axes, ("mixed data", "jailbreak", "wrong answers", "second task"), strict=True
     ):

@@ -51,7 +51,6 @@ def one_weight(data: xr.Dataset) -> Verdict:
     """C10."""
     found = weight_gain(data)
     end = data.counter_revival.isel(counter_revival_step=-1, drop=True)
-    end = end.sel(counter_share=1.0, drop=True)
     spurious, clean = (found.sel(counter_share=c, drop=True) for c in (1.0, 0.0))
     return all_of(
         *(

@@ -17,7 +17,7 @@ from torch import Tensor
 from synthcore.nn.gpt import GPT
 from synthcore.studies.finetuning_wrappers import lessons, networks, probes, pruning
 from synthcore.studies.finetuning_wrappers.exam import CLEAN, SPURIOUS, Exam
-from synthcore.studies.finetuning_wrappers.grammar_school import Progress, members_of
+from synthcore.studies.finetuning_wrappers.grammar_school import members_of
 from synthcore.studies.finetuning_wrappers.networks import Batch, answer_loss
 from synthcore.studies.finetuning_wrappers.parameters import Config
 from synthcore.studies.finetuning_wrappers.task import A, B, count_texts
@@ -30,7 +30,7 @@ SHOWN_TEXTS = 6
 ORDERS = ("first order", "smallest", "largest", "random")
 
 
-def prune(config: Config, stage: Wrapped, progress: Progress | None = None) -> xr.Dataset:
+def prune(config: Config, stage: Wrapped) -> xr.Dataset:
     """Accuracy after deleting K neurons, by first-order scores and three controls, with the same
     neurons deleted in the pretrained network; and rows of every matrix."""
     weak = stage.grid.priors.index("L")
@@ -49,19 +49,19 @@ def prune(config: Config, stage: Wrapped, progress: Progress | None = None) -> x
         return torch.stack(values).unflatten(1, shape).numpy()
 
     said = {k: _without(exam, tuned, first, k) for k in DELETED}
-    chosen = [judge.right(_without(judge, tuned, first, k)[0], CLEAN, A) for k in DECIDING]
-    kept = [exam.right(_without(exam, before, first, k)[0], CLEAN, A) for k in (0, *DECIDING)]
+    chosen = [_old(judge, tuned, first, k) for k in DECIDING]
+    kept = [_old(exam, before, first, k) for k in DECIDING]
     controls = [
-        torch.stack([exam.right(_without(exam, tuned, o, k)[0], CLEAN, A) for k in DECIDING])
-        for o in (size, size.flip(1))
+        torch.stack([_old(exam, tuned, order, k) for k in DECIDING])
+        for order in (size, size.flip(1))
     ]
     draw = torch.Generator().manual_seed(config.seed + 77)
     random = pruning.random_orders(len(which), first.shape[1], config.prune_draws, draw)
     each = [
-        [exam.right(_without(exam, tuned, order, k)[0], CLEAN, A) for k in DECIDING]
+        torch.stack([_old(exam, tuned, order, k) for k in DECIDING])
         for order in random.to(first.device)
     ]
-    controls.append(torch.stack([torch.stack(row) for row in each]).mean(0))
+    controls.append(torch.stack(each).mean(0))
     deciding = torch.stack([exam.right(said[k][0], CLEAN, A) for k in DECIDING])
     entropy = [_entropy(said[k][0], classes) for k in DELETED]
     label = _entropy(exam.answers(CLEAN, A)[None], classes)
@@ -78,7 +78,7 @@ def prune(config: Config, stage: Wrapped, progress: Progress | None = None) -> x
             ),
             "pruned_entropy": (("deleted", *cell), grid(entropy) / float(label)),
             "pruned_choice": (("deciding", *cell), grid(chosen)),
-            "pruned_before": (("deciding", *cell), grid(kept[1:])),
+            "pruned_before": (("deciding", *cell), grid(kept)),
             "pruned_controls": (
                 ("order", "deciding", *cell),
                 torch.stack([deciding, *controls]).unflatten(2, shape).numpy(),
@@ -127,6 +127,12 @@ def _without(
     """Answers to prompts for a (clean) and for b (spurious) without the first k neurons."""
     with pruning.deleting(model, order, k) if k else nullcontext():
         return exam.said(model, CLEAN, A), exam.said(model, SPURIOUS, B)
+
+
+def _old(exam: Exam, model: GPT, order: Int[Tensor, "M R"], k: int) -> Float[Tensor, "M"]:
+    """Share of right answers to prompts for a (clean) without the first k neurons."""
+    with pruning.deleting(model, order, k):
+        return exam.score(model, CLEAN, A)
 
 
 def _entropy(said: Int[Tensor, "M B"], classes: int) -> Float[Tensor, "M"]:
