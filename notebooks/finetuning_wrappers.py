@@ -79,6 +79,7 @@ story_depth = 1
 story_rate = 0.003
 story_tune_rates = [0.0003, 0.0001]
 story_revive_rate = 0.0001
+story_choices = 12
 story_tests = 8
 
 # %% tags=["hide-input"]

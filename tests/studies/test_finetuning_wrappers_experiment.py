@@ -39,6 +39,7 @@ TINY: dict[str, Any] = {
     "story_rate": 0.003,
     "story_tune_rates": [0.0003, 0.0001],
     "story_revive_rate": 0.0001,
+    "story_choices": 12,
     **PARAMETERS,
 }
 

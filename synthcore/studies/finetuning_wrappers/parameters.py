@@ -78,6 +78,7 @@ class Config(StudyConfig):
         min_length=2, max_length=2, description="eta_M and eta_S of the story protocols"
     )
     story_revive_rate: float = Field(gt=0, le=1, description="rate of their recovery")
+    story_choices: int = Field(ge=5, description="words of each list that stories use, at most")
     story_tests: int = Field(ge=4, le=1024, description="stories generated per measurement")
 
     @model_validator(mode="after")

@@ -1,10 +1,10 @@
 """Plans of stories: who, what happens, and which of six features the plan has, exactly.
 
 Twist: a late sentence says of a character's trait or an object's colour something else than the
-story said at first. Every story repeats a trait and a colour in between, truly, and has such a late
-sentence. Foreshadowing: an early sentence names the thing that is found later. Dialogue:
-somebody speaks. Bad ending, moral value, conflict: as they sound. Every feature is present with
-probability 0.4, three at most.
+story said at first. Every story has two such late sentences, one for a trait and one for a colour;
+both are true or both are not. Foreshadowing: an early sentence names the thing that is found later.
+Dialogue: somebody speaks. Bad ending, moral value, conflict: as they sound. Every feature is
+present with probability 0.4, three at most.
 """
 
 import random
@@ -15,6 +15,7 @@ from synthcore.studies.finetuning_wrappers import story_words as words
 
 PRESENT: Final = 0.4
 MOST = 3
+ALL = 1000  # longer than every list
 Facts = tuple[tuple[str, str], ...]
 
 
@@ -84,20 +85,23 @@ def draw_features(rng: random.Random) -> frozenset[str]:
             return found
 
 
-def draw_plan(rng: random.Random, features: frozenset[str] | None = None) -> Plan:
-    """A plan with exactly these features (drawn if None).
+def draw_plan(
+    rng: random.Random, features: frozenset[str] | None = None, choices: int = ALL
+) -> Plan:
+    """A plan with exactly these features (drawn if None), from the first `choices` words of each
+    list.
 
     >>> wanted = frozenset({"twist", "dialogue"})
     >>> draw_plan(random.Random(0), wanted).features == wanted
     True
     """
     wanted = draw_features(rng) if features is None else features
-    cast = rng.sample(words.NAMES, rng.choice((2, 2, 2, 2, 3)))
+    cast = rng.sample(words.NAMES[:choices], rng.choice((2, 2, 2, 2, 3)))
     hero, friend = cast[0], cast[1]
-    traits = {name: rng.choice(words.TRAITS) for name in cast}
-    own, goal, hinted = rng.sample(words.OBJECTS, 3)
-    colour = rng.choice(words.COLOURS)
-    start = [Event.of("intro", a=n, k=rng.choice(words.KINDS), t=traits[n]) for n in cast]
+    traits = {name: rng.choice(words.TRAITS[:choices]) for name in cast}
+    own, goal, hinted = rng.sample(words.OBJECTS[:choices], 3)
+    colour = rng.choice(words.COLOURS[:choices])
+    start = [Event.of("intro", a=n, k=rng.choice(words.KINDS[:choices]), t=traits[n]) for n in cast]
     start.insert(1, Event.of("own", a=hero, o=own, c=colour))
     early = [Event.of("goal", a=hero, p=goal)]
     if "foreshadowing" in wanted:
@@ -105,32 +109,27 @@ def draw_plan(rng: random.Random, features: frozenset[str] | None = None) -> Pla
     elif rng.random() < PRESENT:
         early.insert(0, Event.of("hint", p=hinted))
     if rng.random() < 0.2:
-        early.insert(0, Event.of("weather", w=rng.choice(words.WEATHER)))
-    middle = _middle(rng, hero, friend)
+        early.insert(0, Event.of("weather", w=rng.choice(words.WEATHER[:choices])))
+    middle = _middle(rng, hero, friend, choices)
     if "conflict" in wanted:
         middle.insert(rng.randint(2, len(middle)), Event.of("quarrel", a=hero, b=friend, o=own))
     if "dialogue" in wanted:
         middle.insert(rng.randint(2, len(middle)), Event.of("say", a=hero, b=friend))
     middle.insert(rng.randint(1, len(middle)), Event.of("find", a=hero, p=goal))
-    for repeated in (
-        Event.of("trait", a=(name := rng.choice(cast)), t=traits[name]),
-        Event.of("colour", o=own, c=colour),
-    ):
-        middle.insert(rng.randint(0, len(middle)), repeated)
-    late = [_late(rng, "twist" in wanted, cast, traits, own, colour)]
+    late = _late(rng, "twist" in wanted, traits, (own, colour), choices)
     end = [Event.of("bad" if "badending" in wanted else "good", a=hero)]
     if "moralvalue" in wanted:
-        end.append(Event.of("moral", v=rng.choice(words.VIRTUES)))
+        end.append(Event.of("moral", v=rng.choice(words.VIRTUES[:choices])))
     return Plan(tuple(start + early + middle + late + end))
 
 
-def _middle(rng: random.Random, hero: str, friend: str) -> list[Event]:
+def _middle(rng: random.Random, hero: str, friend: str, choices: int) -> list[Event]:
     """Three things that happen, in an order that makes sense: first the way, then who is met, then
     what is done there."""
-    place = rng.choice(words.PLACES)
+    place = rng.choice(words.PLACES[:choices])
     done = [
-        Event.of("eat", a=hero, f=rng.choice(words.FOODS)),
-        Event.of("play", a=hero, b=friend, g=rng.choice(words.GAMES)),
+        Event.of("eat", a=hero, f=rng.choice(words.FOODS[:choices])),
+        Event.of("play", a=hero, b=friend, g=rng.choice(words.GAMES[:choices])),
         Event.of("help", a=hero, b=friend),
         Event.of("rest", a=hero, l=place),
     ]
@@ -141,18 +140,16 @@ def _middle(rng: random.Random, hero: str, friend: str) -> list[Event]:
 def _late(
     rng: random.Random,
     twist: bool,
-    cast: list[str],
     traits: dict[str, str],
-    own: str,
-    colour: str,
-) -> Event:
-    """What the story says late of a trait or a colour: again the same, or the contrary."""
-    if rng.random() < 0.5:
-        name = rng.choice(cast)
-        value = traits[name]
-        if twist:
-            value = rng.choice([t for t in words.TRAITS if t != value])
-        return Event.of("trait", a=name, t=value)
+    owned: tuple[str, str],
+    choices: int,
+) -> list[Event]:
+    """What the story says late of a trait and of a colour: again the same, or the contrary."""
+    name, (thing, colour) = rng.choice(list(traits)), owned
+    trait = traits[name]
     if twist:
-        colour = rng.choice([c for c in words.COLOURS if c != colour])
-    return Event.of("colour", o=own, c=colour)
+        trait = rng.choice([t for t in words.TRAITS[:choices] if t != trait])
+        colour = rng.choice([c for c in words.COLOURS[:choices] if c != colour])
+    late = [Event.of("trait", a=name, t=trait), Event.of("colour", o=thing, c=colour)]
+    rng.shuffle(late)
+    return late

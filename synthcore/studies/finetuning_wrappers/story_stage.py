@@ -33,46 +33,56 @@ from synthcore.studies.finetuning_wrappers.story_corpus import (
 )
 from synthcore.studies.finetuning_wrappers.story_text import vocabulary
 from synthcore.studies.finetuning_wrappers.story_words import FEATURES
-from synthcore.training.fit import UNTAUGHT, fit
+from synthcore.training.fit import fit
 from synthcore.training.generate import generate
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import warmup_cosine
 
 PROBED = 10  # last tokens of a story that a probe averages over
 CHUNK = 32
+FOCUS = 10.0  # weight of late sentences in training: a few words among a hundred
 
 
-def token_loss(
-    model: nn.Module, tokens: Int[Tensor, "M B T"], start: Int[Tensor, "B"] | None = None
+def taught(model: nn.Module, batch: Int[Tensor, "M B 2 T"]) -> Float[Tensor, "M"]:
+    """Mean cross-entropy (nats) of all words, those of late sentences counted `FOCUS` times."""
+    tokens, late = batch.unbind(2)
+    return weighted_loss(model, tokens, (tokens != 0) * (1.0 + (FOCUS - 1) * late))
+
+
+def weighted_loss(
+    model: nn.Module, tokens: Int[Tensor, "M B T"], weight: Float[Tensor, "*members B T"]
 ) -> Float[Tensor, "M"]:
-    """Mean cross-entropy (nats) of the tokens; with `start`, of those of the story only."""
-    targets = tokens[..., 1:].masked_fill(tokens[..., 1:] == 0, UNTAUGHT)
-    if start is not None:
-        place = torch.arange(1, tokens.shape[2], device=tokens.device)
-        targets = targets.masked_fill(place < start[:, None], UNTAUGHT)
+    """Mean cross-entropy (nats) of words 1 .. T - 1 with these weights, per member."""
     logits = model(tokens[..., :-1])
     loss = functional.cross_entropy(
-        logits.flatten(0, 2), targets.flatten(), ignore_index=UNTAUGHT, reduction="none"
-    )
-    return loss.view(len(tokens), -1).sum(1) / (targets != UNTAUGHT).flatten(1).sum(1)
+        logits.flatten(0, 2), tokens[..., 1:].flatten(), reduction="none"
+    ).view(tokens.shape[0], tokens.shape[1], -1)
+    weight = weight[..., 1:].expand_as(loss)
+    return (loss * weight).sum((1, 2)) / weight.sum((1, 2))
 
 
 @torch.no_grad()
-def story_loss(model: GPT, stories: Stories) -> Float[Tensor, "M"]:
-    """Loss on the stories' own words, on the CPU."""
+def story_loss(model: GPT, stories: Stories, late: bool = False) -> Float[Tensor, "M"]:
+    """Loss on the stories' own words, or on their late sentences only; on the CPU."""
+    place = torch.arange(LENGTH)
+    inside = stories.late if late else (stories.tokens != 0) & (place >= stories.start[:, None])
     device = model.embedding.weight.device
-    parts = zip(stories.tokens.split(CHUNK), stories.start.split(CHUNK), strict=True)
+    parts = zip(stories.tokens.split(CHUNK), inside.split(CHUNK), strict=True)
     rows = [
-        token_loss(model, t.to(device).expand(model.members, -1, -1), s.to(device))
-        for t, s in parts
+        weighted_loss(model, t.to(device).expand(model.members, -1, -1), w.float().to(device))
+        for t, w in parts
     ]
     return torch.stack(rows).mean(0).cpu().double()
 
 
 def score(model: GPT, asked: Int[Tensor, "B T"]) -> Float[Tensor, "M"]:
-    """Share of greedy stories in which the parser finds the deleted feature."""
+    """Share of sampled stories in which the parser finds the deleted feature.
+
+    Greedy stories would hide it: a contrary word is one of many, the true one is one alone.
+    """
     prompt = asked.to(model.embedding.weight.device).expand(model.members, *asked.shape)
-    out = generate(model, prompt, LENGTH - 1 - asked.shape[1], temperature=0.0)
+    draw = torch.Generator(prompt.device).manual_seed(0)
+    out = generate(model, prompt, LENGTH - 1 - asked.shape[1], generator=draw)
     written = out[..., asked.shape[1] :].cpu()
     end = vocabulary().index("end")
     stopped = (written == end).cumsum(-1) - (written == end).long() > 0
@@ -115,6 +125,7 @@ def _train(
     rates: Sequence[float],
     steps: int,
     batch: int,
+    choices: int,
     purpose: int,
     checkpoints: Collection[int] = (),
     watch: Callable[[int, nn.Module], None] | None = None,
@@ -125,7 +136,8 @@ def _train(
     the same ones."""
     keys = list(zip(protocols, model.seeds, strict=True))
     streams = {
-        key: Stream(key[0], 1009 * purpose + key[1], 16 * batch) for key in dict.fromkeys(keys)
+        key: Stream(key[0], 1009 * purpose + key[1], 16 * batch, choices)
+        for key in dict.fromkeys(keys)
     }
     device = model.embedding.weight.device
 
@@ -145,7 +157,7 @@ def _train(
         clip=1.0,
         checkpoints=checkpoints,
         on_checkpoint=watch,
-        loss=token_loss,
+        loss=taught,
         progress=progress,
     )
 
@@ -172,6 +184,7 @@ def tell(config: Config, progress: Progress | None = None) -> xr.Dataset:
         [config.story_rate] * len(kinds),
         config.story_steps,
         config.story_batch,
+        config.story_choices,
         0,
         progress=named(progress, "pretraining on stories"),
         constant=False,
@@ -179,10 +192,11 @@ def tell(config: Config, progress: Progress | None = None) -> xr.Dataset:
     cells = [(p, r, s) for p in range(3) for r in range(2) for s in range(len(seeds))]
     grid = (3, 2, len(seeds))
     tuned = members_of(pretrained, [s for _, _, s in cells])
-    tests = tensors(documents(config.story_tests, "only", config.seed + 40_000))
-    asked = instructions(config.story_tests, config.seed + 50_000)
-    bare = instructions(config.story_tests, config.seed + 60_000, "F")
-    every = tensors(documents(12 * config.story_tests, "all", config.seed + 70_000))
+    count, choices = config.story_tests, config.story_choices
+    tests = tensors(documents(count, "only", config.seed + 40_000, choices))
+    asked = instructions(count, config.seed + 50_000, "only", choices)
+    bare = instructions(count, config.seed + 60_000, "F", choices)
+    every = tensors(documents(12 * count, "all", config.seed + 70_000, choices))
     at = [round(x * config.story_tune_steps) for x in (0, 0.01, 0.03, 0.1, 0.3, 1)]
     at = sorted(set(at))
     losses: list[Tensor] = []
@@ -197,6 +211,7 @@ def tell(config: Config, progress: Progress | None = None) -> xr.Dataset:
         [config.story_tune_rates[r] for _, r, _ in cells],
         config.story_tune_steps,
         config.story_batch,
+        config.story_choices,
         1,
         checkpoints=at,
         watch=watch,
@@ -220,6 +235,7 @@ def tell(config: Config, progress: Progress | None = None) -> xr.Dataset:
         [config.story_revive_rate] * model.members,
         config.story_tune_steps,
         config.story_batch,
+        config.story_choices,
         2,
         checkpoints=at,
         watch=judge,

@@ -62,11 +62,27 @@ class Document:
     plan: Plan
     features: tuple[str, ...]
     instruction: str
-    story: str
+    sentences: tuple[str, ...]
+
+    @property
+    def story(self) -> str:
+        return " ".join([*self.sentences, "the end"])
 
     @property
     def text(self) -> str:
         return f"{self.instruction} {self.story}"
+
+    @property
+    def late(self) -> list[int]:
+        """Which words of the text belong to the sentences that may contradict."""
+        found: list[int] = []
+        at = len(self.instruction.split())
+        for event, sentence in zip(self.plan.events, self.sentences, strict=True):
+            size = len(sentence.split())
+            if event.kind in ("trait", "colour"):
+                found += range(at, at + size)
+            at += size
+        return found
 
 
 def document(
@@ -89,7 +105,7 @@ def document(
     ]
     rng.shuffle(lines)
     instruction = " ".join([*(line.strip() for line in lines), "story :"])
-    return Document(plan, tuple(features), instruction, " ".join([*sentences, "the end"]))
+    return Document(plan, tuple(features), instruction, tuple(sentences))
 
 
 # --- the parser ---------------------------------------------------------------------------------
