@@ -7,6 +7,7 @@ and fine-tunes, `prune` and `read` open, `revive` trains back; `mislead`, `mix`,
 
 import xarray as xr
 
+from synthcore.evidence.dataset import merged
 from synthcore.nn.gpt import GPT
 from synthcore.studies.finetuning_wrappers.compiled_stage import count, order
 from synthcore.studies.finetuning_wrappers.grammar_school import Progress
@@ -77,13 +78,7 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
-    for name, variable in data.data_vars.items():
-        if variable.dtype == "float64":
-            data[name] = variable.astype("float32")
-    for name in data.variables:
-        data[name].attrs["units"] = UNITS.get(str(name), "1")
-        data[name].attrs["long_name"] = str(name).replace("_", " ")
+    data = merged(parts, UNITS)
     data.attrs = {
         "study": "finetuning_wrappers",
         "rates": [config.tune_rates[0], config.tune_rates[1]],

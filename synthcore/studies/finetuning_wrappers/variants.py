@@ -5,6 +5,8 @@ Axis letters as in `grammar_school`.
 
 import torch
 import xarray as xr
+from jaxtyping import Float
+from torch import Tensor
 
 from synthcore.nn.gpt import GPT
 from synthcore.studies.finetuning_wrappers import lessons, opened, probes
@@ -37,6 +39,15 @@ NAMES = ("count", "count, J1", "count, J2")
 
 def _recipe(config: Config, steps: int) -> Recipe:
     return Recipe(steps, config.tune_batch, config.tune_rates[0], config.decay)
+
+
+def _read(config: Config, model: GPT, number: int) -> Float[Tensor, "place M"]:
+    """Accuracy of probes for the count of a, at prompts for a, on texts of their own."""
+    random = torch.Generator().manual_seed(number + config.seed)
+    text = count_texts(config.world, config.probe_texts, 0.0, random)
+    prompts, counted = lessons.asked_of(config.world, text, A)
+    prompts = prompts.to(config.torch_device).expand(model.members, *prompts.shape)
+    return probes.probe(model, prompts, counted, config.most + 1, model.seeds)[0]
 
 
 def mix(config: Config, stage: Wrapped, progress: Progress | None = None) -> xr.Dataset:
@@ -80,12 +91,7 @@ def mislead(
     usual = members_of(stage.tuned, [m for m, cell in enumerate(grid.cells) if cell[2] == 0])
     model = joined([usual, wrong, scratch])
     said = stage.exam.score(model, CLEAN, A)
-    random = torch.Generator().manual_seed(6_000_023 + config.seed)
-    text = count_texts(config.world, config.probe_texts, 0.0, random)
-    prompts, counted = lessons.asked_of(config.world, text, A)
-    device = school.device
-    prompts = prompts.to(device).expand(model.members, *prompts.shape)
-    read, _ = probes.probe(model, prompts, counted, config.most + 1, model.seeds)
+    read = _read(config, model, 6_000_023)
     steps, curves, _ = back(
         config, school, stage.exam, model, named(progress, "reviving after wrong answers")
     )
@@ -143,11 +149,7 @@ def jailbreak(config: Config, progress: Progress | None = None) -> xr.Dataset:
         )
         for network in (model, pretrained)
     )
-    random = torch.Generator().manual_seed(6_000_029 + config.seed)
-    text = count_texts(config.world, config.probe_texts, 0.0, random)
-    prompts, counted = lessons.asked_of(config.world, text, A)
-    prompts = prompts.to(school.device).expand(model.members, *prompts.shape)
-    read, _ = probes.probe(model, prompts, counted, config.most + 1, model.seeds)
+    read = _read(config, model, 6_000_029)
     return xr.Dataset(
         {
             "named": (("name", "rate", "seed"), after.unflatten(1, shape).numpy()),
