@@ -11,16 +11,26 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 from torch import Tensor
 
-from synthcore.studies.forking_paths.segments import Posterior, best_cuts
+from synthcore.studies.forking_paths.segments import Posterior
 
 TOLERANCE = 2
 TRUE_JUMP = 0.1
 
 
 def detected(found: Posterior) -> Bool[Tensor, "N T"]:
-    """The change points that are reported: the most probable number of them, in the most probable
-    places. For posteriors without a nuisance parameter."""
-    return best_cuts(found.L[:, 0], found.p_m.argmax(-1))
+    """The change points that are reported: as many as are most probable, where a change within one
+    position is most probable, more than `TOLERANCE` apart."""
+    p_tau, count = found.p_tau, found.p_m.argmax(-1)
+    window = torch.nn.functional.avg_pool1d(p_tau[:, None], 3, 1, 1)[:, 0]
+    out = torch.zeros_like(p_tau, dtype=torch.bool)
+    rows, at = torch.arange(len(out), device=out.device), torch.arange(out.shape[1]).to(out.device)
+    for k in range(int(count.max())):
+        far = at[None] - window.argmax(1, keepdim=True)
+        place = p_tau.masked_fill(far.abs() > 1, -1).argmax(1)
+        on = (k < count) & (window.amax(1) > 0)
+        out[rows[on], place[on]] = True
+        window = window.masked_fill((at[None] - place[:, None]).abs() <= TOLERANCE, 0)
+    return out
 
 
 def true_changes(jumps: Float[Tensor, "N T"], least: float = TRUE_JUMP) -> Bool[Tensor, "N T"]:
