@@ -11,9 +11,30 @@ import typer
 from synthcore.evidence.files import find_root
 from synthcore.evidence.record import DamagedRecord, Record
 from synthcore.press.errors import Failed, Refused
-from synthcore.press.studies import Study, all_studies, find_study
+from synthcore.press.studies import (
+    Study,
+    all_studies,
+    find_study,
+    load_command,
+    study_commands,
+)
+
+
+class WithStudies(typer.core.TyperGroup):
+    """The commands below, and those that studies offer; the latter are loaded when asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *study_commands()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        study = study_commands().get(cmd_name)
+        if study is None:
+            return super().get_command(ctx, cmd_name)
+        return typer.main.get_command(load_command(study))
+
 
 app = typer.Typer(
+    cls=WithStudies,
     help="Model Systems: run studies, check their claims, build the book.",
     no_args_is_help=True,
     add_completion=False,

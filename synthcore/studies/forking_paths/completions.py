@@ -142,7 +142,8 @@ class HTTPBackend:
             if attempt < self.retries:
                 await asyncio.sleep(wait)
         raise ServerError(
-            f"{self.url} did not answer in {self.retries + 1} attempts; the last time: {failed}"
+            f"{self.url} did not answer in {self.retries + 1} attempts; the last time: "
+            f"{failed.rstrip('.')}."
         )
 
 

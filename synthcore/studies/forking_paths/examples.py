@@ -1,17 +1,19 @@
-"""One text to look at: what is true of it, what samples say, and what the analysis makes of them."""
+"""One text to look at: what is true of it, what samples say, what the analysis makes of them."""
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from synthcore.studies.forking_paths import segments, survival
 from synthcore.studies.forking_paths.ensemble import Ensemble
+from synthcore.studies.forking_paths.lexicon import NUMBERS, PUNCTUATION, WORDS
 from synthcore.studies.forking_paths.parameters import Config
 from synthcore.studies.forking_paths.paths import Paths, distance
 from synthcore.studies.forking_paths.segments import Posterior
+from synthcore.studies.forking_paths.tables import Tables
 from synthcore.studies.forking_paths.task import ForkWorld, Recipe
 
 
@@ -60,9 +62,26 @@ def example(config: Config, forks: int = 2) -> Example:
     return Example(ensemble, ensemble.paths(ensemble.sample(config.headline, 0), config.p_thresh))
 
 
-def shown_worlds(config: Config, count: int = 4) -> list[ForkWorld]:
-    """Worlds for the explorer: a quiet one, and one each with one, two and three forks."""
-    return [
+TEXTS = {2: "two forks", 1: "one fork", 3: "three forks", 0: "no fork"}
+
+
+def explorer_worlds(config: Config) -> dict[str, Any]:
+    """Arguments of the explorer: texts with two, one, three and no planted forks."""
+    worlds = [
         Ensemble.draw(config.seed, 801 + forks, 1, Recipe(config.length, forks=(forks,))).worlds[0]
-        for forks in (2, 1, 3, 0)[:count]
+        for forks in TEXTS
     ]
+    tokens = (*WORDS, *NUMBERS, *PUNCTUATION)
+    tables = Tables.of(worlds, tokens)
+    return {
+        "tokens": tables.token,
+        "p": tables.p,
+        "to": tables.to,
+        "ends": tables.end,
+        "vocabulary": tokens,
+        "names": worlds[0].names,
+        "titles": tuple(TEXTS.values()),
+        "position": int(worlds[0].forks("fork")[0]),
+        "samples": config.headline,
+        "threshold": config.p_thresh,
+    }

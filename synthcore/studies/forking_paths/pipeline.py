@@ -76,15 +76,16 @@ class FPA:
     is_base: ndarray
     counts: Int[ndarray, "B K"]
 
+    @property
+    def w(self) -> Int[ndarray, "B"]:
+        """Number of every branch at its position; 0 is the base token."""
+        return np.arange(len(self.t)) - np.searchsorted(self.t, self.t)
+
     def paths(self) -> Paths:
         """As arrays with N = 1."""
-        length = len(self.tokens)
-        place = np.zeros(len(self.t), int)
-        for i in range(1, len(self.t)):
-            place[i] = place[i - 1] + 1 if self.t[i] == self.t[i - 1] else 0
-        p = np.zeros((1, length, int(place.max()) + 1))
+        p = np.zeros((1, len(self.tokens), int(self.w.max()) + 1))
         counts = np.zeros((*p.shape, len(self.outcomes)))
-        p[0, self.t, place], counts[0, self.t, place] = self.p, self.counts
+        p[0, self.t, self.w], counts[0, self.t, self.w] = self.p, self.counts
         return Paths(torch.from_numpy(p), torch.from_numpy(counts))
 
 

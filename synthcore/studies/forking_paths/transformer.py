@@ -16,6 +16,7 @@ from torch import Tensor
 from synthcore.nn.gpt import GPT, Cache
 from synthcore.studies.forking_paths.lexicon import NUMBERS, PUNCTUATION, WORDS, tokens_of
 from synthcore.studies.forking_paths.protocol import Completion, Request
+from synthcore.studies.forking_paths.tables import Tables
 from synthcore.studies.forking_paths.task import ForkWorld
 
 
@@ -60,26 +61,11 @@ class Texts:
     def __init__(
         self, worlds: Sequence[Sequence[ForkWorld]], words: Vocabulary, device: torch.device
     ) -> None:
-        number = {token: i for i, token in enumerate(words.tokens)}
         every = [world for group in worlds for world in group]
         self.length, self.each = every[0].length, len(worlds[0])
-        most = max(len(world.regimes) for world in every)
-        shape = (len(every), most, self.length, 3)
-        token, to = np.zeros(shape, int), np.zeros(shape, int)
-        bound = np.ones(shape)
-        end = np.ones((len(every), most, every[0].outcomes))
-        for n, world in enumerate(every):
-            for r, regime in enumerate(world.regimes):
-                end[n, r] = regime.end.cumsum()
-                for t in range(regime.start, self.length):
-                    place = world.place(r, t)
-                    w = len(place.tokens)
-                    token[n, r, t, :w] = [number[x] for x in place.tokens]
-                    bound[n, r, t, : w - 1] = place.p.cumsum()[:-1]
-                    to[n, r, t, :w] = place.to
-        self.token, self.to, self.bound, self.end = (
-            torch.from_numpy(x).to(device) for x in (token, to, bound, end)
-        )
+        tables = Tables.of(every, words.tokens)
+        arrays = (tables.token, tables.to, tables.p.cumsum(-1), tables.end.cumsum(-1))
+        self.token, self.to, self.bound, self.end = (torch.from_numpy(x).to(device) for x in arrays)
         self.first_answer = len(words.tokens) - len(words.answers)
 
     def sample(self, members: int, batch: int, generator: torch.Generator) -> Int[Tensor, "M B T"]:
