@@ -109,3 +109,15 @@ def _point(ensemble: Ensemble, paths: Paths, counts: Tensor, used: Tensor) -> li
     error = brier(found.p_tau, scores.true_changes(ensemble.jumps, MOVES))
     cost = tokens(used, (paths.p > 0).sum(-1)).mean()
     return [float(cost), error, float(seen[clear].double().mean())]
+
+
+def tokens_saved(data: xr.Dataset, index: int) -> float:
+    """Tokens that adaptive rounds need for the Brier score of uniform sampling at the S number
+    `index`, as a share of what that costs; NaN if they do not get there."""
+    mean = data.mean("seed")
+    goal = float(mean.uniform_brier[index])
+    reached = mean.adaptive_brier.values
+    if reached.min() > goal:
+        return float("nan")
+    cost = np.interp(goal, reached[::-1], mean.adaptive_tokens.values[::-1])
+    return float(cost / mean.uniform_tokens[index])

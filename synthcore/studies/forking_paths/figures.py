@@ -121,36 +121,41 @@ def drift(example: Example) -> Figure:
 
 
 def detection(data: xr.Dataset) -> Figure:
-    """F7: recall by jump, precision, calibration, and how many changes detectors count."""
-    fig, axes = panels(4, width=2.9, height=2.9)
+    """F7: recall by size of the jump, and precision, against S."""
+    fig, axes = panels(2, width=4.0, height=3.0)
     samples = data.samples.values
-    shades = ("#c9d3de", "#8fb0d6", "#d98a4e", FORK)
-    names = (".02 to .05", ".05 to .1", ".1 to .2", ".2 and more")
+    shades = ("#a9b8c9", "#6f9bd1", "#d98a4e", FORK)
+    names = ("J .02 to .05", "J .05 to .1", "J .1 to .2", "J .2 and more")
     for i, (shade, name) in enumerate(zip(shades, names, strict=True)):
-        recall = data.recall.isel(jump=i).mean("length")
-        over_seeds(axes[0], recall, "samples", shade, f"J {name}")
-    axes[0].set(ylabel="recall", ylim=(0, 1.03))
-    over_seeds(axes[1], data.precision.mean("length"), "samples", FORK, "a change ≥ .02 is near")
-    over_seeds(
-        axes[1], data.precision_strict.mean("length"), "samples", NOISE, "a change ≥ .1 is near"
-    )
-    axes[1].set(ylabel="precision", ylim=(0, 1.03))
-    for ax in axes[:2]:
+        over_seeds(axes[0], data.recall.isel(jump=i).mean("length"), "samples", shade, name)
+    precise, strict = (data[name].mean("length") for name in ("precision", "precision_strict"))
+    over_seeds(axes[1], precise, "samples", FORK, "a change of .02 is near")
+    over_seeds(axes[1], strict, "samples", NOISE, "a change of .1 is near")
+    for ax, name in zip(axes, ("recall", "precision"), strict=True):
         log_axis(ax, samples, "S, completions per branch")
-        key(ax, loc="lower right")
+        ax.set(ylabel=name, ylim=(0, 1.03))
+    key(axes[0], loc="upper center", bbox_to_anchor=(0.5, -0.2), ncols=2)
+    key(axes[1], loc="upper center", bbox_to_anchor=(0.5, -0.2))
+    return fig
+
+
+def calibration(data: xr.Dataset) -> Figure:
+    """F7: stated probabilities against frequencies, and how many changes detectors count."""
+    fig, axes = panels(2, width=4.0, height=3.0)
     at = data.sel(samples=data.attrs["headline"]).mean("length")
-    points(axes[2], at.calibration_said.mean("seed"), at.calibration_rate, FORK, ls="none")
-    axes[2].plot([0, 1], [0, 1], color=INK, ls="--", lw=1.1)
-    axes[2].set(xlabel="probability of a change within ±1", ylabel="how often there is one")
+    points(axes[0], at.calibration_said.mean("seed"), at.calibration_rate, FORK, ls="none")
+    axes[0].plot([0, 1], [0, 1], color=INK, ls="--", lw=1.1)
+    axes[0].set(xlabel="probability of a change within ±1", ylabel="how often there is one")
     x = np.arange(data.sizes["detector"])
     for j, forks in enumerate(data.forks.values):
         off = data.counted.sel(forks=forks) - data.true_forks.sel(forks=forks)
-        points(axes[3], x + 0.2 * (j - 1), off, DETECTOR_COLOURS[j], f"{forks} forks", ls="none")
-    axes[3].axhline(0, color=INK, ls="--", lw=1.1)
-    wrapped = [str(n).replace(" ", "\n").replace("-like", "-\nlike") for n in data.detector.values]
-    axes[3].set_xticks(x, wrapped, fontsize=7)
-    axes[3].set_ylabel("change points counted, less true")
-    key(axes[3])
+        name = f"{forks} fork{'' if forks == 1 else 's'}"
+        points(axes[1], x + 0.2 * (j - 1), off, DETECTOR_COLOURS[j], name, ls="none")
+    axes[1].axhline(0, color=INK, ls="--", lw=1.1)
+    wrapped = ("exact DM", "BEAST-\nlike", "no\njitter", "least\nsquares")
+    axes[1].set_xticks(x, wrapped, fontsize=8)
+    axes[1].set_ylabel("change points counted, less true")
+    key(axes[1])
     return fig
 
 
@@ -201,8 +206,10 @@ def sampling_noise(data: xr.Dataset) -> Figure:
         lw=1.2,
         label="normal approximation",
     )
-    axes[0].set(yscale="log", ylabel="total variation")
     log_axis(axes[0], draws, "S, completions per branch")
+    axes[0].set(yscale="log", ylabel="total variation")
+    axes[0].set_yticks([0.05, 0.1, 0.2, 0.3], ["0.05", "0.1", "0.2", "0.3"])
+    axes[0].yaxis.set_ticks([], minor=True)
     key(axes[0])
     y = np.arange(data.sizes["source"])[::-1]
     values = data.error.transpose("seed", "source").values.astype(float)
@@ -225,7 +232,7 @@ def spending(data: xr.Dataset) -> Figure:
     axes[0].set(ylabel="Brier score of changes, per text")
     axes[1].set(ylabel="recall, jumps ≥ .1")
     for ax in axes:
-        ax.set(xscale="log", xlabel="thousand sampled tokens per text")
+        log_axis(ax, [20, 50, 100, 200, 400], "thousand sampled tokens per text")
         key(ax)
     return fig
 

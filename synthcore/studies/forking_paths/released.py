@@ -105,6 +105,8 @@ def released(progress: Progress | None = None) -> xr.Dataset:
             progress("released runs", number + 1, len(questions))
     data = xr.concat(rows, "question").assign_coords(question=[q.name for q in questions])
     data = data.assign(released_task=("question", [q.task for q in questions]))
+    data["released_alarm_draws"] = data.released_by_draw.mean("question")
+    data = data.drop_vars("released_by_draw")
     chosen = next((q for q in questions if q.name == EXAMPLE), questions[0])
     found = segments.posterior(segments.dm(chosen.paths.pseudo))
     data["released_o"] = (("released_position", "released_outcome"), chosen.paths.o_t[0].numpy())
@@ -129,12 +131,13 @@ def _row(question: Released, number: int) -> xr.Dataset:
     paths, classes = question.paths, question.classes
     T = paths.p.shape[1]
     found = segments.posterior(segments.dm(paths.pseudo))
-    p_m, alarms = [found.p_m[0]], [float(found.p_m[0, 0] < 0.1)]
+    p_m, alarms, by_draw = [found.p_m[0]], [float(found.p_m[0, 0] < 0.1)], np.zeros(0)
     for detector in (_beast_like, _rbeast):
         # the jitter alone moves a share of 231 verdicts by a hundredth: several draws
         draws = torch.stack([detector(paths.drift(), 1000 * j + number) for j in range(JITTERS)])
         p_m.append(draws.mean(0))
-        alarms.append(float((draws[:, 0] < 0.1).double().where(draws[:, 0] >= 0, np.nan).mean()))
+        by_draw = torch.where(draws[:, 0] >= 0, (draws[:, 0] < 0.1).double(), torch.nan).numpy()
+        alarms.append(float(by_draw.mean()))
     counts = torch.stack(p_m)
     likely = (found.p_tau[0, 1:] > 0.5).numpy()
     after = np.bincount(classes[: T - 1][likely], minlength=4)[:4]  # the token that caused it
@@ -146,6 +149,7 @@ def _row(question: Released, number: int) -> xr.Dataset:
         "released_p_m": (("released_detector", "m"), counts.numpy()),
         "released_m": ("released_detector", conservative(counts).numpy().astype(float)),
         "released_alarm": ("released_detector", alarms),
+        "released_by_draw": ("jitter", by_draw),
         "released_sure": float(likely.any()),
         "released_length": float(T),
         "released_branches": float((paths.p > 0).sum()),
