@@ -129,7 +129,7 @@ class TransformerBackend:
         chance: Float[ndarray, "B n L"],
         temperature: float,
         logprobs: int,
-    ) -> tuple[Int[Tensor, "Bn L"], list[Float[Tensor, "Bn V"]]]:
+    ) -> tuple[Int[Tensor, "Bn _"], list[Float[Tensor, "Bn V"]]]:
         """n continuations of every prefix, and the probabilities at every step if asked for."""
         device = self.model.embedding.weight.device
         batch, n, room = chance.shape
@@ -158,7 +158,7 @@ class TransformerBackend:
             logits = self.model(token[None, :, None], cache=cache)[0, :, -1]
         return torch.stack(tokens, 1).cpu(), top
 
-    def _spell(self, codes: Int[Tensor, "L"], top: list[Tensor], row: int) -> Completion:
+    def _spell(self, codes: Int[Tensor, "_"], top: list[Tensor], row: int) -> Completion:
         names = self.words.tokens
         answers = (codes >= self.first_answer).nonzero()[:, 0].tolist()
         kept = codes[: answers[0] + 1] if answers else codes
