@@ -51,7 +51,7 @@ def rbeast_agreement() -> float:
     """Share of 60 texts on which Rbeast and the exact Gaussian model agree on a Bayes factor above
     9, and in passing (printed) the mean difference of P(m >= 1)."""
     y = jittered(sampled(SERIES, 60).drift(), 0)
-    ours = 1 - beast_like(y)[:, 0].numpy()
+    ours = 1 - beast_like(y)[0][:, 0].numpy()
     theirs = np.array([1 - recipe.rbeast_p_m(row.numpy(), i)[0] for i, row in enumerate(y)])
     print(f"mean difference of P(m >= 1): {np.abs(ours - theirs).mean():.3f}")
     return float(((ours > 0.9) == (theirs > 0.9)).mean())
@@ -76,7 +76,7 @@ def pelt_agreement() -> float:
     import ruptures
 
     y = sampled(SERIES, 60).drift()
-    ours = least_squares(y).tolist()
+    ours = least_squares(y).sum(1).tolist()
     s2 = (y.diff(dim=1).square().mean(1) / 2).tolist()
     same = 0
     for row, count, variance in zip(y.numpy(), ours, s2, strict=True):

@@ -195,6 +195,12 @@ chapter.figure(
     caption="Left: stated probabilities of a change are close to frequencies. Right: change points counted by four detectors, less the true number, in texts with 0, 1 and 2 forks.",
     alt="Left: frequency of a change against its stated probability, near the diagonal. Right: errors of counts for four detectors.",
 )
+chapter.figure(
+    figures.rivals(data),
+    id="rivals",
+    caption="Texts with two forks: recall of jumps of .2 and more, and precision, of the exact model on counts, the Gaussian model on the distance $y_t$, and the least squares partition with a BIC penalty (the optimum that PELT finds).",
+    alt="Recall and precision of three detectors against completions per branch.",
+)
 alarms = data.alarm.sel(forks=0).mean("seed")
 low = data.conservative.sel(forks=2).mean("seed")
 chapter.text(
@@ -240,6 +246,33 @@ chapter.text(
     heven=data.hazard_hit.sel(fork="even").mean(),
     hh=hidden.hazard_hit.mean(),
     hc=hidden.change_hit.mean(),
+)
+
+# %% [markdown]
+# **Survival** is the probability that no token on the way was one after which the outcomes are far. With few completions every text seems to fork:
+# two histograms of one distribution are a distance apart, and survival multiplies over positions. Exchanging completions between a token
+# and the greedy one at random shows what noise alone does.
+
+# %%
+chapter.figure(
+    figures.survivals(data),
+    id="survivals",
+    caption="Survival to the last token. Texts without a fork survive in truth at every distance; ten completions per branch say otherwise, and so do they after shuffling.",
+    alt="Survival against the distance that counts, for texts without and with forks: exact, observed and shuffled, for two numbers of completions.",
+)
+at = data.sel(eps=0.6, method="nearest").mean("seed")
+quiet, forked = at.sel(text="no fork"), at.sel(text="one to three forks")
+chapter.text(
+    "At ε = 0.6 and S = {s}: texts without a fork {quiet:.2f} ({one:.2f} exactly), with forks {forked:.2f} ({exact:.2f} exactly; {null:.2f} shuffled). With S = "
+    "{few} texts without a fork come to {low:.2f}.",
+    s=config.headline,
+    few=config.samples[0],
+    quiet=quiet.survival.sel(samples=config.headline),
+    one=quiet.survival_exact,
+    forked=forked.survival.sel(samples=config.headline),
+    exact=forked.survival_exact,
+    null=forked.survival_shuffled.sel(samples=config.headline),
+    low=quiet.survival.isel(samples=0),
 )
 
 # %% [markdown]

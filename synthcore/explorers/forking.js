@@ -42,8 +42,8 @@ function render({ model, el }) {
       oninput: (i) => change({ samples: SAMPLES[i] }),
     }),
     threshold: slider("Threshold of tokens", { min: 1, max: 30, text: percent, oninput: (v) => change({ threshold: v / 100 }) }),
-    eps: slider("ε, distance that counts", { min: 0.05, max: 1.4, step: 0.05, text: (v) => v.toFixed(2), oninput: (v) => change({ eps: v }) }),
-    alpha: slider("α, prior of outcomes", { min: -1.5, max: 1, step: 0.05, text: (v) => (10 ** v).toPrecision(2), oninput: (v) => change({ alpha: 10 ** v }) }),
+    eps: slider("ε, distance", { min: 0.05, max: 1.4, step: 0.05, text: (v) => v.toFixed(2), oninput: (v) => change({ eps: v }) }),
+    alpha: slider("α, prior", { min: -1.5, max: 1, step: 0.05, text: (v) => (10 ** v).toPrecision(2), oninput: (v) => change({ alpha: 10 ** v }) }),
   };
   const swapped = button("Swap token", () => swap(model.get("position")), "write the next likely token at this position");
   const again = button("Draw again", () => change({ draw: model.get("draw") + 1 }), "new samples of the same text");

@@ -59,8 +59,9 @@ def test_log_gamma(forking: Run) -> None:
 def test_outcomes_are_exact_wherever_the_reader_goes(forking: Run) -> None:
     for swaps in ([], [[FORK, 1]], [[3, 2], [FORK, 1], [FORK + 4, 1]]):
         text = forking(
-            """$.textOf(one, new Map(swaps)).map((p) => ({ token: p.branches[p.chosen].token,
-              exact: [...p.exact], after: p.branches.map((b) => [b.token, b.p, [...b.after]]) }))""",
+            """$.textOf(one, new Map(swaps)).map((p) => ({
+              token: p.branches[p.chosen].token, exact: [...p.exact],
+              after: p.branches.map((b) => [b.token, b.p, [...b.after]]) }))""",
             swaps=swaps,
         )
         prefix: tuple[str, ...] = ()

@@ -83,9 +83,20 @@ def test_least_squares_partition_counts_clear_steps() -> None:
     y[0, 30:] += 0.5
     y[1, 20:] += 0.5
     y[1, 40:] -= 0.4
-    assert counting.least_squares(torch.from_numpy(y)).tolist() == [1, 2]
+    assert counting.least_squares(torch.from_numpy(y)).sum(1).tolist() == [1, 2]
     p_m = torch.tensor([[0.05, 0.9, 0.05], [0.2, 0.7, 0.1]])
     assert counting.conservative(p_m).tolist() == [1, 0]
+
+
+def test_survival_ends_higher_when_only_noise_is_left(tiny: xr.Dataset) -> None:
+    quiet, forked = tiny.sel(text="no fork"), tiny.sel(text="one to three forks")
+    assert (quiet.survival_exact == 1).all()
+    assert (forked.survival_exact.sel(eps=0.3, method="nearest") < 1).all()
+    for name in ("survival_exact", "survival", "survival_shuffled"):
+        assert (tiny[name].diff("eps") >= -1e-6).all()  # a larger distance is rarer
+    assert float(quiet.survival.isel(samples=-1).mean()) > float(
+        quiet.survival.isel(samples=0).mean()
+    )
 
 
 def test_each_source_of_error_is_measured_alone(tiny: xr.Dataset) -> None:

@@ -5,4 +5,11 @@
 stages; `decisions` and `claims` decide; `command` is what `synthcore fork` runs.
 """
 
+TITLE = "Forking paths in text generation"
+PAPER = (
+    "Bigelow, Holtzman, Tanaka and Ullman, "
+    "*Forking Paths in Neural Text Generation*, ICLR 2025, "
+    "[arXiv:2412.07961](https://arxiv.org/abs/2412.07961)"
+)
+QUESTION = "At which token of a generated text is its outcome decided, and can that be seen?"
 COMMAND = "fork"

@@ -1,10 +1,10 @@
 """Plant forks, sample, find them; ask every kind of backend; look at the paper's own runs.
 
 `run` is the stages, each public: `detection` (recall, precision, calibration), `planted` (change
-points against hazards), `noise` (the law of sampling noise, error budget), `counting` (detectors
-compared), `spending` (pooled and adaptive sampling), `black_box` (the same call on every backend),
-`learned` (transformers), and in longer runs `released` (the paper's counts) and `small_model` (a
-language model on this machine).
+points against hazards), `lasting` (survival and its null), `noise` (the law of sampling noise,
+error budget), `counting` and `versus` (detectors compared), `spending` (pooled and adaptive
+sampling), `black_box` (the same call on every backend), `learned` (transformers), and in longer
+runs `released` (the paper's counts) and `small_model` (a language model on this machine).
 """
 
 from collections.abc import Callable
@@ -13,8 +13,9 @@ import xarray as xr
 
 from synthcore.studies.forking_paths.adaptive import spending
 from synthcore.studies.forking_paths.black_box import black_box
-from synthcore.studies.forking_paths.counting import counting
+from synthcore.studies.forking_paths.counting import counting, versus
 from synthcore.studies.forking_paths.detection import detection
+from synthcore.studies.forking_paths.lasting import lasting
 from synthcore.studies.forking_paths.learner import learned
 from synthcore.studies.forking_paths.noise import noise
 from synthcore.studies.forking_paths.parameters import Config
@@ -49,7 +50,7 @@ UNITS = {
 def stages(config: Config) -> list[Callable[[Config, Progress | None], xr.Dataset]]:
     """All stages that the parameters ask for, in order."""
     found: list[Callable[[Config, Progress | None], xr.Dataset]] = [
-        *(detection, planted, noise, counting, spending, black_box, learned)
+        *(detection, planted, lasting, noise, counting, versus, spending, black_box, learned)
     ]
     found += [lambda config, progress: released(progress)] if config.released else []
     found += [small_model] if config.live_questions else []

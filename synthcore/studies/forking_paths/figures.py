@@ -159,6 +159,47 @@ def calibration(data: xr.Dataset) -> Figure:
     return fig
 
 
+def rivals(data: xr.Dataset) -> Figure:
+    """F7: recall and precision of three detectors against S, on texts with two forks."""
+    fig, axes = panels(2, width=4.0, height=2.8)
+    for name, colour in zip(data.rival.values, (FORK, STILL, NOISE), strict=True):
+        for ax, what in zip(axes, ("recall", "precision"), strict=True):
+            values = data[f"versus_{what}"].sel(rival=name)
+            over_seeds(ax, values, "samples", colour, str(name))
+            ax.set(ylabel=what, ylim=(0, 1.03))
+    for ax in axes:
+        log_axis(ax, data.samples.values, "S, completions per branch")
+    key(axes[1], loc="lower right")
+    return fig
+
+
+def survivals(data: xr.Dataset) -> Figure:
+    """F5: survival to the end against the distance that counts, exact, observed and shuffled."""
+    fig, axes = panels(2, width=4.0, height=2.9, sharey=True)
+    sizes = (
+        [data.samples.values[i] for i in (1, -2)]
+        if data.sizes["samples"] > 2
+        else data.samples.values
+    )
+    for ax, text in zip(axes, data.text.values, strict=True):
+        one = data.sel(text=text)
+        for samples, colour in zip(sizes, (STILL, FORK), strict=True):
+            for name, style, what in (
+                ("survival", "-", "observed"),
+                ("survival_shuffled", ":", "shuffled"),
+            ):
+                label = f"S = {samples}, {what}"
+                over_seeds(ax, one[name].sel(samples=samples), "eps", colour, label, style)
+        ax.plot(
+            data.eps, one.survival_exact.mean("seed"), color=INK, ls="--", lw=1.2, label="exact"
+        )
+        ax.set(xlabel="ε, distance that counts (L2)", ylim=(-0.03, 1.03))
+        tag(ax, str(text), loc="left")
+    axes[0].set_ylabel("survival to the last token")
+    key(axes[1], loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return fig
+
+
 def jumps_and_distances(data: xr.Dataset) -> Figure:
     """F8: the jump at a fork against the expected distance, and what each detector sees."""
     fig, axes = panels(2, width=3.9, height=3.1)

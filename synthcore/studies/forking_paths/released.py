@@ -117,7 +117,7 @@ def released(progress: Progress | None = None) -> xr.Dataset:
 
 
 def _beast_like(y: Float[Tensor, "1 T"], seed: int) -> Float[Tensor, "M"]:
-    return beast_like(jittered(y, seed))[0]
+    return beast_like(jittered(y, seed))[0][0]
 
 
 def _rbeast(y: Float[Tensor, "1 T"], seed: int) -> Float[Tensor, "M"]:

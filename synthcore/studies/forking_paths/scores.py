@@ -18,9 +18,14 @@ TRUE_JUMP = 0.1
 
 
 def detected(found: Posterior) -> Bool[Tensor, "N T"]:
-    """The change points that are reported: as many as are most probable, where a change within one
-    position is most probable, more than `TOLERANCE` apart."""
-    p_tau, count = found.p_tau, found.p_m.argmax(-1)
+    """The change points that are reported: see `peaks`."""
+    return peaks(found.p_m, found.p_tau)
+
+
+def peaks(p_m: Float[Tensor, "N M"], p_tau: Float[Tensor, "N T"]) -> Bool[Tensor, "N T"]:
+    """As many change points as are most probable, where a change within one position is most
+    probable, more than `TOLERANCE` apart."""
+    count = p_m.argmax(-1)
     window = torch.nn.functional.avg_pool1d(p_tau[:, None], 3, 1, 1)[:, 0]
     out = torch.zeros_like(p_tau, dtype=torch.bool)
     rows, at = torch.arange(len(out), device=out.device), torch.arange(out.shape[1]).to(out.device)
