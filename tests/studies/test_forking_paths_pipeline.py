@@ -122,6 +122,7 @@ def test_a_plan_lists_likely_tokens_and_what_they_cost() -> None:
     assert plan.tokens_expected == 20 * 3
     assert plan.tokens_at_most == 20 * 30 * 5
     assert len(plan_fpa(Scripted(BASE), "q", k_max=2).branches) == 4
+    assert all(branch.is_base for branch in plan_fpa(Scripted(BASE), "q", k_max=1).branches)
     unlikely = Completion(" z", tokens=(" z",), top=({" y": 0.9, " z": 0.01},))
     assert [b.is_base for b in plan_fpa(Scripted(unlikely), "q").branches] == [True, False]
 
@@ -147,6 +148,16 @@ def test_outcomes_are_named_by_their_share() -> None:
     wide = Scripted(BASE, [f"so it is {c}" for c in "abcdefgh"])
     run = run_plan(wide, plan_fpa(wide, "q", 8), regex_outcome(r"is (\w)"), chunk=8)
     assert run.outcomes == ("a", "b", "c", "d", "e", "f", OTHER)
+
+
+def test_a_token_that_ends_the_text_is_not_continued() -> None:
+    top = {" it is y": 0.5, "\nQ:": 0.2, "<|im_end|>": 0.2, ".\n": 0.1}
+    base = Completion("so it is y", tokens=("so", " it is y"), top=({"so": 1.0}, top))
+    model = Scripted(base)
+    run = run_fpa(model, "q", regex_outcome(r"it is (\w)"), 10, stop=("\n",))
+    assert model.asked == 1 + 2 * 2
+    assert run.outcomes == ("x", OTHER)
+    assert run.counts.tolist() == [[10, 0], [10, 0], [0, 10], [0, 10], [0, 10]]
 
 
 def test_a_pattern_that_never_matches_is_one_sentence() -> None:

@@ -19,7 +19,7 @@ from synthcore.studies.forking_paths.cache import Cached, ReplayBackend
 from synthcore.studies.forking_paths.completions import HTTPBackend
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.parameters import Config
-from synthcore.studies.forking_paths.pipeline import FPA, run_fpa
+from synthcore.studies.forking_paths.pipeline import CHUNK, FPA, run_fpa
 from synthcore.studies.forking_paths.protocol import Backend, Completion, Request
 from synthcore.studies.forking_paths.stage import Progress
 from synthcore.studies.forking_paths.task import Recipe
@@ -101,7 +101,7 @@ def _runs(config: Config, ensemble: Ensemble, seed: int) -> dict[str, FPA]:
 def _quality(config: Config, run: FPA, ensemble: Ensemble) -> tuple[float, float]:
     exact, length = ensemble.o[:, :-1], ensemble.o.shape[1] - 1
     paths = run.paths()
-    asked = 5 * math.ceil(config.box_samples / 5)
+    asked = CHUNK * math.ceil(config.box_samples / CHUNK)
     counted = float((run.counts.sum(1) == asked).mean())
     estimate = paths.o_t[:, :length, : exact.shape[-1]]
     error = theory.total_variation(estimate, exact).mean()

@@ -7,6 +7,7 @@ off the outcomes. Only `Backend.complete` is called.
 Axis letters: B branches, T positions, W tokens at a position, K outcomes.
 """
 
+import math
 import re
 import zlib
 from collections import Counter
@@ -23,6 +24,9 @@ from synthcore.studies.forking_paths.protocol import Backend, Completion, Reques
 
 OTHER = "Other"
 SHARE, MOST = 0.1, 6
+CHUNK = 5
+# How models mark the end of a text, where a server shows it as a token.
+END = re.compile(r"<\|[\w ]+\|>|</s>|<eos>|<end_of_turn>")
 OutcomeOf = Callable[[str], str | None]
 Done = Callable[[int, int], None]
 
@@ -53,7 +57,8 @@ class Plan:
 
     @property
     def tokens_expected(self) -> int:
-        """Sampled tokens if completions end where the greedy answer does."""
+        """Sampled tokens if completions end where the greedy answer does. Tokens that end the text
+        count like others."""
         length = len(self.base.tokens)
         return self.samples * sum(length - branch.t - 1 for branch in self.branches)
 
@@ -137,19 +142,21 @@ def plan_fpa(
         raise AnalysisError("The greedy answer is empty: there is no path to analyse.")
     branches: list[Branch] = []
     for t, (token, top) in enumerate(zip(base.tokens, base.top, strict=True)):
-        other = sorted(((p, w) for w, p in top.items() if w and w != token and p > p_thresh))
+        other = sorted(((-p, w) for w, p in top.items() if w and w != token and p > p_thresh))
         branches.append(Branch(t, token, float(top.get(token, 1.0)), True))
-        branches += [Branch(t, w, float(p), False) for p, w in reversed(other[-(k_max - 1) :])]
+        branches += [Branch(t, w, float(-p), False) for p, w in other[: k_max - 1]]
     return Plan(prompt, base, tuple(branches), samples, max_tokens)
 
 
 def requests_of(
     plan: Plan, seed: int, chunk: int, stop: Sequence[str]
 ) -> list[tuple[int, Request]]:
-    """Branch number and request of every chunk of samples. Seeds depend on branch and chunk only,
-    so a larger number of samples extends a smaller one."""
+    """Branch number and request of every chunk of samples; none for tokens that end the text. Seeds
+    depend on branch and chunk only, so a larger number of samples extends a smaller one."""
     found = []
     for number, branch in enumerate(plan.branches):
+        if _ended(plan, branch, stop) is not None:
+            continue
         prefix = (plan.prompt, *plan.base.tokens[: branch.t], branch.token)
         room = max(plan.max_tokens - branch.t - 1, 1)
         for first in range(0, plan.samples, chunk):
@@ -166,7 +173,7 @@ def run_plan(
     plan: Plan,
     outcome_of: OutcomeOf,
     seed: int = 0,
-    chunk: int = 5,
+    chunk: int = CHUNK,
     stop: Sequence[str] = (),
     outcomes: Sequence[str] | None = None,
     progress: Done | None = None,
@@ -180,7 +187,11 @@ def run_plan(
     """
     asked = requests_of(plan, seed, chunk, stop)
     tally: list[Counter[str | None]] = [Counter() for _ in plan.branches]
-    example = ""
+    example, whole = "", chunk * math.ceil(plan.samples / chunk)
+    for number, branch in enumerate(plan.branches):
+        ended = _ended(plan, branch, stop)
+        if ended is not None:
+            tally[number][outcome_of(ended)] = whole
     for done, (index, completions) in enumerate(backend.complete([r for _, r in asked])):
         number, request = asked[index]
         written = "".join(request.prefix[1:])
@@ -215,6 +226,16 @@ def run_plan(
         np.array([x.is_base for x in b]),
         counts,
     )
+
+
+def _ended(plan: Plan, branch: Branch, stop: Sequence[str]) -> str | None:
+    """The answer, if this token ends it: by a stop text, or as a model's mark of the end."""
+    written = "".join(plan.base.tokens[: branch.t])
+    if END.fullmatch(branch.token):
+        return written
+    whole = written + branch.token
+    cuts = [whole.index(text) for text in stop if text in whole]
+    return whole[: min(cuts)] if cuts else None
 
 
 def _frequent(plan: Plan, tally: Sequence[Counter[str | None]]) -> tuple[str, ...]:
