@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import xarray as xr
 
+from synthcore.evidence.dataset import joined
 from synthcore.studies.forking_paths.adaptive import spending
 from synthcore.studies.forking_paths.black_box import black_box
 from synthcore.studies.forking_paths.counting import counting, versus
@@ -65,12 +66,6 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
     attributes = {name: value for part in parts for name, value in part.attrs.items()}
-    data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
-    for name, variable in data.data_vars.items():
-        if variable.dtype == "float64":
-            data[name] = variable.astype("float32")
-    for name in data.variables:
-        data[name].attrs["units"] = UNITS.get(str(name), "1")
-        data[name].attrs["long_name"] = str(name).replace("_", " ")
+    data = joined(parts, UNITS)
     data.attrs = {"study": "forking_paths", "headline": config.headline, **attributes}
     return data
