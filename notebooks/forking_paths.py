@@ -389,8 +389,8 @@ if "released_alarm" in longer:
     chapter.figure(
         released_figures.one_question(longer),
         id="question",
-        caption="One question of HotpotQA: the answer is open for 33 tokens and settled after the token at position 33.",
-        alt="Stacked answer shares over token position that turn from mixed to one answer at position 34; bars of change-point probability.",
+        caption="One question of HotpotQA (8076): the answer is open for the first third of the text and settled within a few tokens.",
+        alt="Stacked answer shares over token position that turn from mixed to a single answer; bars of change-point probability.",
     )
     chapter.figure(
         released_figures.change_points(longer),

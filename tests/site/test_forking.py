@@ -150,7 +150,7 @@ def test_a_click_writes_another_token(shown: Show) -> None:
         page.get_by_role("button", name="Restore").press("Enter")
         page.evaluate("settled()")
         assert text.nth(FORK).inner_text().strip() == path[FORK].strip()
-        page.get_by_label("Token").press("Home")
+        page.get_by_label("Token", exact=True).press("Home")
         page.get_by_role("button", name="Swap token").press("Enter")
         page.evaluate("settled()")
         assert page.evaluate("model.get('swaps')") == [[0, 1]]
@@ -165,7 +165,7 @@ def test_words_say_what_is_computed(shown: Show) -> None:
         assert "With 300 completions" in words
         marks = page.locator(".sx-jump").count()
         assert marks == sum(jump >= 0.02 for jump in WORLDS[0].truth().values())
-        page.get_by_label("Text").select_option("1")
+        page.get_by_label("Text", exact=True).select_option("1")
         page.evaluate("settled()")
         assert (
             page.locator(".sx-text").inner_text().split() == "".join(WORLDS[1].base_path()).split()

@@ -199,7 +199,10 @@ def invented(tiny: xr.Dataset) -> xr.Dataset:
         released_alarm=(("question", "released_detector"), np.stack([alarm] * 3, 1)),
         released_m=(("question", "released_detector"), rng.poisson(1.5, (420, 3)).astype(float)),
         released_end=("question", np.where(rng.random(420) < 0.95, 0.97, 0.6)),
-        released_survival=(("question", "control", "eps"), stay[:, None, None]),
+        released_survival=(
+            ("question", "control", "eps"),
+            np.stack([stay, np.ones(420)], 1)[..., None] + np.zeros(tiny.sizes["eps"]),
+        ),
         released_after=(("question", "token_class"), marks),
         released_i1_close=("question", np.full(420, 99.5)),
         released_i1_positions=("question", np.full(420, 100.0)),
@@ -207,8 +210,7 @@ def invented(tiny: xr.Dataset) -> xr.Dataset:
         released_branches=("question", np.full(420, 270.0)),
     ).assign_coords(
         released_detector=list(three[1]),
-        control=["observed"],
-        eps=[0.6],
+        control=["observed", "shuffled"],
         token_class=["white space", "punctuation", "number", "word"],
     )
 

@@ -151,7 +151,7 @@ def confidence_hides(data: xr.Dataset) -> Verdict:
 def depends_on_task(data: xr.Dataset) -> Verdict:
     """C4."""
     alarms = by_task(data, paper_alarm(data))
-    end = data.released_survival.sel(control="observed", eps=0.6, method="nearest")
+    end = data.released_survival.sel(control="observed").sel(eps=0.6, method="nearest")
     ends = by_task(data, end)
     return all_of(
         resampled(alarms, "CoinFlip: fewest alarms", lowest="CoinFlip"),

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from synthcore.figures import GREY, INK, key
@@ -51,6 +52,7 @@ def bands(ax: Axes, shares: ArrayLike, names: Sequence[str], alpha: float = 0.85
             tops[k + 1], edges, baseline=tops[k], fill=True, color=colour, alpha=alpha, label=name
         )
     ax.set(xlim=(-0.5, len(table) - 0.5), ylim=(0, 1), ylabel="outcome share")
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def outcome_key(ax: Axes) -> None:

@@ -176,11 +176,8 @@ def rivals(data: xr.Dataset) -> Figure:
 def survivals(data: xr.Dataset) -> Figure:
     """F5: survival to the end against the distance that counts, exact, observed and shuffled."""
     fig, axes = panels(2, width=4.0, height=2.9, sharey=True)
-    sizes = (
-        [data.samples.values[i] for i in (1, -2)]
-        if data.sizes["samples"] > 2
-        else data.samples.values
-    )
+    few = data.samples.values[np.searchsorted(data.samples.values, 10)]
+    sizes = (few, data.attrs["headline"])
     for ax, text in zip(axes, data.text.values, strict=True):
         one = data.sel(text=text)
         for samples, colour in zip(sizes, (STILL, FORK), strict=True):

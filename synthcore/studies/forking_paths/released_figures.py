@@ -21,7 +21,7 @@ def change_points(data: xr.Dataset) -> Figure:
         mean = exact.values[data.released_task.values == task].mean(0)
         axes[0].plot(data.m, mean, "o-", ms=4, color=shade, label=task)
     axes[0].set(xlabel="m, change points", ylabel="mean of p(m | counts), exact", ylim=(0, None))
-    key(axes[0])
+    key(axes[0], loc="center left", bbox_to_anchor=(1.0, 0.5))
     y = np.arange(len(tasks))[::-1]
     for i, (name, colour) in enumerate(
         zip(data.released_detector.values, (FORK, STILL, NOISE), strict=True)
