@@ -7,10 +7,11 @@ from scipy import stats
 
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.studies.forking_paths import live, small_model
-from synthcore.studies.forking_paths.pipeline import AnalysisError
+from synthcore.studies.forking_paths.pipeline import AnalysisError, run_fpa
 from synthcore.studies.forking_paths.protocol import Completion, Request, ask
 from synthcore.studies.forking_paths.task import ForkWorld, Recipe
 from synthcore.studies.forking_paths.transformer import Texts, TransformerBackend, Vocabulary
+from synthcore.studies.forking_paths.worlds import PROMPT, ForkWorldBackend, answer_of
 
 ANSWERS = ForkWorld(3).answers
 
@@ -84,6 +85,18 @@ def test_generated_questions_know_their_answers() -> None:
         names = question.prompt.rpartition('words in "')[2].partition('"')[0].split()
         assert question.answer == "".join(name[-1] for name in names)
     assert live.questions("CoinFlip", 3, 0) == live.questions("CoinFlip", 5, 0)[:3]
+
+
+def test_what_is_kept_of_an_answer() -> None:
+    world = ForkWorld(3)
+    run = run_fpa(
+        ForkWorldBackend(world), PROMPT, answer_of(world), 5, max_tokens=61, outcomes=world.names
+    )
+    row = small_model._row(run, live.Question("CoinFlip", PROMPT, "yes"), 100)
+    assert row.live_token.values.tolist() == list(world.base_path()[: small_model.LONGEST])
+    assert np.nansum(row.live_o.values, 1) == pytest.approx(1, abs=1e-6)
+    assert float(row.live_p_m.sum()) == pytest.approx(1)
+    assert float(row.live_right) == 0
 
 
 def test_a_small_language_model_is_served_and_analysed() -> None:

@@ -71,6 +71,35 @@ def test_two_estimates_of_one_distribution_are_told_from_two_distributions() -> 
     assert gap.mean() == pytest.approx(0.45, abs=0.03)
 
 
+def test_the_whole_analysis_of_two_questions(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng, fields = np.random.default_rng(0), {}
+    for name, late in (("CoinFlip/1", [0.5, 0.5]), ("LastLetter/2", [0.02, 0.98])):
+        share = np.array([[0.5, 0.5]] * 40 + [late] * 40)
+        fields |= {
+            f"{name}/t": np.repeat(np.arange(40), 2).astype("int16"),
+            f"{name}/base": np.tile([True, False], 40),
+            f"{name}/p": np.tile([0.7, 0.2], 40).astype("float32"),
+            f"{name}/c": np.stack([rng.multinomial(30, s) for s in share]).astype("int8"),
+            f"{name}/cls": np.full(40, 3, dtype="int8"),
+        }
+    np.savez(tmp_path / "two.npz", **fields)
+    monkeypatch.setenv(released.VARIABLE, str(tmp_path / "two.npz"))
+    data = released.released()
+    assert data.released_task.values.tolist() == ["CoinFlip", "LastLetter"]
+    assert data.released_alarm.sel(released_detector="exact DM").values.tolist() == [0, 1]
+    assert data.released_alarm.sel(released_detector="BEAST-like").values[1] == 1
+    assert data.released_after.sum("token_class").values.tolist() == [0, 1]
+    assert float(data.released_moved[1]) > 0.3
+    assert (data.released_branches == 80).all()
+    assert float(data.released_tokens[0]) == 60 * sum(range(40))
+    assert data.attrs["released_example"] == "CoinFlip/1"
+    ends = data.released_survival.sel(eps=0.3, method="nearest")
+    assert (ends >= 0).all()
+    assert (ends <= 1).all()
+
+
 @here
 def test_most_questions_fork_and_coin_flips_least() -> None:
     assert FILE is not None

@@ -2,7 +2,8 @@
 
 Source: released analysis code. y_t with jitter, clipped to [0, 1]; no season; at most six change
 points, segments of three positions at least, order 0 or 1, precision prior "constant" with value
-20. In Rbeast 0.1.25 the paper's alpha1, alpha2 and burn-in arguments have no effect.
+20. In Rbeast 0.1.25 the paper's alpha1, alpha2 and burn-in arguments have no effect, and a seed
+does not fix the chains: p(m) moves by up to a hundredth from call to call.
 """
 
 import importlib.util

@@ -14,8 +14,8 @@ from scipy import stats
 from torch import Tensor
 
 
-def total_variation(a: Float[Tensor, "*N K"], b: Float[Tensor, "*N K"]) -> Float[Tensor, "*N"]:
-    """Half the L1 distance."""
+def total_variation(a: Float[Tensor, "*#N K"], b: Float[Tensor, "*#N K"]) -> Float[Tensor, "..."]:
+    """Half the L1 distance; shapes are broadcast."""
     return 0.5 * (a - b).abs().sum(-1)
 
 
