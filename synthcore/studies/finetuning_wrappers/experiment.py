@@ -7,7 +7,7 @@ and fine-tunes, `prune` and `read` open, `revive` trains back; `mislead`, `mix`,
 
 import xarray as xr
 
-from synthcore.evidence.dataset import merged
+from synthcore.evidence.dataset import joined
 from synthcore.nn.gpt import GPT
 from synthcore.studies.finetuning_wrappers.compiled_stage import count, order
 from synthcore.studies.finetuning_wrappers.grammar_school import Progress
@@ -78,7 +78,7 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = merged(parts, UNITS)
+    data = joined(parts, UNITS)
     data.attrs = {
         "study": "finetuning_wrappers",
         "rates": [config.tune_rates[0], config.tune_rates[1]],
