@@ -147,7 +147,8 @@ def weights(data: xr.Dataset) -> Figure:
     for rate in data.counter_rate.values:
         one = data.counter_revival.sel(counter_rate=rate)
         over_seeds(axes[1], one, "counter_revival_step", RATE_COLOURS[rate], rf"$\eta_{{{rate}}}$")
-    axes[1].set(xlabel="updates of training back, $C_{Tr}$ = 1", ylim=(-0.03, 1.03))
+    axes[1].set(xlabel="updates of training back", ylim=(-0.03, 1.03))
+    tag(axes[1], with_share(1.0))
     moved = data.circuit_moved.sel(counter_share=1.0)
     x = np.arange(data.sizes["circuit"])
     for i, rate in enumerate(data.counter_rate.values):
@@ -161,7 +162,8 @@ def weights(data: xr.Dataset) -> Figure:
             label=rf"$\eta_{{{rate}}}$",
         )
     axes[2].set_xticks(x, [str(c) for c in data.circuit.values], fontsize=8)
-    axes[2].set(ylabel="share of the squared change, $C_{Tr}$ = 1", ylim=(0, 1.03))
+    axes[2].set(ylabel="share of the squared change", ylim=(0, 1.03))
+    tag(axes[2], with_share(1.0))
     for ax in axes:
         key(ax, fontsize=7.5)
     return fig

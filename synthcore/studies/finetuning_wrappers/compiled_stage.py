@@ -41,7 +41,7 @@ CIRCUITS = {
     "read-out": ("block2.attention",),
     "unused": ("block0.attention", "block2.expand", "block2.contract"),
 }
-EXAMPLE = "abacbadfgabcbia"  # seven letters a, four b
+EXAMPLE = "abacbadfgabcbia"  # five letters a, four b
 
 
 def counter_program(config: Config) -> Compiled:

@@ -212,12 +212,13 @@ def probing(data: xr.Dataset) -> Figure:
 
 def revivals(data: xr.Dataset) -> Figure:
     """F5: accuracy while trained back to count a, and the share not yet revived."""
-    fig, axes = panels(3, width=3.6)
+    fig, axes = panels(3, width=3.6, height=3.3)
     for ax, share in zip(axes[:2], (1.0, 0.0), strict=True):
         _curves(ax, data, share)
         tag(ax, f"tuned with {with_share(share)}")
-    axes[0].set_ylabel("share of right answers, prompts for a")
-    key(axes[0], fontsize=7)
+    axes[0].set_ylabel("right answers, prompts for a")
+    handles = axes[0].get_legend_handles_labels()
+    fig.legend(*handles, loc="outside lower left", ncols=6, fontsize=8, frameon=False)
     ax = axes[2]
     groups = [
         (data.revival.sel(end_share=1.0), "#a01830", "tuned, $C_{Tr}$ = 1"),
@@ -229,7 +230,7 @@ def revivals(data: xr.Dataset) -> Figure:
         found = revival.survival(times(data, curves))
         ax.step(found.steps, found.share, where="post", color=colour, label=word)
         ax.fill_between(found.steps, found.low, found.high, step="post", color=colour, alpha=0.12)
-    ax.set(xlabel="updates", ylabel="share of networks not yet revived", ylim=(-0.03, 1.03))
+    ax.set(xlabel="updates", ylabel="networks not yet revived", ylim=(-0.03, 1.03))
     key(ax, fontsize=7.5)
     tag(ax, "all priors and rates")
     return fig
