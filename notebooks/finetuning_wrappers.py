@@ -419,7 +419,7 @@ chapter.figure(
 chapter.figure(
     compiled_figures.sorting(data),
     id="sorting",
-    caption="Max-identifier: only the smallest rate learns the new letter and leaves the sorting head alone.",
+    caption="Max-identifier: the smallest rate alone learns the new letter and leaves the sorting head as it was. It is a leap: a network (a dot at the bottom) may land where nothing is read at all.",
     alt="New answers and distance of the sorting head from its compiled pattern, over four learning rates.",
 )
 
