@@ -184,7 +184,7 @@ def pruning(data: xr.Dataset) -> Figure:
 def probing(data: xr.Dataset) -> Figure:
     """F4: probes for count a after every block, prompts for a."""
     priors = list(data.prior.values)
-    fig, axes = panels(len(priors), width=3.4, sharey=True)
+    fig, axes = panels(len(priors), width=3.4, height=3.3, sharey=True)
     x = np.arange(data.sizes["place"])
 
     def curve(name: str, **at: Any) -> xr.DataArray:
@@ -205,9 +205,15 @@ def probing(data: xr.Dataset) -> Figure:
         ax.set_xticks(x, [str(p) for p in data.place.values], fontsize=8)
         ax.set(ylim=(0, 1.03))
         tag(ax, PRIOR_WORDS[prior])
-    axes[0].set_ylabel("accuracy of a linear probe for count a")
-    key(axes[0], fontsize=7.5)
+    axes[0].set_ylabel("accuracy of a probe for count a")
+    _key_below(fig, axes[0])
     return fig
+
+
+def _key_below(fig: Figure, ax: Axes) -> None:
+    """One key for all panels, where no curve can be."""
+    handles = ax.get_legend_handles_labels()
+    fig.legend(*handles, loc="outside lower left", ncols=6, fontsize=8, frameon=False)
 
 
 def revivals(data: xr.Dataset) -> Figure:
@@ -217,8 +223,7 @@ def revivals(data: xr.Dataset) -> Figure:
         _curves(ax, data, share)
         tag(ax, f"tuned with {with_share(share)}")
     axes[0].set_ylabel("right answers, prompts for a")
-    handles = axes[0].get_legend_handles_labels()
-    fig.legend(*handles, loc="outside lower left", ncols=6, fontsize=8, frameon=False)
+    _key_below(fig, axes[0])
     ax = axes[2]
     groups = [
         (data.revival.sel(end_share=1.0), "#a01830", "tuned, $C_{Tr}$ = 1"),
