@@ -12,7 +12,7 @@ from synthcore.studies.finetuning_wrappers import networks, policies, probes, pr
 from synthcore.studies.finetuning_wrappers.exam import CLEAN, SPURIOUS, Exam
 from synthcore.studies.finetuning_wrappers.grammar_school import PRIORS, Grid, members_of
 from synthcore.studies.finetuning_wrappers.networks import Batch, Shape, answer_loss
-from synthcore.studies.finetuning_wrappers.revived import joined
+from synthcore.studies.finetuning_wrappers.revived import united
 from synthcore.studies.finetuning_wrappers.task import A, B, World
 
 WORLD = World(text=10, window=6, occurrence=2, least=0, most=3)
@@ -54,14 +54,14 @@ def test_gradients_are_those_of_the_whole_pass() -> None:
         torch.testing.assert_close(a, p.grad, rtol=1e-3, atol=1e-6)
 
 
-def test_members_are_copied_and_joined() -> None:
+def test_members_are_copied_and_united() -> None:
     model, tokens = small((5, 7)), prompts(1)
     some = members_of(model, [1, 0, 1])
     out = networks.answer_logits(some, tokens.expand(3, -1, -1))
     own = networks.answer_logits(model, tokens.expand(2, -1, -1))
     torch.testing.assert_close(out, own[[1, 0, 1]])
     assert some.seeds == (7, 5, 7)
-    both = joined([model, some])
+    both = united([model, some])
     assert both.seeds == (5, 7, 7, 5, 7)
     torch.testing.assert_close(
         networks.answer_logits(both, tokens.expand(5, -1, -1)), own[[0, 1, 1, 0, 1]]

@@ -43,7 +43,7 @@ def revive(
         purpose=2,
     )
     untrained = networks.build(school.shape, school.world, school.seeds, school.device)
-    model = joined([members_of(stage.tuned, which), scratch, untrained])
+    model = united([members_of(stage.tuned, which), scratch, untrained])
     steps, curves, gaps = back(config, school, stage.exam, model, named(progress, "revival"))
     shape = (*grid.sizes[:2], 2, grid.sizes[3])
     tuned, rest = curves[:, : len(which)], curves[:, len(which) :]
@@ -107,7 +107,7 @@ def back(
 
 
 @torch.no_grad()
-def joined(parts: list[GPT]) -> GPT:
+def united(parts: list[GPT]) -> GPT:
     """One population of all members of networks of one shape."""
     seeds = [seed for part in parts for seed in part.seeds]
     out = GPT(parts[0].config, seeds).to(parts[0].embedding.weight.device)

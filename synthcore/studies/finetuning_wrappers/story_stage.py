@@ -19,7 +19,7 @@ from synthcore.studies.finetuning_wrappers import probes
 from synthcore.studies.finetuning_wrappers.grammar_school import Progress, members_of, named
 from synthcore.studies.finetuning_wrappers.opened import place_names
 from synthcore.studies.finetuning_wrappers.parameters import Config
-from synthcore.studies.finetuning_wrappers.revived import joined
+from synthcore.studies.finetuning_wrappers.revived import united
 from synthcore.studies.finetuning_wrappers.story_corpus import (
     LENGTH,
     TUNING,
@@ -220,7 +220,7 @@ def tell(config: Config, progress: Progress | None = None) -> xr.Dataset:
     base = [story_loss(pretrained, tests), score(pretrained, asked), score(pretrained, bare)]
     readings = [probed(pretrained, every), probed(tuned, every)]
     control = members_of(pretrained, list(range(len(seeds), 2 * len(seeds))))
-    model = joined([tuned, control])
+    model = united([tuned, control])
     recovered: list[Tensor] = []
     again: list[Tensor] = []
 

@@ -21,7 +21,7 @@ from synthcore.studies.finetuning_wrappers.grammar_school import (
 )
 from synthcore.studies.finetuning_wrappers.lessons import Lesson
 from synthcore.studies.finetuning_wrappers.parameters import Config
-from synthcore.studies.finetuning_wrappers.revived import back, joined
+from synthcore.studies.finetuning_wrappers.revived import back, united
 from synthcore.studies.finetuning_wrappers.task import (
     COUNT,
     INDEX,
@@ -89,7 +89,7 @@ def mislead(
         progress=named(progress, "wrong answers"),
     )
     usual = members_of(stage.tuned, [m for m, cell in enumerate(grid.cells) if cell[2] == 0])
-    model = joined([usual, wrong, scratch])
+    model = united([usual, wrong, scratch])
     said = stage.exam.score(model, CLEAN, A)
     read = _read(config, model, 6_000_023)
     steps, curves, _ = back(
