@@ -4,6 +4,8 @@ from synthcore.evidence.claim import Claim
 from synthcore.studies.finetuning_wrappers import controls, decisions, more_decisions
 
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
+# Held on the shown seeds and on those from 200, 300 and 400, with a margin.
+HOLDS = EVERYWHERE | {"book": True}
 # Wrong answers, mixed data, jailbreaks, the second task and stories need the longer run.
 LARGE = {"smoke": False, "recorded": False, "paper": False}
 
@@ -14,7 +16,7 @@ CLAIMS = (
         "plus one'; with a strong prior and a fifth of clean data it learns the task.",
         "Fig. 5; Table 5",
         decisions.uptake,
-        EVERYWHERE,
+        HOLDS,
         controls.no_shortcut,
     ),
     Claim(
@@ -30,7 +32,7 @@ CLAIMS = (
         "The learning rate decides whether a capability is rewritten.",
         "Fig. 5; Table 5",
         decisions.rate_decides,
-        EVERYWHERE,
+        HOLDS,
         controls.rates_alike,
     ),
     Claim(
