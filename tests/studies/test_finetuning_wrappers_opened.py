@@ -156,10 +156,12 @@ def test_rows_of_every_matrix_and_single_weights() -> None:
     ]
     assert changed == ["block1.attention.project.weight"]  # biases start at zero
     assert bool((less.blocks[1].attention.project.weight[:, :, 7] == 0).all())
-    first = torch.zeros(2, 1, dtype=torch.long)
-    without = pruning.without_weights(model, first, 1)
-    assert without.embedding.weight[0, 0, 0].item() == 0
-    assert model.embedding.weight[0, 0, 0].item() != 0
+    chosen = torch.tensor([[5, 900], [31, 0]])  # two weights of each member, the first is deleted
+    before = pruning.flat(dict(model.named_parameters()))
+    after = pruning.flat(dict(pruning.without_weights(model, chosen, 1).named_parameters()))
+    assert (before != after).nonzero().tolist() == [[0, 5], [1, 31]]
+    assert after[0, 5] == 0
+    assert after[1, 31] == 0
 
 
 # --- probes -------------------------------------------------------------------------------------

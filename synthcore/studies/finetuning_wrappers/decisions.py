@@ -149,7 +149,7 @@ def faster(data: xr.Dataset, curves: xr.DataArray, slow: xr.DataArray) -> xr.Dat
     does."""
     rest = [dim for dim in curves.dims if dim != "revival_step"]
     baseline = slow.broadcast_like(curves).transpose(*curves.dims)
-    ratio = speedup(times(data, curves), times(data, baseline), data.attrs["revive_every"])
+    ratio = speedup(times(data, curves), times(data, baseline), float(data.attrs["revive_every"]))
     return xr.DataArray(ratio, dims=rest, coords={d: curves[d] for d in rest})
 
 
@@ -166,7 +166,7 @@ def revives(data: xr.Dataset) -> Verdict:
 
 def wrong_answers(data: xr.Dataset) -> Verdict:
     """C7: times as the geometric mean over priors and rates."""
-    every = data.attrs["revive_every"]
+    every = float(data.attrs["revive_every"])
     curves = data.misled_revival.transpose("treatment", "prior", "rate", "seed", "revival_step")
     taken = np.log(np.maximum(times(data, curves).steps, every)).mean((1, 2))
     ratio = xr.DataArray(np.exp(taken[1] - taken[0]), dims="seed")
