@@ -1,6 +1,6 @@
 """What is right about a sentence: its types, its words, its order. Counts, so that samples pool.
 
-Axis letters: B sentences (any leading axes), T tokens, N given words. Everything behind the first
+Axis letters: B sentences (any leading axes), T and U tokens, N given words. Everything behind the first
 eos is ignored.
 """
 
@@ -105,7 +105,7 @@ def typed(words: Vocabulary, tokens: Int[Tensor, "*B T"]) -> Bool[Tensor, "*B"]:
     return whole
 
 
-def same_words(a: Int[Tensor, "*B T"], b: Int[Tensor, "*B T"]) -> Bool[Tensor, "*B"]:
+def same_words(a: Int[Tensor, "*B T"], b: Int[Tensor, "*B U"]) -> Bool[Tensor, "*B"]:
     """Whether two sentences have the same words, each as often."""
     longest = max(a.shape[-1], b.shape[-1])
     both = [torch.nn.functional.pad(cut(x), (0, longest - x.shape[-1])) for x in (a, b)]

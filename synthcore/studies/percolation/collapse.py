@@ -106,16 +106,21 @@ def slope(sizes: ArrayLike, times: ArrayLike) -> float:
 
 
 def stays(times: ArrayLike, curve: ArrayLike, level: float, checks: int = 3) -> float:
-    """First time from which the curve is at least `level` at `checks` measurements in a row; at the
-    end of the run fewer will do. inf if never, nan counts as below.
+    """Time from which the curve is at least `level` at `checks` measurements in a row, fewer at the
+    end of the run; interpolated in log time towards the measurement before. inf if never, and nan
+    counts as below.
 
-    >>> stays([1, 2, 3, 4, 5], [0.6, 0.1, 0.7, 0.8, 0.9], 0.5)
-    3.0
+    >>> stays([1, 10, 100, 1000, 10000], [0.6, 0.1, 0.9, 0.8, 0.9], 0.5)  # half way to 100
+    31.622776601683793
     """
-    above = np.nan_to_num(np.asarray(curve, float), nan=-np.inf) >= level
+    t, y = np.asarray(times, float), np.asarray(curve, float)
+    above = np.nan_to_num(y, nan=-np.inf) >= level
     for i in range(len(above)):
         if above[i : i + checks].all():
-            return float(np.asarray(times, float)[i])
+            if i == 0 or not np.isfinite(y[i - 1]):
+                return float(t[i])
+            part = (level - y[i - 1]) / (y[i] - y[i - 1])
+            return float(t[i - 1] * (t[i] / t[i - 1]) ** part)
     return float("inf")
 
 

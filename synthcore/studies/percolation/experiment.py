@@ -20,6 +20,7 @@ UNITS = {
     "step": "updates",
     "pair_step": "updates",
     "world_step": "updates",
+    "variant_step": "updates",
     "entities": "entities",
     "properties": "properties",
     "pair_properties": "properties",
@@ -44,7 +45,7 @@ def stages(config: Config) -> list[Callable[[Config, Progress | None], xr.Datase
     """What a run consists of; stages that the parameters leave out are missing."""
     found: list[Callable[[Config, Progress | None], xr.Dataset]] = [simulations, pair_sweep]
     found += [interventions] if config.world_steps else []
-    found += [languages] if config.steps else []
+    found += [languages]
     found += [variants] if config.variants else []
     return found
 

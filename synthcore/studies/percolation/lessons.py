@@ -1,6 +1,7 @@
 """Languages of several sizes, networks that learn them, and what is measured on the way."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 import xarray as xr
@@ -14,7 +15,7 @@ from synthcore.studies.percolation.constraints import (
 )
 from synthcore.studies.percolation.grammar import Slot
 from synthcore.studies.percolation.measure import Examination, Values
-from synthcore.studies.percolation.networks import Progress, build, train
+from synthcore.studies.percolation.networks import Progress, Recipe, build, train
 from synthcore.studies.percolation.pairs import Kinds
 from synthcore.studies.percolation.parameters import CIRCULANT_VALUES, FRAGMENTS, Config
 from synthcore.studies.percolation.skeletons import Skeletons, draw_skeletons
@@ -50,6 +51,7 @@ def graph_of(config: Config, classes: Classes, seed: int, fragments: int = 1) ->
 def teach(
     config: Config,
     words: Vocabulary,
+    recipe: Recipe,
     batch: int,
     fragments: int = 1,
     progress: Progress | None = None,
@@ -57,15 +59,23 @@ def teach(
 ) -> xr.Dataset:
     """Train one network per seed; dimensions seed, step and those of `Examination.TABLES`."""
     language, graphs = language_of(config, words, fragments)
-    model = build(config.recipe, words.size, config.context, config.seeds, config.torch_device)
+    model = build(recipe, words.size, config.context, config.seeds, config.torch_device)
     exam = Examination(
-        language, Kinds.of(graphs), config.test_lines, config.samples, 1000 + config.seed
+        language,
+        Kinds.of(graphs),
+        config.syntax,
+        config.test_lines,
+        config.samples,
+        1000 + config.seed,
     )
-    steps, rows = checkpoints(config), list[Values]()
+    steps = log_spaced(
+        recipe.steps, config.checkpoints, first=config.first_checkpoint, zero=False
+    )
+    rows = list[Values]()
     train(
         model,
         Mixture(language, config.shares, batch, 2000 + config.seed),
-        config.recipe,
+        recipe,
         steps,
         lambda step, trained: rows.append(exam(model)),
         (lambda done, total: progress(stage, done, total)) if progress else None,
@@ -80,11 +90,6 @@ def teach(
     return xr.Dataset(variables, coords=coords)
 
 
-def checkpoints(config: Config) -> list[int]:
-    """Steps at which is measured."""
-    return log_spaced(config.steps, config.checkpoints, first=config.first_checkpoint, zero=False)
-
-
 def languages(config: Config, progress: Progress | None = None) -> xr.Dataset:
     """Every |E| with every |K|: dimensions entities, properties, seed, step ..."""
     rows = []
@@ -93,7 +98,11 @@ def languages(config: Config, progress: Progress | None = None) -> xr.Dataset:
         for properties in config.properties:
             stage = f"language |E| = {entities}, |K| = {properties}"
             words = config.vocabulary(entities, properties)
-            row.append(teach(config, words, config.batch, progress=progress, stage=stage))
+            row.append(
+                teach(
+                    config, words, config.recipe, config.batch, progress=progress, stage=stage
+                )
+            )
         rows.append(xr.concat(row, "properties").assign_coords(properties=list(config.properties)))
     data = xr.concat(rows, "entities").assign_coords(entities=list(config.entities))
     return data.assign(mentions_per_step=config.batch * mentions_per_sentence(config))
@@ -108,13 +117,15 @@ def mentions_per_sentence(config: Config) -> float:
 def variants(config: Config, progress: Progress | None = None) -> xr.Dataset:
     """Controls on the smallest language: twice the batch, unused words, a fragmented graph."""
     entities, properties = config.entities[0], config.properties[0]
+    recipe = replace(config.recipe, steps=config.variant_steps)
     parts = []
     for name in config.variants:
         spare = config.properties[-1] - properties if name == "spare tokens" else 0
         words = config.vocabulary(entities, properties, spare)
         batch = 2 * config.batch if name == "double batch" else config.batch
         fragments = FRAGMENTS if name == "fragments" else 1
-        data = teach(config, words, batch, fragments, progress, f"variant: {name}")
+        data = teach(config, words, recipe, batch, fragments, progress, f"variant: {name}")
         parts.append(data.drop_dims([axis for axis, _ in Examination.TABLES.values()]))
     whole = xr.concat(parts, "variant").assign_coords(variant=list(config.variants))
-    return whole.rename({str(name): f"variant_{name}" for name in whole.data_vars})
+    names = {str(name): f"variant_{name}" for name in whole.data_vars}
+    return whole.rename(names | {"step": "variant_step"})

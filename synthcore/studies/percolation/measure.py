@@ -17,7 +17,8 @@ from torch import Tensor
 from synthcore.nn.gpt import GPT
 from synthcore.studies.percolation import checks
 from synthcore.studies.percolation.altered import ALTERED, altered
-from synthcore.studies.percolation.grammar import STATES, Group, states, transitions
+from synthcore.studies.percolation.exact import floor
+from synthcore.studies.percolation.grammar import STATES, Grammar, Group, states, transitions
 from synthcore.studies.percolation.pairs import Kinds, masses
 from synthcore.studies.percolation.skeletons import Skeletons
 from synthcore.studies.percolation.task import TASKS, Language, Prior
@@ -61,7 +62,15 @@ class Examination:
         "exact_altered": ("prior", ("uniform", "hidden")),
     }
 
-    def __init__(self, language: Language, kinds: Kinds, size: int, samples: int, seed: int):
+    def __init__(
+        self,
+        language: Language,
+        kinds: Kinds,
+        grammar: Grammar,
+        size: int,
+        samples: int,
+        seed: int,
+    ) -> None:
         self.language, self.samples = language, samples
         self.generator = torch.Generator(language.device).manual_seed(seed)
         self.kinds = Kinds(*(t.to(language.device) for t in vars(kinds).values()))
@@ -72,6 +81,9 @@ class Examination:
         )
         self.altered = altered(language, table.slots[row], draw)
         self.tasks = {t: language.lines(t, language.sentences(size, draw), draw) for t in TASKS}
+        written = self.tasks["free"][..., 3:]
+        self.floor = floor(language, grammar, self.longest, written)
+        """loss (nats per token) of the language itself, on the lines of free generation"""
         sorts = {
             "descriptive": table.select(table.descriptive & ~table.relative),
             "relative": table.select(table.relative & ~table.descriptive),
@@ -190,6 +202,7 @@ class Examination:
             log_p = log_probabilities(model, lines)
             losses.append(-log_p.sum((1, 2)) / after_out(lines).sum((1, 2)))
         out["loss"] = torch.stack(losses, -1)
+        out["excess_loss"] = losses[0] - self.floor
         found = {name: log_probabilities(model, lines) for name, lines in self.sorted.items()}
         out["exact"] = torch.stack([exact(found[name]) for name in SORTS], -1)
         out["token_probability"] = torch.stack(

@@ -50,6 +50,7 @@ class Config(StudyConfig):
     variants: tuple[Literal["double batch", "spare tokens", "fragments"], ...] = Field(
         description="controls on the smallest language"
     )
+    variant_steps: int = Field(ge=8, description="their updates")
     pair_seeds: int = Field(ge=1, le=64, description="pair learners per condition")
     pair_entities: int = Field(ge=2, le=2000, description="|E| of the pair learner")
     pair_properties: tuple[int, ...] = Field(min_length=2, description="its |K|, rising")
@@ -78,6 +79,10 @@ class Config(StudyConfig):
                 self.vocabulary(entities, properties)
         for properties in self.pair_properties:
             Classes(self.pair_classes, self.pair_entities, properties)
+        if self.world_steps and self.pair_entities % (FRAGMENTS * self.pair_classes):
+            raise ValueError(
+                f"pair_entities must be a multiple of {FRAGMENTS} pair_classes for interventions"
+            )
         if self.edges == "circulant":
             for properties in self.properties:
                 if properties // self.classes % CIRCULANT_VALUES:
@@ -111,7 +116,7 @@ class Config(StudyConfig):
             self.heads,
             self.learning_rate,
             self.steps,
-            min(self.warmup, self.steps),
+            self.warmup,
             self.initial_std,
             self.bfloat16,
         )

@@ -1,20 +1,22 @@
 """What the theory says, checked on simulated graphs and streams: no network is trained here."""
 
-import networkx
 import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import NDArray
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from synthcore.studies.percolation import graphs, theory
 from synthcore.studies.percolation.checks import read
 from synthcore.studies.percolation.collapse import collapse
-from synthcore.studies.percolation.constraints import seeded
+from synthcore.studies.percolation.constraints import ConstraintGraph, seeded
+from synthcore.studies.percolation.grammar import Slot
 from synthcore.studies.percolation.lessons import graph_of, skeletons_of
 from synthcore.studies.percolation.networks import Progress
 from synthcore.studies.percolation.pairs import PairStream
 from synthcore.studies.percolation.parameters import Config
-from synthcore.studies.percolation.task import Language
+from synthcore.studies.percolation.task import Language, last_subject
 
 RATIOS = np.geomspace(0.3, 30, 49)
 NEAR = np.geomspace(0.7, 1.7, 25)
@@ -51,10 +53,10 @@ def growing(seed: int, repeats: int) -> xr.Dataset:
     """Joined pairs at a few q / p_c against S_E S_K, and the peak of the second component."""
     joined, expected = [], []
     for entities, properties in (PROPORTIONAL[0], PROPORTIONAL[-1], LARGE):
-        data = graphs.growth(entities, properties, CHECKED, repeats, seed)
+        data = graphs.growth(entities, properties, CHECKED, 8 * repeats, seed)
         joined.append(data.joined.mean("repeat").values)
         expected.append(data.theory.values)
-    near = graphs.growth(*LARGE, list(NEAR), 4 * repeats, seed)
+    near = graphs.growth(*LARGE, list(NEAR), 8 * repeats, seed)
     second = near.second.mean("repeat").values
     sizes = [f"{e} x {k}" for e, k in (PROPORTIONAL[0], PROPORTIONAL[-1], LARGE)]
     return xr.Dataset(
@@ -95,43 +97,57 @@ def hopping(seed: int) -> xr.Dataset:
         density = (random.random((entities, properties)) < chance) * random.random(
             (entities, properties)
         )
-        graph = networkx.Graph()
-        graph.add_nodes_from(range(entities + properties))
-        graph.add_edges_from((int(e), entities + int(k)) for e, k in np.argwhere(density))
-        distance = np.full((entities, properties), np.inf)
-        for e in range(entities):
-            for node, steps in networkx.single_source_shortest_path_length(graph, e).items():
-                if node >= entities:
-                    distance[e, node - entities] = steps
+        graph = sparse.coo_matrix(np.block([[np.zeros((entities, entities)), density]]))
+        graph.resize((entities + properties, entities + properties))
+        steps = csgraph.shortest_path(graph, directed=False, unweighted=True)
+        distance = steps[:entities, entities:]
         for n in range(HOPS):
             wrong[n] += (theory.reach(density, n) != (distance <= 2 * n + 1)).mean() / 3
     return xr.Dataset({"hop_errors": (("hops",), wrong)}, coords={"hops": range(HOPS)})
 
 
 def streaming(config: Config, seed: int) -> xr.Dataset:
-    """Distinct edges seen after some mentions per edge: the pair learner's stream, and descriptors
-    of sentences, as a share of all edges."""
-    task = config.pair_task(config.pair_properties[0])
+    """Share of all edges that have been seen after some mentions per edge: in the pair learner's
+    stream and in sentences.
+
+    `seen_theory` takes all edges as equally likely. Sentences also prefer the classes that can be
+    subjects of verbs, and entities with few edges show each of them more often; `text_theory`
+    counts with both.
+    """
+    task = config.pair_task(config.pair_properties[-1])
     graph = task.graph(seed)
     edges = int(graph.edges.sum())
     draws = [round(x * edges) for x in EXPOSURES]
     pairs = PairStream([graph], max(draws), seed)(0)[0]
     shown = (pairs[:, 0] * task.properties + pairs[:, 1]).numpy()
 
-    words = config.vocabulary(config.entities[0], config.properties[0])
+    words = config.vocabulary(config.entities[0], config.properties[-1])
     written = graph_of(config, words.classes, seed)
     count = int(written.edges.sum())
     needed = [round(x * count) for x in EXPOSURES]
     language = Language(words, [written], skeletons_of(config))
     told = told_pairs(language, max(needed), seeded(seed, 14))
+    chance = edge_probabilities(language, written)
     return xr.Dataset(
         {
             "seen": (("exposure",), np.array(_distinct(shown, draws)) / edges),
-            "seen_in_text": (("exposure",), np.array(_distinct(told, needed)) / count),
             "seen_theory": (("exposure",), [theory.distinct_edges(x, 1.0) for x in EXPOSURES]),
+            "seen_in_text": (("exposure",), np.array(_distinct(told, needed)) / count),
+            "text_theory": (("exposure",), [-np.expm1(-n * chance).mean() for n in needed]),
         },
         coords={"exposure": EXPOSURES},
     )
+
+
+def edge_probabilities(language: Language, graph: ConstraintGraph) -> NDArray[np.float64]:
+    """P(a mention is this edge) for every edge of the first member's graph."""
+    table, classes = language.skeletons, language.vocabulary.classes
+    named = (table.slots == Slot.DESCRIPTOR).sum(1).double()
+    mixed = float(named[table.relative].sum() / named.sum())
+    first = classes.of_entity < classes.count // 2
+    of_half = torch.where(first, (1 + mixed) / 2, (1 - mixed) / 2)
+    of_entity = of_half / (classes.entities / 2) / graph.edges.sum(1)
+    return of_entity[:, None].expand_as(graph.edges)[graph.edges].double().numpy()
 
 
 def told_pairs(language: Language, count: int, generator: torch.Generator) -> NDArray[np.int64]:
@@ -141,9 +157,7 @@ def told_pairs(language: Language, count: int, generator: torch.Generator) -> ND
     while total < count:
         sentences = language.sentences(4096, generator)[0]
         reading = read(words, sentences)
-        place = torch.arange(sentences.shape[-1])
-        last = torch.where(reading.subject, place, -1).amax(-1, keepdim=True)
-        entity = sentences.gather(-1, last) - words.entity
+        entity = last_subject(reading.subject, sentences) - words.entity
         number = entity * words.classes.properties + sentences - words.descriptor
         found.append(number[reading.descriptor].numpy())
         total += len(found[-1])

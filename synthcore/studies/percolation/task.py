@@ -126,7 +126,8 @@ class Language:
             verb = words.verb + (u * words.verbs).long()
         out = torch.where(slots == Slot.OBJECT, others, out)
         out = torch.where(slots == Slot.VERB, verb, out)
-        described = self._descriptors(_last_subject(slots, out) - words.entity, u, prior)
+        governor = last_subject(slots == Slot.SUBJECT, out)
+        described = self._descriptors(governor - words.entity, u, prior)
         return torch.where(slots == Slot.DESCRIPTOR, words.descriptor + described, out)
 
     def _descriptors(self, entity: Tensor, u: Tensor, prior: Prior) -> Tensor:
@@ -190,11 +191,13 @@ class Language:
         return chosen
 
 
-def _last_subject(slots: Int[Tensor, "M B L"], words: Int[Tensor, "M B L"]) -> Int[Tensor, "M B 1"]:
-    """The word at the last subject slot of each sentence."""
-    place = torch.arange(slots.shape[-1], device=slots.device)
-    last = torch.where(slots == Slot.SUBJECT, place, -1).amax(-1, keepdim=True)
-    return words.gather(-1, last.clamp(min=0))
+def last_subject(
+    subject: Bool[Tensor, "*B L"], sentences: Int[Tensor, "*B L"]
+) -> Int[Tensor, "*B 1"]:
+    """The last word that is a subject, of each sentence."""
+    place = torch.arange(subject.shape[-1], device=subject.device)
+    last = torch.where(subject, place, -1).amax(-1, keepdim=True)
+    return sentences.gather(-1, last.clamp(min=0))
 
 
 def compose(
