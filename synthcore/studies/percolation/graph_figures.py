@@ -1,0 +1,183 @@
+"""Figures of the language and of percolation: what is drawn needs no network."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import xarray as xr
+from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
+from matplotlib.figure import Figure
+
+from synthcore.figures import GREY, INK, band, key, level, panels, tag
+from synthcore.studies.percolation import graphs, theory
+from synthcore.studies.percolation.collapse import slope
+from synthcore.studies.percolation.constraints import ConstraintGraph
+from synthcore.studies.percolation.grammar import ACCEPT, ARROWS, DEAD, Slot
+from synthcore.studies.percolation.simulations import WIDENING
+
+PLACES = {
+    "start": (0.0, 1.0),
+    "subject": (1.3, 1.0),
+    "link": (2.7, 1.9),
+    "descriptor": (4.2, 1.9),
+    "verb": (2.7, 0.1),
+    "preposition": (4.2, 0.1),
+    "object": (5.7, 0.1),
+    "next unit": (4.2, 2.9),
+    "next unit or object": (4.2, -0.95),
+    ACCEPT: (7.1, 1.0),
+}
+SHORT = {"next unit or object": "unit or\nobject", "next unit": "unit", "preposition": "prepo-\nsition"}
+WARM, COLD = "#b3541e", "#2563b0"
+
+
+def automaton(ax: Axes) -> None:
+    """States as circles, words as arrows."""
+    for state, (x, y) in PLACES.items():
+        end = state == ACCEPT
+        ax.plot(x, y, "o", ms=31, mfc="white", mec=INK, mew=2.2 if end else 1.0, zorder=3)
+        ax.text(x, y, SHORT.get(state, state), ha="center", va="center", fontsize=6.2, zorder=4)
+    for state, arrows in ARROWS.items():
+        for group, after in arrows.items():
+            if DEAD in (state, after):
+                continue
+            a, b = PLACES[state], PLACES[after]
+            back = {("object", "next unit or object"), ("next unit or object", "object")}
+            bend = 0.25 if {state, after} == {"start", "subject"} or (state, after) in back else 0.0
+            style = {"arrowstyle": "-|>", "color": GREY, "lw": 0.9, "shrinkA": 16, "shrinkB": 16}
+            ax.annotate(
+                "", b, a, arrowprops={**style, "connectionstyle": f"arc3,rad={bend}"}, zorder=2
+            )
+            middle = np.add(a, b) / 2 + np.array([0, -0.28 if bend and a > b else 0.16])
+            ax.text(*middle, group.name.lower()[:5], fontsize=5.6, color=WARM, ha="center")
+    ax.set(xlim=(-0.6, 7.7), ylim=(-1.5, 3.4))
+    ax.set_axis_off()
+
+
+def constraint_matrix(ax: Axes, graph: ConstraintGraph) -> None:
+    """Edges, other pairs of a class, and pairs across classes."""
+    kind = graph.classes.same.long() + graph.edges.long() * graph.classes.same.long()
+    ax.imshow(kind, cmap=ListedColormap(["#f2f2f2", "#b9cbe6", COLD]), aspect="auto", vmin=0, vmax=2)
+    ax.set(xlabel="property", ylabel="entity")
+    for name, colour in (("edge: shown", COLD), ("same class, never shown", "#b9cbe6")):
+        ax.plot([], [], "s", color=colour, label=name)
+    ax.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
+
+
+def sentence(ax: Axes, words: list[str], slots: list[int]) -> None:
+    """A sentence with its slots, and arcs from the subject to the properties it gets."""
+    x = np.arange(len(words))
+    for i, (word, slot) in enumerate(zip(words, slots, strict=True)):
+        ax.text(i, 0, word, ha="center", va="center", fontsize=10, family="monospace")
+        name = Slot(slot).name.lower().replace("conjunction", "conj.").replace("preposition", "prep.")
+        ax.text(i, -0.5, name, ha="center", va="center", fontsize=6.5, color=GREY)
+    subject = max(i for i, slot in enumerate(slots) if slot == Slot.SUBJECT)
+    for i, slot in enumerate(slots):
+        if slot in (Slot.DESCRIPTOR, Slot.VERB, Slot.OBJECT):
+            colour = COLD if slot == Slot.DESCRIPTOR else WARM
+            style = {"arrowstyle": "-|>", "color": colour, "lw": 1.2, "shrinkB": 8, "shrinkA": 8}
+            curve = {"connectionstyle": "arc3,rad=-0.35"}
+            ax.annotate("", (i, 0.1), (subject, 0.1), arrowprops={**style, **curve})
+    ax.set(xlim=(-0.6, x[-1] + 0.6), ylim=(-0.8, 1.6))
+    ax.set_axis_off()
+
+
+def language(graph: ConstraintGraph, words: list[str], slots: list[int]) -> Figure:
+    """F1: the automaton, the constraint graph, a sentence and the pairs that it shows."""
+    fig = plt.figure(figsize=(8.6, 4.8), layout="constrained")
+    grid = fig.add_gridspec(2, 2, width_ratios=[1.5, 1], height_ratios=[1.9, 1])
+    automaton(fig.add_subplot(grid[0, 0]))
+    constraint_matrix(fig.add_subplot(grid[0, 1]), graph)
+    sentence(fig.add_subplot(grid[1, :]), words, slots)
+    return fig
+
+
+def propagation(entities: int = 24, properties: int = 36, seed: int = 0) -> Figure:
+    """F4, left: D and what its powers join, below, near and above the threshold."""
+    random = np.random.default_rng(seed)
+    ratios, hops = (0.6, 1.2, 2.4), (0, 1, 3, 12)
+    fig, axes = panels(len(ratios) * len(hops), rows=len(ratios), height=1.7, width=2.1)
+    pairs = graphs.distinct_pairs(entities, properties, entities * properties, random)
+    for row, ratio in enumerate(ratios):
+        count = round(ratio * (entities * properties) ** 0.5)
+        density = np.zeros((entities, properties))
+        density[tuple(pairs[:count].T)] = 1
+        labels = graphs.components(entities, properties, pairs[:count])
+        by_size = np.bincount(labels)[labels]
+        order_e = np.lexsort((labels[:entities], -by_size[:entities]))
+        order_k = np.lexsort((labels[entities:], -by_size[entities:]))
+        for column, n in enumerate(hops):
+            ax = axes[row * len(hops) + column]
+            shown = theory.reach(density, n)[np.ix_(order_e, order_k)]
+            ax.imshow(shown, cmap=ListedColormap(["#f2f2f2", COLD]), aspect="auto", vmin=0, vmax=1)
+            ax.set(xticks=[], yticks=[])
+            name = "D" if n == 0 else f"(DDᵀ)$^{{{n}}}$D"
+            tag(ax, f"{name}: {shown.mean():.0%} joined")
+            if column == 0:
+                ax.set_ylabel(f"q / p$_c$ = {ratio}\nentities", fontsize=8)
+            if row == len(ratios) - 1:
+                ax.set_xlabel("properties", fontsize=8)
+    return fig
+
+
+def percolation(data: xr.Dataset) -> Figure:
+    """F4, right: joined pairs against theory, and the second component at the threshold."""
+    fig, (left, middle, right) = panels(3, width=3.2)
+    q = np.geomspace(0.3, 6, 200)
+    for i, name in enumerate(data.graph.values):
+        e, k = (int(part) for part in str(name).split(" x "))
+        critical = theory.threshold(e, k)
+        line = [theory.reachable(r * critical, e, k) for r in q]
+        left.plot(q, line, "--", color=INK, lw=1.0, label="theory" if i == 0 else None)
+        values = data.joined.sel(graph=name).mean("seed")
+        left.plot(data.checked, values, "o^s"[i % 3], ms=5, mfc="none", label=f"{e} × {k}")
+    left.axvline(1, color=GREY, ls=":", lw=1)
+    left.set(xlabel="q / p$_c$", ylabel="share of joined pairs", xlim=(0, 6), ylim=(0, 1))
+    key(left)
+    near = data.near.values
+    band(middle, near, 100 * data.second.transpose("seed", "near").values, COLD)
+    middle.axvline(1, color=GREY, ls=":", lw=1)
+    middle.set(xlabel="q / p$_c$", ylabel="second component (% of nodes)")
+    middle.set_ylim(0)
+    levels = np.linspace(0.01, 0.98, 60)
+    right.plot(levels, local_exponents(levels), color=WARM)
+    level(right, 0.5, "threshold")
+    level(right, 1.0, "saturation", style=":")
+    right.set(xlabel="share of joined pairs", ylabel="exponent of |K| at fixed |E|", ylim=(0.4, 1.1))
+    return fig
+
+
+def local_exponents(levels: np.ndarray) -> list[float]:
+    """d log edges / d log |K| at which theory reaches each share of joined pairs, |E| fixed."""
+    ratios = np.geomspace(1, 400, 600)
+    curves = []
+    for entities, properties in WIDENING:
+        critical = theory.threshold(entities, properties)
+        q = np.minimum(ratios * critical, 1.0)
+        joined = np.array([theory.reachable(x, entities, properties) for x in q])
+        curves.append((q * entities * properties, joined))
+    sizes = [properties for _, properties in WIDENING]
+    return [
+        slope(sizes, [np.exp(np.interp(at, joined, np.log(edges))) for edges, joined in curves])
+        for at in levels
+    ]
+
+
+def collapsed(data: xr.Dataset) -> Figure:
+    """T2: simulated reachability, both sides growing or one, against rescaled edges."""
+    fig, axes = panels(2, width=3.8, sharey=True)
+    for ax, name, words in (
+        (axes[0], "proportional", "|E| and |K| grow together"),
+        (axes[1], "widening", "|E| fixed, |K| grows"),
+    ):
+        joined, edges = data[f"{name}_joined"].mean("seed"), data[f"{name}_edges"].mean("seed")
+        sizes = [e * k for e, k in WIDENING]
+        if name == "proportional":
+            sizes = [float(edges[i, 0]) ** 2 for i in range(len(edges))]
+        for i in range(data.sizes["size"]):
+            x = edges[i] / np.sqrt(sizes[i] / sizes[0])
+            ax.plot(x, joined[i], color=("#c7a76c", "#b3741e", "#8a3b12", "#4a1a05")[i], lw=1.5)
+        value = data[f"{name}_exponent"]
+        ax.set(xscale="log", xlabel="edges / √(|E||K|), rescaled to the smallest graph")
+        tag(ax, f"{words}: exponent of all of it {float(value.mean()):.2f}")
+    axes[0].set_ylabel("share of joined pairs")
+    return fig
