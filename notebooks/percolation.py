@@ -13,6 +13,22 @@
 # %% [markdown]
 # # A percolation model of emergence
 
+# %% [markdown]
+# ## The question
+#
+# A network trained on more and more data may suddenly gain a capability. {cite:t}`lubana2024percolation` propose to call a capability
+# *emergent* if several tasks that need one structure of the data jump together, when that structure is acquired, and to predict the
+# moment. Their system is a formal language. Its syntax is a small grammar; its *type constraints* say which properties go with which
+# entities, and training shows only a fraction of the pairs that are allowed. To treat all properties of a class alike a learner must
+# connect pairs that it never saw together. That suggests bond percolation: on a bipartite graph of $|E|$ entities and $|K|$ properties,
+# seen pairs join up into one giant component when about $\sqrt{|E||K|}$ of them are known, a vanishing part of all $|E||K|$.
+#
+# We ask three things. Do the phases come in the order that the paper reports? Does the time of the last one scale as percolation says? And is
+# percolation the reason?
+
+# %% [markdown]
+# The parameters of this chapter. Change one and run all cells; a value that makes no sense is refused in one sentence.
+
 # %% tags=["parameters"]
 seed = 0
 n_seeds = 3
@@ -52,17 +68,424 @@ world_steps = 0
 growths = 4
 
 # %% tags=["hide-input"]
+import numpy as np
+
 from synthcore.evidence.chapter import Chapter
-from synthcore.studies.percolation import experiment
+from synthcore.evidence.statistics import t_interval
+from synthcore.explorers.collapse import CollapseExplorer
+from synthcore.explorers.percolation import PercolationExplorer
+from synthcore.studies.percolation import (
+    decisions,
+    experiment,
+    figures,
+    graph_figures,
+    lessons,
+    scaling_figures,
+    shown,
+    theory,
+)
 from synthcore.studies.percolation.claims import CLAIMS
+from synthcore.studies.percolation.constraints import Classes, random_edges, seeded
+from synthcore.studies.percolation.grammar import Slot, length_probabilities
+from synthcore.studies.percolation.onsets import over_sizes, reached, slopes
+from synthcore.studies.percolation.task import TASKS
 
 config = experiment.Config.from_cell(globals())
 chapter = Chapter("percolation", config)
 
+# %% [markdown]
+# ## The task
+#
+# **Syntax.** Subjects, then units: `is` or `has` and a descriptive property, or a verb, a preposition and objects. `and` and `or` join subjects, objects
+# and units. The paper writes this as a probabilistic context-free grammar, ambiguous because of rules such as VP → VP Conj VP. Its language is nevertheless
+# *regular*: ten states decide what is grammatical, and the derivations of a sentence are counted by Catalan numbers, so its probability is exact.
+#
+# **Types.** Entities and properties fall into $|C|$ classes. Inside a class each pair is an *edge* with probability $p$. Descriptors in a sentence are
+# edges of the last subject before them. A pair is *valid* if both share a class, edge or not. Verbs come in groups: a verb of group $g$ links subjects of class $g$
+# to objects of class $g+|C|/2$.
+#
+# **Tasks.** Free generation; *unscrambling*, where the prompt holds the words of the sentence in random order; *conditional generation*, where it holds one
+# word of each kind.
+
 # %%
-parts = [stage(config, chapter.progress) for stage in experiment.stages(config)]
+words = config.vocabulary(config.entities[0], config.properties[0])
+language, _ = lessons.language_of(config, words)
+draw = seeded(config.seed, 20)
+sentences = language.sentences(4, draw)
+for task in TASKS:
+    print(words.words(language.lines(task, sentences[:, :1], draw)[0, 0].tolist()))
+
+# %%
+small = random_edges(Classes(4, 16, 80), 0.15, seeded(config.seed))
+edge = int(small.edges[1].nonzero()[0])
+chapter.figure(
+    graph_figures.language(
+        small,
+        ["e3", "and", "e1", "is", f"d{edge}", "and", "v2", "on", "e9", "<eos>"],
+        [
+            Slot.SUBJECT,
+            Slot.CONJUNCTION,
+            Slot.SUBJECT,
+            Slot.LINK,
+            Slot.DESCRIPTOR,
+            Slot.CONJUNCTION,
+            Slot.VERB,
+            Slot.PREPOSITION,
+            Slot.OBJECT,
+            Slot.EOS,
+        ],
+    ),
+    id="language",
+    caption="Left: the automaton that decides grammaticality. Right: a small constraint graph; training shows the dark pairs only, all coloured ones are valid. Below: a sentence and the pairs that it reveals.",
+    alt="A diagram of ten states joined by arrows, a matrix of entities by properties with four coloured class blocks, and a sentence with arcs from its last subject to a property, a verb and an object.",
+)
+
+# %% [markdown]
+# ## What percolation says
+#
+# An entity has $q|K|$ known properties, and each of these $q|E|$ entities. A chain of pairs goes on for ever if $q^2|E||K|>1$: the threshold is
+# $p_c=1/\sqrt{|E||K|}$. The shares of both sides in the giant component solve $S_E=1-e^{-q|K|S_K}$, $S_K=1-e^{-q|E|S_E}$, and the share of pairs
+# that some path joins is $S_ES_K$. In the paper's words: with $D$ the *concept density matrix* of pairs seen together, $(DD^\top)^nD$ joins pairs at distance $2n+1$ or
+# less, and pairs in different components never.
+
+# %%
+chapter.figure(
+    graph_figures.propagation(seed=config.seed),
+    id="propagation",
+    caption="What powers of the density matrix join, below, near and above the threshold, rows and columns sorted by component. Eight percent of the pairs are enough to join nearly all.",
+    alt="Twelve small matrices: three rows for growing edge probability, four columns for powers 0, 1, 3 and 12. The blocks stay small in the first row and fill the matrix in the last.",
+)
+
+# %%
+simulated = experiment.simulations(config, chapter.progress)
+
+# %%
+chapter.figure(
+    graph_figures.percolation(simulated),
+    id="percolation",
+    caption="Left: simulated graphs lie on the fixed point (dashed). Middle: the second component is largest at the threshold. Right: one half is the exponent of the threshold only. With |E| fixed, the number of edges that joins nearly all pairs grows in proportion to |K|.",
+    alt="Three panels: joined pairs against edge probability over its threshold with theory dashed; size of the second component with a peak at one; exponent of the number of properties rising from one half to one as more pairs are joined.",
+)
+chapter.figure(
+    graph_figures.collapsed(simulated),
+    id="simulated-collapse",
+    caption="Curves of simulated graphs collapse on edges over √(|E||K|) if both sides grow together. If only |K| grows, as in the paper's sweep, they part ways above the threshold.",
+    alt="Two panels of curves of joined pairs against rescaled edges: four curves on top of each other on the left, fanning out above the threshold on the right.",
+)
+chapter.text(
+    "Second component: highest at {peak:.2f} p_c. Data collapse of whole curves gives an exponent of {both:.2f} if both sides grow and **{one:.2f}** if |E| is fixed: "
+    "an exponent fitted to curves depends on how much of them is used.",
+    peak=simulated.second_peak.mean(),
+    both=simulated.proportional_exponent.mean(),
+    one=simulated.widening_exponent.mean(),
+)
+
+# %% [markdown]
+# **When?** A batch of 128 sentences mentions $128\cdot\frac23\approx85$ pairs, so at the paper's sizes the graph of all pairs *seen once* percolates very early. If a pair
+# counts only after $n$ presentations, $q\approx p\lambda^n/n!$ with $\lambda$ presentations per edge, and the critical time grows as $(|E||K|)^{1-1/(2n)}$. Only $n=1$
+# gives one half, and no $n$ gives more than one.
+
+# %%
+per_iteration = 128 * theory.MENTIONS_PER_SENTENCE
+chapter.text(
+    "At |E| = 900, |K| = 18,000, |C| = 10, p = .15: {times}. The paper sees descriptive types rise after about ten thousand iterations. Percolation of what was seen at "
+    "least once is some two hundred times too early; only its exponent can be compared.",
+    times="; ".join(
+        f"n = {n}: {theory.critical_mentions(900, 18_000, 10, 0.15, n) / per_iteration:,.0f} iterations, exponent {theory.exposure_exponent(n):.2f}"
+        for n in (1, 2, 3, 10)
+    ),
+)
+
+# %% [markdown]
+# **A rival.** Take a model of $P(\text{property}\mid\text{entity})$ that factorises, and start it near zero. Its expected first gradient has the classes as leading singular
+# vectors, with value $1/\sqrt{|E||K|}$, whatever $p$ is. Gradient descent escapes along them at that rate, after a time proportional to $\sqrt{|E||K|}$. So an exponent of one half
+# does not single percolation out; changing the graph does.
+
+# %% [markdown]
+# ## Models and training
+#
+# The **pair learner** has logits $u_e\cdot v_k$ and is shown edges; it is not the paper's model, and isolates what the graph does. The **transformers** have two layers, learned
+# positions and tied embeddings, and are trained on fresh lines of all three tasks, prompts included, in the shares of the official code's configuration. Each seed has its own graph.
+
+# %%
+pairs = experiment.pair_sweep(config, chapter.progress)
+languages = experiment.languages(config, chapter.progress)
+
+# %%
+kept = (experiment.simulations, experiment.pair_sweep, experiment.languages)
+rest = [stage for stage in experiment.stages(config) if stage not in kept]
+parts = [simulated, pairs, languages, *(stage(config, chapter.progress) for stage in rest)]
 data = experiment.assemble(config, parts)
 chapter.save(data)
 
+# %% [markdown]
+# ## Pairs alone: classes, and then memory
+#
+# Same-class pairs that are never shown become likely long before they are told apart from edges; then the model learns better. Since training shows edges only, for ever,
+# the best possible model gives never-shown pairs **nothing**: generalisation to the class is transient, and a monotone class accuracy hides it.
+
+# %%
+chapter.figure(
+    figures.memory(data),
+    id="memory",
+    caption="Where the probability of properties goes. Never-shown pairs of the class gain first and lose later to the edges.",
+    alt="Panels over training: probability on edges rises late, on never-shown same-class pairs rises and falls, on other classes falls.",
+)
+best = data.pair_odds.max("pair_step").mean("pair_seed")
+turn = data.pair_held_mass.argmax("pair_step")
+chapter.text(
+    "Best log odds of never-shown same-class pairs against other classes: {odds}. Their probability is highest at step {steps}; at the end it is {left} of that.",
+    odds=", ".join(
+        f"{float(v):.2f} (|K| = {int(k)})" for k, v in zip(best.pair_properties, best, strict=True)
+    ),
+    steps=", ".join(f"{float(data.pair_step[t].mean()):.0f}" for t in turn.values),
+    left=", ".join(
+        f"{v:.0%}"
+        for v in (data.pair_held_mass.isel(pair_step=-1) / data.pair_held_mass.max("pair_step"))
+        .mean("pair_seed")
+        .values
+    ),
+)
+
+# %%
+chapter.figure(
+    scaling_figures.onset_times(data),
+    id="onsets",
+    caption="When the probability of the class passes 1.5 times chance, against |K|. Grey: percolation after n presentations, scaled to the smallest |K|.",
+    alt="Onset time against the number of properties on log axes for the pair learner, with four grey lines of rising slope, and for the transformers.",
+)
+noticed = over_sizes(
+    data.pair_class_mass, "pair_properties", lambda c: reached(c, 1.5 / config.pair_classes)
+)
+chapter.text(
+    "Slope of the pair learner: **{slope:.2f}** (95 % interval {low:.2f} to {high:.2f}), below one half.",
+    slope=slopes(noticed, "pair_properties").mean(),
+    low=t_interval(slopes(noticed, "pair_properties"))[0],
+    high=t_interval(slopes(noticed, "pair_properties"))[1],
+)
+
+# %% [markdown]
+# ## Do the phases come in order?
+
+# %%
+chapter.figure(
+    figures.learning_curves(data),
+    id="learning",
+    caption="Checks on free samples, unscrambling, conditional generation and losses at the largest |K|. Shaded: before relative types reach .5, before descriptive types reach 1.5 times chance, after.",
+    alt="Four panels over training steps on a log axis: grammaticality rises first, then relative types, then descriptive types; unscrambling and conditional generation; losses with the entropy of the language dashed.",
+)
+one = decisions.base(data)
+grammar_time, relative_time, descriptive_time = decisions.phases(one)
+chapter.text(
+    "Mean times: grammar {grammar:.0f}, relative types {relative:.0f}, descriptive types {descriptive:.0f} steps. At the end {free:.0%} of free samples are grammatical, the loss is "
+    "{excess:.2f} nats per token above the entropy of the language, and unscrambling is exact in {exact_r:.1%} of relative and {exact_d:.1%} of descriptive sentences.",
+    grammar=grammar_time.mean(),
+    relative=relative_time.mean(),
+    descriptive=descriptive_time.mean(),
+    free=one.grammatical.isel(step=-1).mean(),
+    excess=one.excess_loss.isel(step=-1).mean(),
+    exact_r=one.exact.sel(sort="relative").isel(step=-1).mean(),
+    exact_d=one.exact.sel(sort="descriptive").isel(step=-1).mean(),
+)
+
+# %% [markdown]
+# Exact match needs no samples: under sampling at temperature one it is the probability of the whole target, which a single pass computes. Any saturating curve looks sharper on
+# a log axis, so here is linear time:
+
+# %%
+chapter.figure(
+    figures.linear_time(data),
+    id="linear",
+    caption="The same checks over linear time.",
+    alt="Grammaticality, relative types, descriptive types and exact match over training steps on a linear axis.",
+)
+chapter.figure(
+    figures.likelihoods(data),
+    id="likelihoods",
+    caption="Log likelihood of valid and altered sentences on the same skeletons. The gap to words in random order opens first, then that to wrong relations, then that to wrong properties.",
+    alt="Two panels over training: log likelihood of seven sets of sentences, and the gap between valid sentences and each altered set.",
+)
+
+# %% [markdown]
+# ## What more properties change
+
+# %%
+chapter.figure(
+    figures.several_sizes(data),
+    id="sizes",
+    caption="The same curves for every |K|: grammar stays where it is, descriptive metrics move right and down.",
+    alt="Six panels over training, one curve per number of properties: grammaticality, relative types, descriptive types, probability of the class, and exact match on both sorts of sentences.",
+)
+
+# %% [markdown]
+# ## Explore
+#
+# Move the number of mentions across the threshold, make the graph longer, or ask for two or three mentions per pair. Then rescale time.
+
+# %%
+chapter.explorer(
+    PercolationExplorer(density=config.density),
+    id="percolation-explorer",
+    caption="Percolation of pairs within classes, computed in the browser.",
+    alt="Sliders for the numbers of entities, properties and mentions, a matrix of pairs sorted by component, and the share of joined pairs against mentions for three sizes.",
+    still=graph_figures.percolation(data),
+)
+
+# %% [markdown]
+# Move the exponent until the curves lie on one another, and watch the residual. Try *simulated graphs, |E| fixed*: exact percolation, and yet no exponent collapses it.
+
+# %%
+recorded = chapter.recorded("recorded")
+chapter.explorer(
+    CollapseExplorer(shown.collapsible(data if recorded is None else recorded, data)),
+    id="collapse-explorer",
+    caption="Data collapse of the recorded runs' curves and of simulated graphs; the residual is computed in the browser.",
+    alt="A list of metrics and a slider for the exponent above curves on rescaled time and the residual against the exponent.",
+    still=graph_figures.collapsed(data),
+)
+
+# %% [markdown]
+# ## Claims
+
 # %%
 chapter.claims(CLAIMS, data)
+
+# %% [markdown]
+# ## Larger runs, recorded
+#
+# **Many properties, until copying forms.** With $|K|$ twice as large again, descriptive types come later than relative ones by a wide margin, and training goes on until
+# networks copy from the prompt.
+
+# %%
+chapter.recorded_note("large")
+large = chapter.recorded("large")
+if large is not None:
+    chapter.figure(
+        figures.learning_curves(large),
+        id="learning-large",
+        caption="Learning curves of the run with many properties. Unscrambling of relative sentences jumps after relative types do, long before descriptive sentences.",
+        alt="Four panels over training: three separate phases, exact match on relative sentences rising long before that on descriptive ones.",
+    )
+    late = decisions.base(large)
+    times = [float(t.mean()) for t in decisions.phases(late)]
+    chapter.text(
+        "Grammar {g:.0f}, relative types {r:.0f}, descriptive types {d:.0f} steps. At the end exact match is {er:.2f} on relative and {ed:.2f} on descriptive sentences; {v:.2f} of "
+        "answers are a valid order of the given words.",
+        g=times[0],
+        r=times[1],
+        d=times[2],
+        er=late.exact.sel(sort="relative").isel(step=-1).mean(),
+        ed=late.exact.sel(sort="descriptive").isel(step=-1).mean(),
+        v=late.rearranged.isel(step=-1).mean(),
+    )
+
+# %% [markdown]
+# **Exponents.** Three $|K|$ and two $|E|$, until copying forms.
+
+# %%
+chapter.recorded_note("recorded")
+if recorded is not None:
+    chapter.figure(
+        figures.several_sizes(recorded),
+        id="sizes-recorded",
+        caption="Learning curves of three |K|.",
+        alt="Six panels over training, one curve per number of properties.",
+    )
+    chapter.figure(
+        scaling_figures.collapsed(recorded),
+        id="collapse-recorded",
+        caption="Growth parts on rescaled time at the best exponent (dotted: unscaled), and the residual of every exponent. Dots mark 0, ½, 1 and 3/2; the band is the 95 % interval over seeds.",
+        alt="Four columns, one per metric: collapsed curves above, residual against exponent below.",
+    )
+    chapter.figure(
+        scaling_figures.onset_times(recorded),
+        id="onsets-recorded",
+        caption="Onset times against |K|: the pair learner and the lines of n presentations, and transformers with two |E|.",
+        alt="Two panels of onset times against the number of properties on log axes.",
+    )
+    lines = []
+    for i, e in enumerate(recorded.entities.values):
+        found = decisions.descriptive_exponents(recorded, i)
+        found["exact match, descriptive"] = decisions.unscrambling_exponent(recorded, i)
+        inside = ", ".join(
+            f"{name} {float(x.mean()):.2f} ({t_interval(x)[0]:.2f} to {t_interval(x)[1]:.2f})"
+            for name, x in found.items()
+        )
+        lines.append(f"|E| = {e}: {inside}.")
+    chapter.text("Collapse exponents. {lines}", lines=" ".join(lines))
+
+# %% [markdown]
+# ### Changing the graph
+#
+# The pair learner in worlds that differ in one thing. **Density** across the threshold. Classes in **fragments** without edges between them, degrees unchanged. Edges **across
+# classes**, with the noise at which classes stop being detectable in a sparse graph (dashed). And what moves the **clock**.
+
+# %%
+if recorded is not None:
+    chapter.figure(
+        scaling_figures.interventions(recorded),
+        id="interventions",
+        caption="Interventions. Top left: generalisation needs a connected graph. Top right: within a fragment it appears, across fragments never. Bottom: edges across classes; time to 1.5 times chance in other worlds.",
+        alt="Four panels: peak log odds and joined pairs against density; log odds over training for joined and separate pairs; peak log odds against noise; relative onset times of eight worlds.",
+    )
+    cut = recorded.sel(world="fragments 4")
+    best_step = cut.world_odds_joined.argmax("world_step")
+    chapter.text(
+        "With classes in four fragments, log odds reach {joined:.2f} for pairs that a path joins and {apart:.2f} for those of the same class that none joins.",
+        joined=cut.world_odds_joined.max("world_step").mean(),
+        apart=cut.world_odds_apart.isel(world_step=best_step).mean(),
+    )
+
+# %% [markdown]
+# ## What differs from the paper
+#
+# - To be written.
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** At the paper's sizes, after how many iterations of 128 sentences have the pairs seen at least once percolated in every class? How many with a batch of 256?
+
+# %% tags=["hide-input"]
+needed = theory.critical_mentions(900, 18_000, 10, 0.15)
+iterations = {batch: needed / (batch * theory.MENTIONS_PER_SENTENCE) for batch in (128, 256)}
+assert 47 < iterations[128] < 48
+assert iterations[256] == iterations[128] / 2
+print(f"{iterations[128]:.0f} and {iterations[256]:.0f} iterations")
+
+# %% [markdown]
+# **2.** Check with a singular value decomposition that the expected first gradient tells classes apart with singular value $1/\sqrt{|E||K|}$.
+
+# %% tags=["hide-input"]
+same = Classes(4, 20, 60).same.double().numpy()
+gradient = (1 - 4 * same) / same.size
+values = np.linalg.svd(gradient, compute_uv=False)
+assert np.allclose(values[:3], theory.class_mode(20, 60))
+assert np.allclose(values[3:], 0)
+print(f"three values of {values[0]:.4f} = 1 / √(20 · 60)")
+
+# %% [markdown]
+# **3.** With $|E|=900$ fixed: how does the number of edges that joins 1 % of the pairs scale with $|K|$, and how the number that joins 95 %?
+
+# %% tags=["hide-input"]
+low, high = graph_figures.local_exponents(np.array([0.01, 0.95]))
+assert 0.5 < low < 0.52
+assert 0.99 < high < 1.01
+print(f"as |K|^{low:.2f} and as |K|^{high:.2f}")
+
+# %% [markdown]
+# **4.** What share of the paper's sentences, with optional words as in its grammar, is longer than 54 tokens?
+
+# %% tags=["hide-input"]
+from synthcore.studies.percolation.grammar import GRAMMARS
+
+longer = 1 - length_probabilities(GRAMMARS["paper"], 54).sum()
+assert 4e-4 < longer < 8e-4
+print(f"{longer:.2%}")
+
+# %% [markdown]
+# ## References
+#
+# ```{bibliography}
+# :filter: docname in docnames
+# ```

@@ -114,7 +114,7 @@ function render({ model, el }) {
     h(
       "div",
       { class: "sx-main" },
-      panel("Pairs, sorted by component", "Dark: counted pairs. Blocks: what paths join. Pale: same class, not joined.", pairs),
+      panel("Pairs, sorted by component", "Marks: counted pairs. Blocks: what paths join, the largest in blue. Pale: same class, not joined.", pairs),
       panel("Share of same-class pairs joined", "Solid: simulated. Dashed: theory for large graphs. Triangles: thresholds.", curves, key),
     ),
     h("div", { class: "sx-below" }, clock.node, again),

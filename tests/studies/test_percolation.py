@@ -382,10 +382,9 @@ def test_no_sentence_is_more_likely_than_its_probability() -> None:
             entity = last_subject(reading.subject, rows).expand_as(rows) - words.entity
             value = (rows - words.descriptor).clamp(min=0)
             shown = graph.edges[entity, value] | ~reading.descriptor
-            one_class = (
-                reading.kind.masked_fill(~reading.subject, -1).amax(1)
-                == reading.kind.masked_fill(~reading.subject, 9).amin(1)
-            )
+            one_class = reading.kind.masked_fill(~reading.subject, -1).amax(
+                1
+            ) == reading.kind.masked_fill(~reading.subject, 9).amin(1)
             fine = checks.typed(words, rows) & shown.all(1) & one_class
             total += float(log_probability(lang, Grammar(), 6, rows[fine][None]).exp().sum())
     assert total == pytest.approx(1, abs=1e-9)

@@ -45,9 +45,7 @@ def altered(
     return sets
 
 
-def shuffled(
-    sentences: Int[Tensor, "M B L"], generator: torch.Generator
-) -> Int[Tensor, "M B L"]:
+def shuffled(sentences: Int[Tensor, "M B L"], generator: torch.Generator) -> Int[Tensor, "M B L"]:
     """The words of every sentence in random order, eos at its end."""
     words = (sentences != PAD) & (sentences != EOS)
     place = torch.arange(sentences.shape[-1], device=sentences.device)

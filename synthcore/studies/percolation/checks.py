@@ -1,7 +1,7 @@
 """What is right about a sentence: its types, its words, its order. Counts, so that samples pool.
 
-Axis letters: B sentences (any leading axes), T and U tokens, N given words. Everything behind the first
-eos is ignored.
+Axis letters: B sentences (any leading axes), T and U tokens, N given words. Everything behind the
+first eos is ignored.
 """
 
 from dataclasses import dataclass

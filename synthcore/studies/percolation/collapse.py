@@ -38,7 +38,7 @@ class Collapse:
 
 
 def growth_part(curves: ArrayLike, floor: float) -> Array:
-    """(K, T) curves from 0 (still at the floor, or in the first tenth of the shared rise) to 1 (nine
+    """(K, T) curves from 0 (at the floor, or in the first tenth of the shared rise) to 1 (nine
     tenths of it). nan throughout if some curve never leaves the floor."""
     table = np.maximum.accumulate(np.nan_to_num(np.asarray(curves, float), nan=floor), axis=-1)
     shared = table.max(-1).min() - floor
@@ -48,9 +48,7 @@ def growth_part(curves: ArrayLike, floor: float) -> Array:
     return (np.clip(table, low, high) - low) / (high - low)
 
 
-def collapse(
-    times: ArrayLike, curves: ArrayLike, sizes: ArrayLike, floor: float = 0.0
-) -> Collapse:
+def collapse(times: ArrayLike, curves: ArrayLike, sizes: ArrayLike, floor: float = 0.0) -> Collapse:
     """Residual of rescaling time by sizes^nu for every nu of `EXPONENTS`.
 
     `times` (T,) or (K, T), positive; `curves` (K, T). The residual is the variance between curves,

@@ -152,9 +152,7 @@ class Edges:
         """The lists of one graph per member."""
         edges = torch.stack([graph.edges for graph in graphs])
         hidden = torch.stack([graph.classes.same & ~graph.edges for graph in graphs])
-        return cls(
-            *(t.to(device) for t in _lists(edges)), *(t.to(device) for t in _lists(hidden))
-        )
+        return cls(*(t.to(device) for t in _lists(edges)), *(t.to(device) for t in _lists(hidden)))
 
 
 def _lists(edges: Bool[Tensor, "M E K"]) -> tuple[Int[Tensor, "M E D"], Int[Tensor, "M E"]]:

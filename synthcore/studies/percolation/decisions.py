@@ -48,7 +48,8 @@ def curve(data: xr.Dataset, name: str) -> xr.DataArray:
 
 def decades(later: xr.DataArray, earlier: xr.DataArray) -> xr.DataArray:
     """log10 of a ratio of times."""
-    return np.log10(later / earlier)
+    ratio: xr.DataArray = xr.apply_ufunc(np.log10, later / earlier)
+    return ratio
 
 
 def phases(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray, xr.DataArray]:
@@ -247,10 +248,10 @@ def emergence(data: xr.Dataset) -> Verdict:
     onsets = xr.concat([bend(curve(one, name), "onset") for name in TASKS], "task")
     ratio = onsets / relative
     within = ((ratio >= 1) & (ratio <= 3)).sum("task").astype(float)
-    logs = np.log(ratio)
+    logs: xr.DataArray = xr.apply_ufunc(np.log, ratio)
     n = one.sizes["seed"]
     others = (logs.sum("seed") - logs) / (n - 1) if n > 1 else logs * math.nan
-    error = np.exp(abs(logs - others).max("task"))
+    error: xr.DataArray = xr.apply_ufunc(np.exp, abs(logs - others).max("task"))
     return all_of(
         at_least(within, 3, label="tasks that bend within a factor 3"),
         at_most(error, 1.5, label="worst factor between predicted and seen bend"),
@@ -276,6 +277,4 @@ def other_metrics(data: xr.Dataset) -> Verdict:
         half_rise(gaps.sel(altered=name, drop=True))
         for name in ("order", "relations", "descriptors")
     ]
-    return all_of(
-        *order(by_probability, "probability"), *order(by_likelihood, "log likelihood")
-    )
+    return all_of(*order(by_probability, "probability"), *order(by_likelihood, "log likelihood"))

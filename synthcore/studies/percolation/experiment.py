@@ -14,7 +14,17 @@ from synthcore.studies.percolation.networks import Progress
 from synthcore.studies.percolation.parameters import Config
 from synthcore.studies.percolation.simulations import simulations
 
-__all__ = ["Config", "assemble", "run", "stages"]
+__all__ = [
+    "Config",
+    "assemble",
+    "interventions",
+    "languages",
+    "pair_sweep",
+    "run",
+    "simulations",
+    "stages",
+    "variants",
+]
 
 UNITS = {
     "step": "updates",

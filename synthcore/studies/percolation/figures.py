@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from synthcore.figures import GREY, INK, band, key, level, over_seeds, panels, tag
 from synthcore.studies.percolation.altered import ALTERED, NAMES
 from synthcore.studies.percolation.decisions import base, curve, phases
+from synthcore.studies.percolation.task import TASKS
 
 COLOURS = {
     "grammar": "#5b3a8c",
@@ -17,6 +18,12 @@ COLOURS = {
     "given": "#8a6d00",
 }
 SIZES = ("#c7a76c", "#b3741e", "#8a3b12", "#4a1a05", "#200a02")
+ALTERED_COLOURS = (INK, "#6c8ebf", "#2563b0", "#a01830", "#b3541e", "#8a6d00", "#5b3a8c")
+TASK_NAMES = {
+    "free": "free generation",
+    "unscramble": "unscrambling",
+    "condition": "conditional generation",
+}
 PHASES = ("#5b3a8c", "#b3541e", "#2563b0")
 
 
@@ -69,8 +76,8 @@ def learning_curves(data: xr.Dataset) -> Figure:
     over_seeds(given, one.conditions, "step", COLOURS["given"], "given words used")
     over_seeds(given, one.all_conditions, "step", INK, "all of them")
     given.set_ylabel("share, conditional generation")
-    for task, colour in (("free", INK), ("unscramble", COLOURS["both"]), ("condition", COLOURS["given"])):
-        over_seeds(losses, one.loss.sel(task=task), "step", colour, task)
+    for task, colour in zip(TASKS, (INK, COLOURS["both"], COLOURS["given"]), strict=True):
+        over_seeds(losses, one.loss.sel(task=task), "step", colour, TASK_NAMES[task])
     floor = (one.loss.sel(task="free") - one.excess_loss).mean()
     level(losses, float(floor), "entropy", style="--")
     losses.set_ylabel("loss of the answer (nats/token)")
@@ -78,7 +85,8 @@ def learning_curves(data: xr.Dataset) -> Figure:
         shade(ax, one)
         ax.set(xscale="log", xlim=(float(data.step[0]), float(data.step[-1])))
         ax.set_xlabel("step")
-        key(ax, loc="center left")
+        key(ax, loc="center left", fontsize=7)
+    key(losses, loc="upper right", fontsize=7, bbox_to_anchor=(1, 0.92))
     for ax in axes[:3]:
         ax.set_ylim(0, 1.2)
     return fig
@@ -130,10 +138,8 @@ def several_sizes(data: xr.Dataset) -> Figure:
 def likelihoods(data: xr.Dataset) -> Figure:
     """F7: log likelihood of valid and altered sentences."""
     one = base(data)
-    fig, (left, right) = panels(2, width=4.4, height=3.2)
-    colours = dict(
-        zip(ALTERED, (INK, "#6c8ebf", "#2563b0", "#a01830", "#b3541e", "#8a6d00", "#5b3a8c"), strict=True)
-    )
+    fig, (left, right) = panels(2, width=4.0, height=3.3)
+    colours = dict(zip(ALTERED, ALTERED_COLOURS, strict=True))
     normal = one.log_likelihood.sel(altered="normal", drop=True)
     for name in ALTERED:
         values = one.log_likelihood.sel(altered=name, drop=True)
@@ -145,7 +151,8 @@ def likelihoods(data: xr.Dataset) -> Figure:
     for ax in (left, right):
         ax.set(xscale="log", xlabel="step")
     right.set_yscale("symlog", linthresh=1)
-    key(left, fontsize=7, loc="lower right")
+    handles, names = left.get_legend_handles_labels()
+    fig.legend(handles, names, loc="outside lower center", ncols=3, frameon=False, fontsize=7)
     return fig
 
 

@@ -11,52 +11,77 @@ from synthcore.figures import GREY, INK, band, key, level, panels, tag
 from synthcore.studies.percolation import graphs, theory
 from synthcore.studies.percolation.collapse import slope
 from synthcore.studies.percolation.constraints import ConstraintGraph
-from synthcore.studies.percolation.grammar import ACCEPT, ARROWS, DEAD, Slot
-from synthcore.studies.percolation.simulations import WIDENING
+from synthcore.studies.percolation.grammar import ACCEPT, ARROWS, Group, Slot
+from synthcore.studies.percolation.simulations import PROPORTIONAL, WIDENING
 
 PLACES = {
     "start": (0.0, 1.0),
-    "subject": (1.3, 1.0),
-    "link": (2.7, 1.9),
-    "descriptor": (4.2, 1.9),
-    "verb": (2.7, 0.1),
-    "preposition": (4.2, 0.1),
-    "object": (5.7, 0.1),
-    "next unit": (4.2, 2.9),
-    "next unit or object": (4.2, -0.95),
-    ACCEPT: (7.1, 1.0),
+    "subject": (1.6, 1.0),
+    "link": (3.2, 2.3),
+    "descriptor": (4.9, 2.3),
+    "next unit": (4.05, 3.7),
+    "verb": (3.2, -0.3),
+    "preposition": (4.9, -0.3),
+    "object": (6.6, -0.3),
+    "next unit or object": (4.9, -1.9),
+    ACCEPT: (8.0, 1.0),
 }
-SHORT = {"next unit or object": "unit or\nobject", "next unit": "unit", "preposition": "prepo-\nsition"}
+SHORT = {
+    "next unit or object": "unit or\nobject",
+    "next unit": "unit",
+    "preposition": "prepo-\nsition",
+    "descriptor": "des-\ncriptor",
+}
+WORDS = {
+    Group.ENTITY: "entity",
+    Group.CONJUNCTION: "and, or",
+    Group.LINK: "is, has",
+    Group.VERB: "verb",
+    Group.PREPOSITION: "on, in, to",
+    Group.DESCRIPTOR: "property",
+    Group.EOS: "end",
+}
 WARM, COLD = "#b3541e", "#2563b0"
+SHADES = ("#c7a76c", "#b3741e", "#8a3b12", "#4a1a05")
 
 
 def automaton(ax: Axes) -> None:
     """States as circles, words as arrows."""
     for state, (x, y) in PLACES.items():
-        end = state == ACCEPT
-        ax.plot(x, y, "o", ms=31, mfc="white", mec=INK, mew=2.2 if end else 1.0, zorder=3)
-        ax.text(x, y, SHORT.get(state, state), ha="center", va="center", fontsize=6.2, zorder=4)
+        width = 2.2 if state == ACCEPT else 1.0
+        ax.plot(x, y, "o", ms=29, mfc="white", mec=INK, mew=width, zorder=3)
+        name = SHORT.get(state, state)
+        ax.annotate(name, (x, y), ha="center", va="center", fontsize=6, zorder=4)
     for state, arrows in ARROWS.items():
         for group, after in arrows.items():
-            if DEAD in (state, after):
-                continue
-            a, b = PLACES[state], PLACES[after]
-            back = {("object", "next unit or object"), ("next unit or object", "object")}
-            bend = 0.25 if {state, after} == {"start", "subject"} or (state, after) in back else 0.0
-            style = {"arrowstyle": "-|>", "color": GREY, "lw": 0.9, "shrinkA": 16, "shrinkB": 16}
+            a, b = np.array(PLACES[state]), np.array(PLACES[after])
+            both = state in ARROWS[after].values()
+            style = {"arrowstyle": "-|>", "color": GREY, "lw": 0.9, "shrinkA": 15, "shrinkB": 15}
+            bend = f"arc3,rad={0.3 if both else 0.0}"
+            ax.annotate("", tuple(b), tuple(a), arrowprops={**style, "connectionstyle": bend}, zorder=2)
+            along, side = b - a, np.array([a[1] - b[1], b[0] - a[0]]) / np.hypot(*(b - a))
+            place = a + 0.5 * along - side * (0.42 if both else 0.0)
+            box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}
             ax.annotate(
-                "", b, a, arrowprops={**style, "connectionstyle": f"arc3,rad={bend}"}, zorder=2
+                WORDS[group],
+                place,
+                ha="center",
+                va="center",
+                fontsize=6,
+                color=WARM,
+                bbox=box,
+                zorder=2.5,
             )
-            middle = np.add(a, b) / 2 + np.array([0, -0.28 if bend and a > b else 0.16])
-            ax.text(*middle, group.name.lower()[:5], fontsize=5.6, color=WARM, ha="center")
-    ax.set(xlim=(-0.6, 7.7), ylim=(-1.5, 3.4))
+    ax.set(xlim=(-0.6, 8.6), ylim=(-2.5, 4.3))
     ax.set_axis_off()
 
 
 def constraint_matrix(ax: Axes, graph: ConstraintGraph) -> None:
     """Edges, other pairs of a class, and pairs across classes."""
     kind = graph.classes.same.long() + graph.edges.long() * graph.classes.same.long()
-    ax.imshow(kind, cmap=ListedColormap(["#f2f2f2", "#b9cbe6", COLD]), aspect="auto", vmin=0, vmax=2)
+    ax.imshow(
+        kind, cmap=ListedColormap(["#f2f2f2", "#b9cbe6", COLD]), aspect="auto", vmin=0, vmax=2
+    )
     ax.set(xlabel="property", ylabel="entity")
     for name, colour in (("edge: shown", COLD), ("same class, never shown", "#b9cbe6")):
         ax.plot([], [], "s", color=colour, label=name)
@@ -67,8 +92,10 @@ def sentence(ax: Axes, words: list[str], slots: list[int]) -> None:
     """A sentence with its slots, and arcs from the subject to the properties it gets."""
     x = np.arange(len(words))
     for i, (word, slot) in enumerate(zip(words, slots, strict=True)):
-        ax.text(i, 0, word, ha="center", va="center", fontsize=10, family="monospace")
-        name = Slot(slot).name.lower().replace("conjunction", "conj.").replace("preposition", "prep.")
+        ax.text(i, 0.0, word, ha="center", va="center", fontsize=10, family="monospace")
+        name = (
+            Slot(slot).name.lower().replace("conjunction", "conj.").replace("preposition", "prep.")
+        )
         ax.text(i, -0.5, name, ha="center", va="center", fontsize=6.5, color=GREY)
     subject = max(i for i, slot in enumerate(slots) if slot == Slot.SUBJECT)
     for i, slot in enumerate(slots):
@@ -142,7 +169,9 @@ def percolation(data: xr.Dataset) -> Figure:
     right.plot(levels, local_exponents(levels), color=WARM)
     level(right, 0.5, "threshold")
     level(right, 1.0, "saturation", style=":")
-    right.set(xlabel="share of joined pairs", ylabel="exponent of |K| at fixed |E|", ylim=(0.4, 1.1))
+    right.set(
+        xlabel="share of joined pairs", ylabel="exponent of |K| at fixed |E|", ylim=(0.4, 1.1)
+    )
     return fig
 
 
@@ -170,14 +199,14 @@ def collapsed(data: xr.Dataset) -> Figure:
         (axes[1], "widening", "|E| fixed, |K| grows"),
     ):
         joined, edges = data[f"{name}_joined"].mean("seed"), data[f"{name}_edges"].mean("seed")
-        sizes = [e * k for e, k in WIDENING]
-        if name == "proportional":
-            sizes = [float(edges[i, 0]) ** 2 for i in range(len(edges))]
+        shown = PROPORTIONAL if name == "proportional" else WIDENING
+        sizes = [e * k for e, k in shown]
         for i in range(data.sizes["size"]):
             x = edges[i] / np.sqrt(sizes[i] / sizes[0])
-            ax.plot(x, joined[i], color=("#c7a76c", "#b3741e", "#8a3b12", "#4a1a05")[i], lw=1.5)
+            ax.plot(x, joined[i], color=SHADES[i], lw=1.5, label="{} × {}".format(*shown[i]))
         value = data[f"{name}_exponent"]
         ax.set(xscale="log", xlabel="edges / √(|E||K|), rescaled to the smallest graph")
         tag(ax, f"{words}: exponent of all of it {float(value.mean()):.2f}")
+        key(ax, fontsize=7)
     axes[0].set_ylabel("share of joined pairs")
     return fig

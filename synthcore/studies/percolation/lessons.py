@@ -16,8 +16,8 @@ from synthcore.studies.percolation.constraints import (
 from synthcore.studies.percolation.grammar import Slot
 from synthcore.studies.percolation.measure import Examination, Values
 from synthcore.studies.percolation.networks import Progress, Recipe, build, train
-from synthcore.studies.percolation.pairs import Kinds
-from synthcore.studies.percolation.parameters import CIRCULANT_VALUES, FRAGMENTS, Config
+from synthcore.studies.percolation.pairs import CIRCULANT_VALUES, Kinds
+from synthcore.studies.percolation.parameters import FRAGMENTS, Config
 from synthcore.studies.percolation.skeletons import Skeletons, draw_skeletons
 from synthcore.studies.percolation.task import Language, Mixture
 from synthcore.studies.percolation.vocabulary import Vocabulary
@@ -68,9 +68,7 @@ def teach(
         config.samples,
         1000 + config.seed,
     )
-    steps = log_spaced(
-        recipe.steps, config.checkpoints, first=config.first_checkpoint, zero=False
-    )
+    steps = log_spaced(recipe.steps, config.checkpoints, first=config.first_checkpoint, zero=False)
     rows = list[Values]()
     train(
         model,
@@ -99,9 +97,7 @@ def languages(config: Config, progress: Progress | None = None) -> xr.Dataset:
             stage = f"language |E| = {entities}, |K| = {properties}"
             words = config.vocabulary(entities, properties)
             row.append(
-                teach(
-                    config, words, config.recipe, config.batch, progress=progress, stage=stage
-                )
+                teach(config, words, config.recipe, config.batch, progress=progress, stage=stage)
             )
         rows.append(xr.concat(row, "properties").assign_coords(properties=list(config.properties)))
     data = xr.concat(rows, "entities").assign_coords(entities=list(config.entities))

@@ -8,7 +8,7 @@ Axis letters: M member, B lines, T tokens, L tokens of an answer, V vocabulary, 
 properties.
 """
 
-from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -54,7 +54,7 @@ class Examination:
     besides the members.
     """
 
-    TABLES: dict[str, tuple[str, tuple[str, ...]]] = {
+    TABLES: ClassVar[dict[str, tuple[str, tuple[str, ...]]]] = {
         "loss": ("task", TASKS),
         "exact": ("sort", SORTS),
         "token_probability": ("sort", SORTS),
@@ -170,9 +170,7 @@ class Examination:
             "grammatical": checks.grammatical(words, free).double().mean(1),
             "descriptive": _pool(checks.descriptive(reading)),
             "relative": _pool(checks.relative(words, reading)),
-            "typed": (checks.typed(words, free) & checks.grammatical(words, free))
-            .double()
-            .mean(1),
+            "typed": (checks.typed(words, free) & checks.grammatical(words, free)).double().mean(1),
         }
         match, valid, whole = [], [], []
         for start, _, target in self.unscramble:
@@ -269,8 +267,8 @@ class Examination:
         same = self.kinds.same
         out["descriptor_mass"] = p.sum(-1).mean(1)
         out["valid_probability"] = (p * same).sum((1, 2)) / same.sum((1, 2))
-        out["valid_log_loss"] = (
-            -(log_p[..., words.descriptors] * same).sum((1, 2)) / same.sum((1, 2))
+        out["valid_log_loss"] = -(log_p[..., words.descriptors] * same).sum((1, 2)) / same.sum(
+            (1, 2)
         )
         asked = self.property[..., 7:]
         chance = log_p.gather(-1, asked)
@@ -287,6 +285,3 @@ class Examination:
 def _pool(counts: tuple[Tensor, Tensor]) -> Float[Tensor, "M"]:
     """Share over all samples of a member; nan if there is nothing to be right about."""
     return counts[0].sum(1) / counts[1].sum(1)
-
-
-Examine = Callable[[GPT], Values]

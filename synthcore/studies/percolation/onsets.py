@@ -35,7 +35,7 @@ def reached(curve: xr.DataArray, level: float, checks: int = 3) -> xr.DataArray:
 def censored(curve: xr.DataArray, level: float) -> xr.DataArray:
     """The same, with the end of the run for what never happens: a bound from below."""
     end = float(curve[axis(curve)][-1])
-    return np.minimum(reached(curve, level), end)
+    return reached(curve, level).clip(max=end)
 
 
 def half_rise(curve: xr.DataArray) -> xr.DataArray:
@@ -46,7 +46,7 @@ def half_rise(curve: xr.DataArray) -> xr.DataArray:
         return stays(t, scaled, 0.5)
 
     end = float(curve[axis(curve)][-1])
-    return np.minimum(per_seed(curve, read), end)
+    return per_seed(curve, read).clip(max=end)
 
 
 def steepest(curve: xr.DataArray) -> xr.DataArray:
@@ -71,9 +71,7 @@ def bend(curve: xr.DataArray, field: str) -> xr.DataArray:
     return per_seed(curve, read)
 
 
-def exponents(
-    curves: xr.DataArray, along: str, floor: float | xr.DataArray = 0.0
-) -> xr.DataArray:
+def exponents(curves: xr.DataArray, along: str, floor: float | xr.DataArray = 0.0) -> xr.DataArray:
     """Collapse exponent of every seed over the sizes `along`; seeds of different sizes are
     independent, so these are independent estimates."""
     time = axis(curves)

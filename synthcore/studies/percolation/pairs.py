@@ -77,9 +77,7 @@ class PairLearner(nn.Module):
 def pair_loss(model: nn.Module, pairs: Int[Tensor, "M B 2"]) -> Float[Tensor, "M"]:
     """Mean cross-entropy (nats) of the properties."""
     logits = model(pairs[..., 0])
-    loss = functional.cross_entropy(
-        logits.flatten(0, 1), pairs[..., 1].flatten(), reduction="none"
-    )
+    loss = functional.cross_entropy(logits.flatten(0, 1), pairs[..., 1].flatten(), reduction="none")
     return loss.view(len(pairs), -1).mean(1)
 
 

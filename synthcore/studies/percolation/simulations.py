@@ -32,8 +32,8 @@ EXPOSURES = np.geomspace(0.05, 8, 16)
 
 def simulations(config: Config, progress: Progress | None = None) -> xr.Dataset:
     """Growing graphs, their collapse, powers of D D^T, and streams of pairs, per seed."""
-    parts, done = [], 0
-    for seed in config.seeds:
+    parts = []
+    for done, seed in enumerate(config.seeds):
         whole = xr.merge(
             [
                 growing(seed, config.growths),
@@ -43,9 +43,8 @@ def simulations(config: Config, progress: Progress | None = None) -> xr.Dataset:
             ]
         )
         parts.append(whole)
-        done += 1
         if progress:
-            progress("simulated graphs", done, len(config.seeds))
+            progress("simulated graphs", done + 1, len(config.seeds))
     return xr.concat(parts, "seed").assign_coords(seed=list(config.seeds))
 
 
@@ -97,8 +96,9 @@ def hopping(seed: int) -> xr.Dataset:
         density = (random.random((entities, properties)) < chance) * random.random(
             (entities, properties)
         )
-        graph = sparse.coo_matrix(np.block([[np.zeros((entities, entities)), density]]))
-        graph.resize((entities + properties, entities + properties))
+        whole = np.zeros((entities + properties, entities + properties))
+        whole[:entities, entities:] = density
+        graph = sparse.csr_matrix(whole)
         steps = csgraph.shortest_path(graph, directed=False, unweighted=True)
         distance = steps[:entities, entities:]
         for n in range(HOPS):

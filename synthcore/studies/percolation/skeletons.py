@@ -113,6 +113,7 @@ def _unlimited(grammar: Grammar, count: int, generator: torch.Generator) -> Int[
     for kind, words in ((described, "described"), (~described, "related")):
         where, order = sentence[kind], unit[kind]
         n = len(where)
+        row: tuple[Tensor, ...]
         if words == "described":
             row = (
                 constant(Slot.LINK, where),

@@ -12,6 +12,7 @@ Axis letters: M member, B batch, L slots of a sentence, T tokens of a line, N gi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -172,9 +173,7 @@ class Language:
         behind = torch.arange(given.shape[-1], device=self.device) >= count[..., None]
         return given.masked_fill(behind, PAD), count
 
-    def _one_of_each(
-        self, sentences: Int[Tensor, "M B L"], keys: Tensor
-    ) -> Bool[Tensor, "M B L"]:
+    def _one_of_each(self, sentences: Int[Tensor, "M B L"], keys: Tensor) -> Bool[Tensor, "M B L"]:
         """One place at random of every kind that occurs: subject, object, verb, descriptor."""
         groups = self.vocabulary.groups.to(self.device)[sentences]
         head = ((groups == Group.LINK) | (groups == Group.VERB)).cumsum(-1) == 0
@@ -218,9 +217,7 @@ def compose(
     n = count[..., None]
     out = torch.full_like(place, PAD)
     of_given = (place >= 1) & (place <= n)
-    out = torch.where(
-        of_given, given.gather(-1, (place - 1).clamp(0, given.shape[-1] - 1)), out
-    )
+    out = torch.where(of_given, given.gather(-1, (place - 1).clamp(0, given.shape[-1] - 1)), out)
     at = place - n - 2
     written = sentences.gather(-1, at.clamp(0, sentences.shape[-1] - 1))
     out = torch.where((at >= 0) & (at < length[..., None]), written, out)
@@ -241,7 +238,7 @@ class Mixture:
     ) -> None:
         self.language, self.groups = language, groups
         edges = [round(batch * sum(shares[:i]) / sum(shares)) for i in range(len(TASKS) + 1)]
-        self.counts = [b - a for a, b in zip(edges, edges[1:], strict=False)]
+        self.counts = [b - a for a, b in pairwise(edges)]
         self.generator = torch.Generator(language.device).manual_seed(seed)
 
     def __call__(self, step: int) -> tuple[Int[Tensor, "M B T"], ...]:

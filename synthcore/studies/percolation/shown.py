@@ -1,0 +1,65 @@
+"""What the explorer and the collapse figure show of a run: curves, floors, intervals."""
+
+import numpy as np
+import xarray as xr
+
+from synthcore.evidence.statistics import t_interval
+from synthcore.explorers.collapse import Curves
+from synthcore.studies.percolation.decisions import curve
+from synthcore.studies.percolation.onsets import exponents
+from synthcore.studies.percolation.simulations import PROPORTIONAL, WIDENING
+
+
+def metrics(data: xr.Dataset, entities: int = 0) -> dict[str, tuple[xr.DataArray, float]]:
+    """Name -> curves over properties, seed and step, and their floor."""
+    one = data.isel(entities=entities, drop=True)
+    chance = 1 / data.attrs["classes"]
+    return {
+        "descriptive check": (one.descriptive, chance),
+        "class probability": (one.class_mass * one.descriptor_mass, chance),
+        "exact match, descriptive": (curve(one, "exact_descriptive"), 0.0),
+        "syntax (first rise)": (one.syntax, float(one.syntax.isel(step=0).max())),
+    }
+
+
+def collapsible(data: xr.Dataset, simulated: xr.Dataset) -> list[Curves]:
+    """Mean curves of the transformers, of the pair learner and of simulated graphs."""
+    found = [
+        _curves(name, values, "properties", floor)
+        for name, (values, floor) in metrics(data).items()
+    ]
+    pairs = data.pair_class_mass
+    found.append(
+        _curves("pair learner, class", pairs, "pair_properties", 1 / data.attrs["pair_classes"])
+    )
+    for name, sizes, label in (
+        ("proportional", [e * k for e, k in PROPORTIONAL], "|E||K|"),
+        ("widening", [k for _, k in WIDENING], "|K|"),
+    ):
+        words = "both sides grow" if name == "proportional" else "|E| fixed"
+        found.append(
+            Curves(
+                f"simulated graphs, {words}",
+                sizes,
+                simulated[f"{name}_edges"].mean("seed").values,
+                simulated[f"{name}_joined"].mean("seed").values,
+                size=label,
+                time="edges",
+            )
+        )
+    return found
+
+
+def _curves(name: str, values: xr.DataArray, along: str, floor: float) -> Curves:
+    time = next(str(d) for d in values.dims if str(d).endswith("step"))
+    seed = next(str(d) for d in values.dims if str(d).endswith("seed"))
+    table = values.transpose(seed, along, time).fillna(floor)
+    low, high = t_interval(exponents(table, along, floor))
+    return Curves(
+        name,
+        [float(size) for size in table[along].values],
+        table[time].values.astype(float),
+        table.mean(seed).values,
+        floor,
+        interval=(low, high) if np.isfinite([low, high]).all() else None,
+    )
