@@ -32,15 +32,16 @@ NAMES = {
 
 
 def altered(
-    language: Language, slots: Int[Tensor, "M B L"], generator: torch.Generator
+    language: Language, row: Int[Tensor, "M B"], generator: torch.Generator
 ) -> dict[str, Int[Tensor, "M B L"]]:
-    """One set of sentences per entry of `ALTERED`, all on the same skeletons.
+    """One set of sentences per entry of `ALTERED`, all on these rows of the
+    table of skeletons.
 
     `uniform`, `hidden`, `values` and `order` are the official code's partially adversarial (and
     uniform), adversarial, randomised-values and randomised-order sets; `descriptors` and
     `relations` break one kind of type constraint only.
     """
-    sets = {name: language.fill(slots, generator, prior) for name, prior in PRIORS.items()}
+    sets = {name: language.fill(row, generator, prior) for name, prior in PRIORS.items()}
     sets["order"] = shuffled(sets["normal"], generator)
     return sets
 

@@ -23,7 +23,8 @@ from synthcore.studies.percolation.vocabulary import (
     CONJUNCTIONS,
     LINKS,
     PAD,
-    PREPOSITION_ODDS,
+    PREPOSITION_SHARES,
+    PREPOSITIONS,
 )
 
 
@@ -61,7 +62,8 @@ def log_probability(
 
     total = total - count(groups == Group.CONJUNCTION) * math.log(len(CONJUNCTIONS))
     total = total - count(groups == Group.LINK) * math.log(len(LINKS))
-    for i, chance in enumerate(PREPOSITION_ODDS):
+    for i in range(len(PREPOSITIONS)):
+        chance = PREPOSITION_SHARES.count(i) / len(PREPOSITION_SHARES)
         total = total + count(sentences == words.preposition + i) * math.log(chance)
     classes = torch.where(verbs > 0, half, words.classes.count).double()
     total = total - classes.log() - (subjects + objects) * math.log(entities)

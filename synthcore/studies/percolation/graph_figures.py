@@ -58,7 +58,9 @@ def automaton(ax: Axes) -> None:
             both = state in ARROWS[after].values()
             style = {"arrowstyle": "-|>", "color": GREY, "lw": 0.9, "shrinkA": 15, "shrinkB": 15}
             bend = f"arc3,rad={0.3 if both else 0.0}"
-            ax.annotate("", tuple(b), tuple(a), arrowprops={**style, "connectionstyle": bend}, zorder=2)
+            ax.annotate(
+                "", tuple(b), tuple(a), arrowprops={**style, "connectionstyle": bend}, zorder=2
+            )
             along, side = b - a, np.array([a[1] - b[1], b[0] - a[0]]) / np.hypot(*(b - a))
             place = a + 0.5 * along - side * (0.42 if both else 0.0)
             box = {"facecolor": "white", "edgecolor": "none", "pad": 0.6, "alpha": 0.85}

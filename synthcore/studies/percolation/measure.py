@@ -79,7 +79,7 @@ class Examination:
         row = torch.randint(
             len(table.slots), (language.members, size), generator=draw, device=language.device
         )
-        self.altered = altered(language, table.slots[row], draw)
+        self.altered = altered(language, row, draw)
         self.tasks = {t: language.lines(t, language.sentences(size, draw), draw) for t in TASKS}
         written = self.tasks["free"][..., 3:]
         self.floor = floor(language, grammar, self.longest, written)

@@ -4,6 +4,7 @@ Axis letters: S skeletons, L slots of a sentence, P phrases.
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Int
@@ -26,19 +27,25 @@ class Skeletons:
 
     slots: Int[Tensor, "S L"]
 
-    @property
+    @cached_property
     def length(self) -> Int[Tensor, "S"]:
         return (self.slots != Slot.PAD).sum(1)
 
-    @property
+    @cached_property
     def relative(self) -> Bool[Tensor, "S"]:
         """A verb links subjects to objects; then the classes of both sides are set."""
         return (self.slots == Slot.VERB).any(1)
 
-    @property
+    @cached_property
     def descriptive(self) -> Bool[Tensor, "S"]:
         """A property of a subject is named. Both is mixed."""
         return (self.slots == Slot.DESCRIPTOR).any(1)
+
+    @cached_property
+    def last_subject(self) -> Int[Tensor, "S"]:
+        """Its place: what its sentence's descriptors describe."""
+        place = torch.arange(self.slots.shape[1], device=self.slots.device)
+        return torch.where(self.slots == Slot.SUBJECT, place, 0).amax(1)
 
     def select(self, chosen: Bool[Tensor, "S"] | Int[Tensor, "_"]) -> "Skeletons":
         """Some of them, padded to their longest. Raises ValueError if there are none."""

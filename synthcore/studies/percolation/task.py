@@ -16,7 +16,7 @@ from itertools import pairwise
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from synthcore.studies.percolation.constraints import ConstraintGraph, Edges
@@ -31,7 +31,7 @@ from synthcore.studies.percolation.vocabulary import (
     NULL,
     OUT,
     PAD,
-    PREPOSITION_ODDS,
+    PREPOSITION_SHARES,
     UNSCRAMBLE,
     Vocabulary,
 )
@@ -65,22 +65,36 @@ class Language:
         self.edges = Edges.of(graphs, device)
         self.skeletons = Skeletons(skeletons.slots.to(device))
         self.device = torch.device(device)
-        self._first, self._count = (t.to(device) for t in self._blocks())
+        self._words = {
+            relations: tuple(t.to(device) for t in self._blocks(relations))
+            for relations in ("fitting", "any")
+        }
 
-    def _blocks(self) -> tuple[Int[Tensor, "slot"], Int[Tensor, "slot"]]:
-        """First token and number of words of each slot, where the class has no say."""
-        v, n = self.vocabulary, self.vocabulary.adjectives
-        first, count = torch.zeros(2, len(Slot), dtype=torch.long)
+    def _blocks(self, relations: str) -> tuple[Int[Tensor, "slot C"], Float[Tensor, "slot C"]]:
+        """First token and number of words of each slot, for each class of subjects. Prepositions
+        count as ten words, of unequal shares; descriptors as none."""
+        v, n, classes = self.vocabulary, self.vocabulary.adjectives, self.vocabulary.classes
+        half, entities = v.verb_groups, classes.entities // classes.count
+        verbs = v.verbs // half
+        first, count = torch.zeros(2, len(Slot), classes.count, dtype=torch.long)
+        group = torch.arange(classes.count)
         for slot, start, words in (
             (Slot.EOS, EOS, 1),
             (Slot.CONJUNCTION, v.conjunction, len(CONJUNCTIONS)),
             (Slot.LINK, v.link, len(LINKS)),
+            (Slot.PREPOSITION, 0, len(PREPOSITION_SHARES)),
             (Slot.ENTITY_ADJECTIVE, v.entity_adjective, n),
             (Slot.DESCRIPTOR_ADJECTIVE, v.descriptor_adjective, n),
             (Slot.ADVERB, v.adverb, n),
+            (Slot.SUBJECT, v.entity + group * entities, entities),
+            (Slot.OBJECT, v.entity + (group % half + half) * entities, entities),
+            (Slot.VERB, v.verb + group % half * verbs, verbs),
         ):
             first[slot], count[slot] = start, words
-        return first, count
+        if relations == "any":
+            first[Slot.OBJECT], count[Slot.OBJECT] = v.entity, classes.entities
+            first[Slot.VERB], count[Slot.VERB] = v.verb, v.verbs
+        return first, count.float()
 
     def sentences(
         self,
@@ -90,49 +104,40 @@ class Language:
         skeletons: Skeletons | None = None,
     ) -> Int[Tensor, "M B L"]:
         """Sentences with eos, padded: skeletons at random from the table, then filled."""
-        table = (skeletons or self.skeletons).slots
+        table = skeletons or self.skeletons
         row = torch.randint(
-            len(table), (self.members, batch), generator=generator, device=self.device
+            len(table.slots), (self.members, batch), generator=generator, device=self.device
         )
-        return self.fill(table[row], generator, prior)
+        return self.fill(row, generator, prior, table)
 
     def fill(
-        self, slots: Int[Tensor, "M B L"], generator: torch.Generator, prior: Prior | None = None
+        self,
+        row: Int[Tensor, "M B"],
+        generator: torch.Generator,
+        prior: Prior | None = None,
+        skeletons: Skeletons | None = None,
     ) -> Int[Tensor, "M B L"]:
-        """Words for these slots."""
-        prior = prior or Prior()
-        classes, words = self.vocabulary.classes, self.vocabulary
-        entities = classes.entities // classes.count
-        half = words.verb_groups
+        """Words for these rows of the table."""
+        prior, table = prior or Prior(), skeletons or self.skeletons
+        words, classes = self.vocabulary, self.vocabulary.classes.count
+        slots = table.slots[row]
         u = torch.rand(slots.shape, generator=generator, device=self.device)
-        drawn = torch.randint(
-            classes.count, slots.shape[:2], generator=generator, device=self.device
-        )
-        relative = (slots == Slot.VERB).any(-1)
-        subject = torch.where(relative, drawn % half, drawn)[..., None]
-        out = self._first[slots] + (u * self._count[slots]).long()
+        drawn = torch.randint(classes, row.shape, generator=generator, device=self.device)
+        group = torch.where(table.relative[row], drawn % words.verb_groups, drawn)
+        first, count = self._words[prior.relations]
+        kind = slots * classes + group[..., None]
+        out = first.take(kind) + (u * count.take(kind)).long()
 
-        odds = torch.tensor(PREPOSITION_ODDS, device=self.device).cumsum(0)
-        preposition = words.preposition + torch.bucketize(u, odds[:-1], right=True)
-        out = torch.where(slots == Slot.PREPOSITION, preposition, out)
+        at = (slots == Slot.PREPOSITION).nonzero(as_tuple=True)
+        shares = torch.tensor(PREPOSITION_SHARES, device=self.device)
+        out[at] = words.preposition + shares[out[at]]
+        at = (slots == Slot.DESCRIPTOR).nonzero(as_tuple=True)
+        governor = out.gather(-1, table.last_subject[row][..., None])[..., 0] - words.entity
+        out[at] = words.descriptor + self._properties(at[0], governor[at[:2]], u[at], prior)
+        return out
 
-        entity = words.entity + subject * entities + (u * entities).long()
-        out = torch.where(slots == Slot.SUBJECT, entity, out)
-        if prior.relations == "fitting":
-            others = words.entity + (subject % half + half) * entities + (u * entities).long()
-            per_group = words.verbs // half
-            verb = words.verb + subject % half * per_group + (u * per_group).long()
-        else:
-            others = words.entity + (u * classes.entities).long()
-            verb = words.verb + (u * words.verbs).long()
-        out = torch.where(slots == Slot.OBJECT, others, out)
-        out = torch.where(slots == Slot.VERB, verb, out)
-        governor = last_subject(slots == Slot.SUBJECT, out)
-        described = self._descriptors(governor - words.entity, u, prior)
-        return torch.where(slots == Slot.DESCRIPTOR, words.descriptor + described, out)
-
-    def _descriptors(self, entity: Tensor, u: Tensor, prior: Prior) -> Tensor:
-        """One property index for every place, given the entity it describes."""
+    def _properties(self, member: Tensor, entity: Tensor, u: Tensor, prior: Prior) -> Tensor:
+        """A property for each of these entities, by the uniform numbers u."""
         classes = self.vocabulary.classes
         if prior.descriptors == "any":
             return (u * classes.properties).long()
@@ -145,7 +150,6 @@ class Language:
             if prior.descriptors == "shown"
             else (self.edges.hidden, self.edges.hidden_degree)
         )
-        member = torch.arange(self.members, device=self.device)[:, None, None]
         return lists[member, entity, (u * degrees[member, entity]).long()]
 
     def lines(

@@ -18,7 +18,8 @@ from synthcore.studies.percolation.grammar import Group
 PAD, EOS, FREE, UNSCRAMBLE, CONDITION, NULL, OUT = range(7)
 CONJUNCTIONS, LINKS, PREPOSITIONS = ("and", "or"), ("is", "has"), ("on", "in", "to")
 FIRST_WORD = 7
-PREPOSITION_ODDS = (0.4, 0.3, 0.3)
+PREPOSITION_SHARES = (0, 0, 0, 0, 1, 1, 1, 2, 2, 2)
+"""Ten equally likely draws of a preposition: .4, .3 and .3."""
 
 
 @dataclass(frozen=True)
