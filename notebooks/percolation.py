@@ -317,6 +317,23 @@ chapter.figure(
     alt="Six panels over training, one curve per number of properties: grammaticality, relative types, descriptive types, probability of the class, and exact match on both sorts of sentences.",
 )
 
+# %%
+once = [
+    theory.critical_mentions(config.entities[0], k, config.classes, config.density)
+    / float(data.mentions_per_step)
+    for k in config.properties
+]
+rise = over_sizes(
+    data.isel(entities=0).class_mass, "properties", lambda c: reached(c, 1.5 / config.classes)
+)
+chapter.text(
+    "The pairs seen at least once percolate after {once} steps; the probability of the class passes 1.5 times chance after {rise} (|K| = {sizes}). As in the paper, only "
+    "ratios can be compared.",
+    once=" and ".join(f"{t:.0f}" for t in once),
+    rise=" and ".join(f"{float(t):.0f}" for t in rise.mean("seed").values),
+    sizes=" and ".join(str(k) for k in config.properties),
+)
+
 # %% [markdown]
 # ## Explore
 #

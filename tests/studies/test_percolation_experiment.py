@@ -10,7 +10,7 @@ import xarray as xr
 import yaml
 
 from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.collapse import CollapseExplorer
 from synthcore.studies.percolation import shown
@@ -210,3 +210,24 @@ def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_an_untrained_run_decides_nothing_or_against(claim: Claim, tiny: xr.Dataset) -> None:
     assert claim.id.startswith("T") or claim.decide(tiny).verdict is not Word.REPRODUCED
+
+
+@pytest.fixture(scope="module", params=["recorded", "large"])
+def recorded(request: pytest.FixtureRequest) -> xr.Dataset:
+    data: xr.Dataset = xr.load_dataset(RECORDED / f"{request.param}.nc", engine="h5netcdf")
+    return data
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_no_claim_survives_its_null_on_recorded_runs(claim: Claim, recorded: xr.Dataset) -> None:
+    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
+
+
+def test_every_claim_has_a_verdict_in_some_recorded_run() -> None:
+    decided = set()
+    for scale in ("recorded", "large"):
+        data = xr.load_dataset(RECORDED / f"{scale}.nc", engine="h5netcdf")
+        for decision in decide_all(CLAIMS, data, scale):
+            if decision.verdict.verdict is not Word.UNDECIDABLE:
+                decided.add(decision.claim.id)
+    assert decided == {claim.id for claim in CLAIMS}

@@ -7,6 +7,7 @@ from synthcore.studies.percolation import controls, decisions, pair_decisions
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "large": False, "paper": False}
 REQUIRED = EVERYWHERE | {"book": True}
 SEVERAL_SIZES = {"smoke": False, "recorded": False, "paper": False}
+WITH_WORLDS = SEVERAL_SIZES  # interventions are left out elsewhere
 
 CLAIMS = (
     Claim(
@@ -142,7 +143,7 @@ CLAIMS = (
         "What no path of edges joins is never learned.",
         "not in the paper: fragmented classes",
         pair_decisions.never_without_paths,
-        {"smoke": False, "book": False, "recorded": False, "paper": False},
+        WITH_WORLDS,
         controls.fragments_joined,
     ),
     Claim(
@@ -150,7 +151,7 @@ CLAIMS = (
         "Presentations set the clock: twice the batch halves the time, unused words do not matter.",
         "not in the paper: controls",
         pair_decisions.mentions_set_the_clock,
-        {"smoke": False, "book": False, "recorded": False, "paper": False},
+        WITH_WORLDS,
         controls.steps_set_the_clock,
     ),
 )

@@ -27,6 +27,7 @@ PLACES = {
     ACCEPT: (8.0, 1.0),
 }
 SHORT = {
+    ACCEPT: "end",
     "next unit or object": "unit or\nobject",
     "next unit": "unit",
     "preposition": "prepo-\nsition",
