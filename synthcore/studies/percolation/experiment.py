@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import xarray as xr
 
+from synthcore.evidence.dataset import merged
 from synthcore.studies.percolation.interventions import interventions, pair_sweep
 from synthcore.studies.percolation.lessons import languages, variants
 from synthcore.studies.percolation.networks import Progress
@@ -31,18 +32,27 @@ UNITS = {
     "pair_step": "updates",
     "world_step": "updates",
     "variant_step": "updates",
-    "entities": "entities",
-    "properties": "properties",
-    "pair_properties": "properties",
     "loss": "nats/token",
+    "excess_loss": "nats/token",
+    "variant_excess_loss": "nats/token",
     "log_likelihood": "nats/sentence",
-    "valid_log_loss": "nats",
-    "odds": "nats",
     "mentions_per_step": "pairs/update",
-    "world_degree": "edges/entity",
-    "pair_degree": "edges/entity",
     "proportional_edges": "edges",
     "widening_edges": "edges",
+    **{
+        f"{stage}{name}": unit
+        for stage in ("", "pair_", "world_", "variant_")
+        for name, unit in (
+            ("entities", "entities"),
+            ("properties", "properties"),
+            ("odds", "nats"),
+            ("odds_joined", "nats"),
+            ("odds_apart", "nats"),
+            ("valid_log_loss", "nats"),
+            ("degree", "edges/entity"),
+            ("batch", "pairs/update"),
+        )
+    },
 }
 
 
@@ -62,15 +72,7 @@ def stages(config: Config) -> list[Callable[[Config, Progress | None], xr.Datase
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
-    for name, variable in data.data_vars.items():
-        if variable.dtype == "float64":
-            data[name] = variable.astype("float32")
-    for name in data.variables:
-        short = str(name).removeprefix("variant_").removeprefix("pair_").removeprefix("world_")
-        known = UNITS.get(str(name), UNITS.get("odds" if short.startswith("odds") else short, "1"))
-        data[name].attrs["units"] = known
-        data[name].attrs["long_name"] = str(name).replace("_", " ")
+    data = merged(parts, UNITS)
     data.attrs = {
         "study": "percolation",
         "classes": config.classes,

@@ -7,6 +7,7 @@ mechanism; `steering` trains on motifs.
 
 import xarray as xr
 
+from synthcore.evidence.dataset import merged
 from synthcore.studies.stepwise_inference.one_layer import one_layer
 from synthcore.studies.stepwise_inference.parameters import Config
 from synthcore.studies.stepwise_inference.single import (
@@ -59,13 +60,7 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
-    for name, variable in data.data_vars.items():
-        if variable.dtype == "float64":
-            data[name] = variable.astype("float32")
-    for name in data.variables:
-        data[name].attrs["units"] = UNITS.get(str(name), "1")
-        data[name].attrs["long_name"] = str(name).replace("_", " ")
+    data = merged(parts, UNITS)
     data.attrs = {"study": "stepwise_inference", "samples": config.samples, "far": config.far}
     data.attrs |= {"between": config.between, "formats": list(config.formats)}
     return data
