@@ -93,7 +93,7 @@ def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: st
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("scale", ["smoke", "recorded", "large", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "recorded", "large", "seeds", "paper"])
 def test_parameter_files_fit(scale: str) -> None:
     text = (ROOT / "notebooks" / "params" / scale / "percolation.yaml").read_text()
     Config(**{**cell(), **yaml.safe_load(text)})
@@ -102,6 +102,7 @@ def test_parameter_files_fit(scale: str) -> None:
 # --- decisions ----------------------------------------------------------------------------------
 
 SEEDS, STEPS, PAIR_STEPS = 6, np.geomspace(20, 10_000, 40).round(), np.geomspace(10, 2000, 40)
+VARIANTS = ["fragments", "fragments, no verbs"]
 SIZES = np.array([640, 1280, 2560])
 
 
@@ -160,8 +161,13 @@ def of_pairs() -> xr.Dataset:
     worlds = ["base", "double batch", "spare tokens", "fragments 4"]
     middle = xr.DataArray([200, 110, 200, 200], dims="world", coords={"world": worlds})
     world = 0.25 + 0.7 * rise(w, middle, 2.5) + seed
+    v = xr.DataArray([1.0, 0.0], dims="variant", coords={"variant": VARIANTS})
+    seeds = xr.DataArray(np.zeros(SEEDS), dims="seed", coords={"seed": range(SEEDS)})
+    joined = 3 * rise(w, 200, 3).rename(world_step="variant_step") + 0 * v + seeds
     return xr.Dataset(
         {
+            "variant_odds_joined": joined,
+            "variant_odds_apart": joined * v,
             "pair_class_mass": mass.assign_coords(pair_properties=[400, 800, 1600]),
             "pair_odds": 4 * (mass - 0.25),
             "pair_held_share": mass - 0.2,
@@ -212,7 +218,7 @@ def test_an_untrained_run_decides_nothing_or_against(claim: Claim, tiny: xr.Data
     assert claim.id.startswith("T") or claim.decide(tiny).verdict is not Word.REPRODUCED
 
 
-@pytest.fixture(scope="module", params=["recorded", "large"])
+@pytest.fixture(scope="module", params=["recorded", "large", "seeds"])
 def recorded(request: pytest.FixtureRequest) -> xr.Dataset:
     data: xr.Dataset = xr.load_dataset(RECORDED / f"{request.param}.nc", engine="h5netcdf")
     return data
@@ -225,7 +231,7 @@ def test_no_claim_survives_its_null_on_recorded_runs(claim: Claim, recorded: xr.
 
 def test_every_claim_has_a_verdict_in_some_recorded_run() -> None:
     decided = set()
-    for scale in ("recorded", "large"):
+    for scale in ("recorded", "large", "seeds"):
         data = xr.load_dataset(RECORDED / f"{scale}.nc", engine="h5netcdf")
         for decision in decide_all(CLAIMS, data, scale):
             if decision.verdict.verdict is not Word.UNDECIDABLE:

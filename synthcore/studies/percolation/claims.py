@@ -4,10 +4,17 @@ from synthcore.evidence.claim import Claim
 from synthcore.studies.percolation import controls, decisions, pair_decisions
 
 # Scale -> required there. One |K| is enough for the phases and for copying; exponents need three.
-EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "large": False, "paper": False}
+EVERYWHERE = {
+    "smoke": False,
+    "book": False,
+    "recorded": False,
+    "large": False,
+    "seeds": False,
+    "paper": False,
+}
 REQUIRED = EVERYWHERE | {"book": True}
-SEVERAL_SIZES = {"smoke": False, "recorded": False, "paper": False}
-WITH_WORLDS = SEVERAL_SIZES  # interventions are left out elsewhere
+SEVERAL_SIZES = {"smoke": False, "recorded": False, "seeds": False, "paper": False}
+WITH_WORLDS = {"smoke": False, "recorded": False, "paper": False}
 
 CLAIMS = (
     Claim(
@@ -153,5 +160,13 @@ CLAIMS = (
         pair_decisions.mentions_set_the_clock,
         WITH_WORLDS,
         controls.steps_set_the_clock,
+    ),
+    Claim(
+        "I3",
+        "In transformers verbs join what the shown pairs leave apart; without verbs nothing does.",
+        "not in the paper: fragmented classes, with and without relative sentences",
+        pair_decisions.verbs_bridge,
+        {"smoke": False, "seeds": False, "paper": False},
+        controls.verbs_alike,
     ),
 )

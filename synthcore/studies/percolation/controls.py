@@ -106,6 +106,15 @@ def fragments_joined(data: xr.Dataset) -> xr.Dataset:
     return data.assign(world_odds_apart=data.world_odds_joined)
 
 
+def verbs_alike(data: xr.Dataset) -> xr.Dataset:
+    """Fragments are learned in the same way with verbs and without."""
+    if "variant_odds_apart" not in data:
+        return data
+    names = ("variant_odds_apart", "variant_odds_joined")
+    same = {n: data[n].mean("variant").broadcast_like(data[n]) for n in names}
+    return data.assign({n: v.transpose(*data[n].dims) for n, v in same.items()})
+
+
 def steps_set_the_clock(data: xr.Dataset) -> xr.Dataset:
     """Only the number of updates counts, however much each of them shows."""
     if "world_class_mass" not in data:

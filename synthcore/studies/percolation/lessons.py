@@ -1,7 +1,7 @@
 """Languages of several sizes, networks that learn them, and what is measured on the way."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 import xarray as xr
@@ -24,6 +24,18 @@ from synthcore.studies.percolation.vocabulary import Vocabulary
 from synthcore.training.schedules import log_spaced
 
 TABLE_OF_SKELETONS = 16_384
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """A language and how it is taught. Classes may be in fragments; without `relations` training
+    shows purely descriptive sentences only, while tests stay the same."""
+
+    words: Vocabulary
+    recipe: Recipe
+    batch: int
+    fragments: int = 1
+    relations: bool = True
 
 
 def language_of(
@@ -49,16 +61,15 @@ def graph_of(config: Config, classes: Classes, seed: int, fragments: int = 1) ->
 
 
 def teach(
-    config: Config,
-    words: Vocabulary,
-    recipe: Recipe,
-    batch: int,
-    fragments: int = 1,
-    progress: Progress | None = None,
-    stage: str = "language",
+    config: Config, lesson: Lesson, stage: str, progress: Progress | None = None
 ) -> xr.Dataset:
     """Train one network per seed; dimensions seed, step and those of `Examination.TABLES`."""
-    language, graphs = language_of(config, words, fragments)
+    words, recipe = lesson.words, lesson.recipe
+    language, graphs = language_of(config, words, lesson.fragments)
+    taught, skeletons = language, language.skeletons
+    if not lesson.relations:
+        pure = skeletons.select(skeletons.descriptive & ~skeletons.relative)
+        taught = Language(words, graphs, pure, config.torch_device)
     model = build(recipe, words.size, config.context, config.seeds, config.torch_device)
     exam = Examination(
         language,
@@ -72,7 +83,7 @@ def teach(
     rows = list[Values]()
     train(
         model,
-        Mixture(language, config.shares, batch, 2000 + config.seed),
+        Mixture(taught, config.shares, lesson.batch, 2000 + config.seed),
         recipe,
         steps,
         lambda step, trained: rows.append(exam(model)),
@@ -96,9 +107,8 @@ def languages(config: Config, progress: Progress | None = None) -> xr.Dataset:
         for properties in config.properties:
             stage = f"language |E| = {entities}, |K| = {properties}"
             words = config.vocabulary(entities, properties)
-            row.append(
-                teach(config, words, config.recipe, config.batch, progress=progress, stage=stage)
-            )
+            lesson = Lesson(words, config.recipe, config.batch)
+            row.append(teach(config, lesson, stage, progress))
         rows.append(xr.concat(row, "properties").assign_coords(properties=list(config.properties)))
     data = xr.concat(rows, "entities").assign_coords(entities=list(config.entities))
     return data.assign(mentions_per_step=config.batch * mentions_per_sentence(config))
@@ -111,16 +121,20 @@ def mentions_per_sentence(config: Config) -> float:
 
 
 def variants(config: Config, progress: Progress | None = None) -> xr.Dataset:
-    """Controls on the smallest language: twice the batch, unused words, a fragmented graph."""
+    """Controls on the smallest language: twice the batch, unused words, a fragmented graph, and
+    that without any verbs."""
     entities, properties = config.entities[0], config.properties[0]
-    recipe = replace(config.recipe, steps=config.variant_steps)
     parts = []
     for name in config.variants:
         spare = config.properties[-1] - properties if name == "spare tokens" else 0
-        words = config.vocabulary(entities, properties, spare)
-        batch = 2 * config.batch if name == "double batch" else config.batch
-        fragments = FRAGMENTS if name == "fragments" else 1
-        data = teach(config, words, recipe, batch, fragments, progress, f"variant: {name}")
+        lesson = Lesson(
+            config.vocabulary(entities, properties, spare),
+            replace(config.recipe, steps=config.variant_steps),
+            2 * config.batch if name == "double batch" else config.batch,
+            FRAGMENTS if name.startswith("fragments") else 1,
+            relations=name != "fragments, no verbs",
+        )
+        data = teach(config, lesson, f"variant: {name}", progress)
         parts.append(data.drop_dims([axis for axis, _ in Examination.TABLES.values()]))
     whole = xr.concat(parts, "variant").assign_coords(variant=list(config.variants))
     names = {str(name): f"variant_{name}" for name in whole.data_vars}

@@ -129,6 +129,25 @@ def never_without_paths(data: xr.Dataset) -> Verdict:
     )
 
 
+def verbs_bridge(data: xr.Dataset) -> Verdict:
+    """I3: transformers on classes in four fragments. With verbs, same-class pairs that no path of
+    shown pairs joins become likely (log odds 1.5 against pairs across classes); without, only
+    joined ones do, and the others not (at most a fifth of that)."""
+    names = ("fragments", "fragments, no verbs")
+    if "variant" not in data.coords or not set(names) <= set(data.variant.values.tolist()):
+        return missing("this run has no fragments without verbs")
+    bridged, bare = (data.sel(variant=name, drop=True) for name in names)
+    best = bare.variant_odds_joined.argmax("variant_step")
+    apart = bare.variant_odds_apart.isel(variant_step=best)
+    return all_of(
+        at_least(
+            bridged.variant_odds_apart.max("variant_step"), ODDS, label="not joined, with verbs"
+        ),
+        at_least(bare.variant_odds_joined.max("variant_step"), ODDS, label="joined, without verbs"),
+        at_most(apart, ODDS / 5, label="not joined, without verbs"),
+    )
+
+
 def onset_factor(data: xr.Dataset, world: str) -> xr.DataArray:
     """Time at which class mass stays 1.5 times chance, over that of the base world; per seed."""
 

@@ -11,8 +11,9 @@ from synthcore.studies.percolation.networks import Recipe
 from synthcore.studies.percolation.pairs import CIRCULANT_VALUES, PairTask
 from synthcore.studies.percolation.vocabulary import Vocabulary
 
+Variant = Literal["double batch", "spare tokens", "fragments", "fragments, no verbs"]
 FRAGMENTS = 4
-"""Into how many parts the variant of that name cuts every class."""
+"""Into how many parts the variants of that name cut every class."""
 
 
 class Config(StudyConfig):
@@ -47,9 +48,7 @@ class Config(StudyConfig):
     test_lines: int = Field(ge=4, le=10_000, description="test lines of every kind")
     samples: int = Field(ge=8, le=10_000, description="sentences sampled per measurement")
     bfloat16: bool = Field(description="train in bfloat16 (CUDA only)")
-    variants: tuple[Literal["double batch", "spare tokens", "fragments"], ...] = Field(
-        description="controls on the smallest language"
-    )
+    variants: tuple[Variant, ...] = Field(description="controls on the smallest language")
     variant_steps: int = Field(ge=8, description="their updates")
     pair_seeds: int = Field(ge=1, le=64, description="pair learners per condition")
     pair_entities: int = Field(ge=2, le=2000, description="|E| of the pair learner")
@@ -90,7 +89,7 @@ class Config(StudyConfig):
                         f"circulant edges need properties / classes to be a multiple of "
                         f"{CIRCULANT_VALUES}"
                     )
-        if "fragments" in self.variants and self.density * FRAGMENTS > 1:
+        if any("fragments" in name for name in self.variants) and self.density * FRAGMENTS > 1:
             raise ValueError(f"density leaves no room for {FRAGMENTS} fragments of a class")
         return self
 
