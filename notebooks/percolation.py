@@ -50,8 +50,8 @@ initial_std = 0.02
 learning_rate = 0.003
 warmup = 50
 batch = 64
-steps = 900
-checkpoints = 18
+steps = 1400
+checkpoints = 20
 first_checkpoint = 30
 test_lines = 96
 samples = 192
@@ -80,18 +80,21 @@ from synthcore.studies.percolation import (
     figures,
     graph_figures,
     lessons,
+    pair_decisions,
     scaling_figures,
     shown,
     theory,
+    world_figures,
 )
 from synthcore.studies.percolation.claims import CLAIMS
 from synthcore.studies.percolation.constraints import Classes, random_edges, seeded
 from synthcore.studies.percolation.grammar import Slot, length_probabilities
-from synthcore.studies.percolation.onsets import over_sizes, reached, slopes
+from synthcore.studies.percolation.onsets import at_best, over_sizes, reached, slopes
 from synthcore.studies.percolation.task import TASKS
 
 config = experiment.Config.from_cell(globals())
 chapter = Chapter("percolation", config)
+in_words = shown.in_words
 
 # %% [markdown]
 # ## The task
@@ -397,7 +400,7 @@ if large is not None:
     )
 
 # %% [markdown]
-# **Exponents.** Three $|K|$ and two $|E|$, until copying forms.
+# **Exponents, one.** Three $|K|$ and two $|E|$, until copying forms.
 
 # %%
 chapter.recorded_note("recorded")
@@ -405,7 +408,7 @@ if recorded is not None:
     chapter.figure(
         figures.several_sizes(recorded),
         id="sizes-recorded",
-        caption="Learning curves of three |K|.",
+        caption="Learning curves of three |K|: grammar and relative types stay, descriptive types and exact match on descriptive sentences move.",
         alt="Six panels over training, one curve per number of properties.",
     )
     chapter.figure(
@@ -424,12 +427,32 @@ if recorded is not None:
     for i, e in enumerate(recorded.entities.values):
         found = decisions.descriptive_exponents(recorded, i)
         found["exact match, descriptive"] = decisions.unscrambling_exponent(recorded, i)
-        inside = ", ".join(
-            f"{name} {float(x.mean()):.2f} ({t_interval(x)[0]:.2f} to {t_interval(x)[1]:.2f})"
-            for name, x in found.items()
-        )
+        inside = ", ".join(f"{name} {in_words(x)}" for name, x in found.items())
         lines.append(f"|E| = {e}: {inside}.")
-    chapter.text("Collapse exponents. {lines}", lines=" ".join(lines))
+    chapter.text("Collapse exponents (95 % interval over seeds). {lines}", lines=" ".join(lines))
+
+# %% [markdown]
+# The paper finds 1.5 for unscrambling, and 2 with twice the entities, and leaves it unexplained. Here unscrambling of descriptive sentences scales no more steeply than the types do.
+#
+# **Exponents, two.** Three seeds give wide intervals: two seeds of one language can differ by half in the time at which types are learned. So, for the descriptive types only, more
+# seeds and four $|K|$.
+
+# %%
+chapter.recorded_note("seeds")
+many = chapter.recorded("seeds")
+if many is not None:
+    chapter.figure(
+        scaling_figures.collapsed(many),
+        id="collapse-seeds",
+        caption="Collapse with more seeds and a wider range of |K|.",
+        alt="Four columns, one per metric: collapsed curves above, residual against exponent below.",
+    )
+    chapter.text(
+        "{lines}.",
+        lines="; ".join(
+            f"{name} **{in_words(x)}**" for name, x in decisions.descriptive_exponents(many).items()
+        ),
+    )
 
 # %% [markdown]
 # ### Changing the graph
@@ -440,23 +463,72 @@ if recorded is not None:
 # %%
 if recorded is not None:
     chapter.figure(
-        scaling_figures.interventions(recorded),
+        world_figures.interventions(recorded),
         id="interventions",
-        caption="Interventions. Top left: generalisation needs a connected graph. Top right: within a fragment it appears, across fragments never. Bottom: edges across classes; time to 1.5 times chance in other worlds.",
-        alt="Four panels: peak log odds and joined pairs against density; log odds over training for joined and separate pairs; peak log odds against noise; relative onset times of eight worlds.",
+        caption="Top: never-shown pairs of a class are learned if a path of edges joins them, and only then, at every density and in every fragment; how many are joined is what percolation says (dashed). Bottom: edges across classes; time to 1.5 times chance in other worlds.",
+        alt="Four panels: log odds of joined and of separate pairs against density with the share of joined pairs dashed; log odds over training in fragments; peak log odds against noise; relative onset times of eight worlds.",
     )
     cut = recorded.sel(world="fragments 4")
-    best_step = cut.world_odds_joined.argmax("world_step")
     chapter.text(
-        "With classes in four fragments, log odds reach {joined:.2f} for pairs that a path joins and {apart:.2f} for those of the same class that none joins.",
+        "In four fragments, log odds reach {joined:.2f} for joined pairs and {apart:.2f} for the others. Twice the batch takes {batch:.2f} of the time, not half: this optimiser moves so far "
+        "per step, whatever it is shown. And {spare:.2f} times the time if three times as many properties are added that never occur: part of what more properties cost the pair learner is the size of the vocabulary.",
         joined=cut.world_odds_joined.max("world_step").mean(),
-        apart=cut.world_odds_apart.isel(world_step=best_step).mean(),
+        apart=at_best(cut.world_odds_apart, cut.world_odds_joined).mean(),
+        batch=pair_decisions.onset_factor(recorded, "double batch").mean(),
+        spare=pair_decisions.onset_factor(recorded, "spare tokens").mean(),
+    )
+    plain = recorded.isel(entities=0, properties=0).class_mass
+    noticed_at = {
+        name: reached(
+            recorded.variant_class_mass.sel(variant=name), 1.5 / recorded.attrs["classes"]
+        )
+        for name in ("double batch", "spare tokens")
+    }
+    start = reached(plain, 1.5 / recorded.attrs["classes"])
+    chapter.text(
+        "For transformers the factors are {batch} (twice the batch) and {spare} (unused words).",
+        batch=in_words(noticed_at["double batch"] / start),
+        spare=in_words(noticed_at["spare tokens"] / start),
+    )
+
+# %% [markdown]
+# **What counts as a path?** If classes fall into fragments, the pair learner never crosses them. A transformer does, as long as there are verbs: a verb's group goes with a class, so
+# relative sentences join entities that share no property. The graph that percolates is not that of descriptive pairs alone. Take the verbs away and the fragments stay apart.
+
+# %%
+if many is not None:
+    chapter.figure(
+        world_figures.bridges(many),
+        id="bridges",
+        caption="Transformers on classes in four fragments. With relative sentences never-shown pairs across fragments become likely as well; with descriptive sentences alone they do not.",
+        alt="Two panels of log odds over training for joined and separate pairs: both rise with verbs, only the joined ones without.",
+    )
+    bare = many.sel(variant="fragments, no verbs")
+    chapter.text(
+        "Best log odds of pairs that no shown pair joins: {yes:.2f} with verbs, {no:.2f} without (where joined ones are best).",
+        yes=many.variant_odds_apart.sel(variant="fragments").max("variant_step").mean(),
+        no=at_best(bare.variant_odds_apart, bare.variant_odds_joined).mean(),
     )
 
 # %% [markdown]
 # ## What differs from the paper
 #
-# - To be written.
+# - **Size.** Four classes, 80 entities, up to 5120 properties, eight verbs, no optional words, sentences of at most nine tokens with their end; networks of width 64, constant rate 0.003.
+#   The paper: ten classes, 900 entities, 18,000 properties, 100 verbs. Its grammar and sizes are in the parameter file `paper`, for a GPU; that run has not been made. Prompts are
+#   shorter: a task token, the given words, an end token.
+# - **Shares of the tasks** are 20/40/40, as in the released configuration; the paper says 80/10/10. A batch of 64 lines then holds 26 sentences to unscramble, and copying forms in about a
+#   thousand updates; with 16 per batch it had not formed after 900. Shares, the limit of nine tokens and the range of $|K|$ were chosen on seeds 100 and 101, which are not shown. After the
+#   first run at book scale the number of updates went from 900 to 1400, so that copying forms there as well. No threshold was changed.
+# - **Paper or code.** Edges are random with $p=.15$ (paper); `edges = "circulant"` takes rolled patterns, as in the code. Verbs link subjects of one class to objects of another (code). Properties are
+#   single words; the code splits them into names and values. In conditional generation every kind of word that occurs is named once; the code draws a random subset first. Given words are compared as tokens, not
+#   as substrings. Modifiers are ignored by the grammar check, as in the code.
+# - **C1.** Grammar comes first and descriptive types last by a wide margin in $|K|$, but the level of .9 is close to what these networks reach when they are sampled at temperature one, so it is passed late and
+#   with noise, and not before relative types reach .5. In continuous metrics (C12) all three are in order.
+# - **C2.** Relative types go from a fifth to four fifths abruptly; the time from .1 to .9 is longer than claimed, for .1 is near what guessing gives with four classes, and .9 near the ceiling.
+# - **C6** asks for more than $p$ of the probability outside the edges. With four classes guessing gives .22, so that part is weak; the log odds decide.
+# - **C7.** The time at which grammar reaches .9 scatters (see C1), so its slope does too. Syntax as a probability does not move with $|K|$ (C10).
+# - **The valid probability** averaged over a class, times the size of the class, is the probability of the class: it needs no sampled properties, and is no second metric beside it.
+# - **Exponents** are fitted per seed and their interval is Student's: a bootstrap over three seeds would be too narrow. A fit to whole curves is not the exponent of the threshold, not even for graphs.
 
 # %% [markdown]
 # ## Exercises

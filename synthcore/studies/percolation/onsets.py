@@ -61,6 +61,12 @@ def steepest(curve: xr.DataArray) -> xr.DataArray:
     return per_seed(curve, read)
 
 
+def at_best(values: xr.DataArray, leading: xr.DataArray) -> xr.DataArray:
+    """`values` where `leading` is highest over training; nan if that was never measured."""
+    time = axis(leading)
+    return values.isel({time: leading.fillna(-np.inf).argmax(time)})
+
+
 def bend(curve: xr.DataArray, field: str) -> xr.DataArray:
     """`onset`, or slope `before` or `after` it, of the two-segment fit."""
 

@@ -6,7 +6,14 @@ import xarray as xr
 from synthcore.evidence.claim import Verdict
 from synthcore.evidence.statistics import all_of, at_least, at_most
 from synthcore.studies.percolation.decisions import base, missing, untouched_by_size
-from synthcore.studies.percolation.onsets import bend, censored, over_sizes, reached, slopes
+from synthcore.studies.percolation.onsets import (
+    at_best,
+    bend,
+    censored,
+    over_sizes,
+    reached,
+    slopes,
+)
 
 ODDS = 1.5
 
@@ -117,11 +124,10 @@ def never_without_paths(data: xr.Dataset) -> Verdict:
     if "world_odds" not in data:
         return missing("this run has no interventions")
     cut = data.sel(world="fragments 4", drop=True)
-    best = cut.world_odds_joined.argmax("world_step")
     return all_of(
         at_least(cut.world_odds_joined.max("world_step"), ODDS, "pair_seed", "log odds, joined"),
         at_most(
-            cut.world_odds_apart.isel(world_step=best),
+            at_best(cut.world_odds_apart, cut.world_odds_joined),
             ODDS / 5,
             "pair_seed",
             "log odds, not joined",
@@ -137,8 +143,7 @@ def verbs_bridge(data: xr.Dataset) -> Verdict:
     if "variant" not in data.coords or not set(names) <= set(data.variant.values.tolist()):
         return missing("this run has no fragments without verbs")
     bridged, bare = (data.sel(variant=name, drop=True) for name in names)
-    best = bare.variant_odds_joined.argmax("variant_step")
-    apart = bare.variant_odds_apart.isel(variant_step=best)
+    apart = at_best(bare.variant_odds_apart, bare.variant_odds_joined)
     return all_of(
         at_least(
             bridged.variant_odds_apart.max("variant_step"), ODDS, label="not joined, with verbs"

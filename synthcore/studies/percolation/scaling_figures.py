@@ -1,7 +1,5 @@
 """Figures of scaling and of interventions: dataset in, matplotlib figure out."""
 
-from typing import Any
-
 import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
@@ -13,22 +11,10 @@ from synthcore.studies.percolation import theory
 from synthcore.studies.percolation.collapse import collapse, growth_part
 from synthcore.studies.percolation.figures import COLOURS, size_colour
 from synthcore.studies.percolation.onsets import censored, exponents, over_sizes, slopes
-from synthcore.studies.percolation.pair_decisions import onset_factor, peak_odds
 from synthcore.studies.percolation.shown import metrics
 
 MARKS = (0.0, 0.5, 1.0, 1.5)
-DOTS: dict[str, Any] = {"color": COLOURS["descriptive"], "marker": "o", "ms": 4, "capsize": 2}
 EXPOSURES = {1: "-", 2: "--", 3: "-.", 10: ":"}
-CLOCKS = (
-    "double batch",
-    "spare tokens",
-    "circulant",
-    "double entities",
-    "double properties",
-    "density 0.5",
-    "classes 2",
-    "classes 8",
-)
 
 
 def collapsed(data: xr.Dataset) -> Figure:
@@ -134,87 +120,3 @@ def _log_log(ax: Axes, sizes: np.ndarray) -> None:
     ax.minorticks_off()
     ax.set_xticks(sizes, [str(size) for size in sizes])
     key(ax, fontsize=7)
-
-
-def interventions(data: xr.Dataset) -> Figure:
-    """F9: what the pair learner generalises to when the graph is changed by hand."""
-    fig, axes = panels(4, rows=2, width=4.0, height=2.9)
-    for ax, draw in zip(axes, (_densities, _fragments, _noise, _clocks), strict=True):
-        draw(ax, data)
-    return fig
-
-
-def _densities(ax: Axes, data: xr.Dataset) -> None:
-    names = [str(w) for w in data.world.values if str(w).startswith("density") or w == "base"]
-    one = data.sel(world=names)
-    critical = one.world_classes / np.sqrt(one.world_entities * one.world_properties)
-    of_class = one.world_properties / one.world_classes
-    ratio = (one.world_degree.mean("pair_seed") / of_class / critical).values
-    order = ratio.argsort()
-    joined = one.world_joined_share.mean("pair_seed").values
-    ax.plot(ratio[order], joined[order], "--", color=INK, label="share of pairs joined by a path")
-    best = peak_odds(one).transpose("pair_seed", "world").values[:, order] / 4
-    ax.errorbar(ratio[order], best.mean(0), half_width(best), label="peak log odds / 4", **DOTS)
-    ax.axvline(1, color=GREY, ls=":", lw=1)
-    ax.set(xscale="log", xlabel="edge density / p$_c$ of a class", ylim=(0, 1.05))
-    tag(ax, "density of the graph")
-    key(ax, fontsize=7)
-
-
-def _fragments(ax: Axes, data: xr.Dataset) -> None:
-    one = data.sel(world="fragments 4")
-    for name, colour, words in (
-        ("world_odds_joined", COLOURS["descriptive"], "joined by a path"),
-        ("world_odds_apart", COLOURS["relative"], "same class, not joined"),
-    ):
-        values = one[name].transpose("pair_seed", "world_step").values
-        ax.plot(data.world_step, values.T, color=colour, lw=0.6, alpha=0.3)
-        ax.plot(data.world_step, values.mean(0), color=colour, lw=1.8, label=words)
-    ax.axhline(0, color=GREY, lw=0.8)
-    ax.set(xscale="log", xlabel="step", ylabel="log odds (nats)")
-    tag(ax, "each class in four fragments")
-    key(ax, fontsize=7)
-
-
-def _noise(ax: Axes, data: xr.Dataset) -> None:
-    names = ["base", *(str(w) for w in data.world.values if str(w).startswith("noise"))]
-    one, base = data.sel(world=names), data.sel(world="base")
-    best = peak_odds(one).rename(pair_seed="member").transpose("member", "world").values
-    ax.errorbar(one.world_noise.values, best.mean(0), half_width(best), **DOTS)
-    degree = float(base.world_degree.mean())
-    other_side = degree * float(base.world_entities / base.world_properties)
-    limit = theory.detectable_noise(degree, other_side)
-    ax.axvline(limit, color=INK, ls="--", lw=1.1)
-    ax.annotate(
-        "detectable\nup to here",
-        (limit, 0.95),
-        xycoords=("data", "axes fraction"),
-        xytext=(-4, 0),
-        textcoords="offset points",
-        ha="right",
-        va="top",
-        fontsize=7,
-    )
-    ax.set(xlabel="share of edges sent to any class", ylabel="peak log odds (nats)")
-    tag(ax, "edges across classes")
-
-
-def _clocks(ax: Axes, data: xr.Dataset) -> None:
-    names = [name for name in CLOCKS if name in data.world.values]
-    values = np.stack([onset_factor(data, name).values for name in names], 1)
-    place = np.arange(len(names))
-    ax.errorbar(values.mean(0), place, xerr=half_width(values), ls="none", **DOTS)
-    for x, words in ((0.5, "½"), (1.0, "1"), (2**0.5, "√2")):
-        ax.axvline(x, color=GREY, lw=0.8, ls="-" if x == 1 else ":")
-        ax.annotate(
-            words,
-            (x, 1),
-            xycoords=("data", "axes fraction"),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="center",
-            fontsize=8,
-        )
-    ax.set_yticks(place, names, fontsize=8)
-    ax.invert_yaxis()
-    ax.set(xlabel="time to 1.5 times chance / base world's")

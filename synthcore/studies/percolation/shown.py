@@ -22,6 +22,16 @@ def metrics(data: xr.Dataset, entities: int = 0) -> dict[str, tuple[xr.DataArray
     }
 
 
+def in_words(values: xr.DataArray) -> str:
+    """Mean and 95 % interval over seeds.
+
+    >>> in_words(xr.DataArray([0.4, 0.5, 0.6]))
+    '0.50 (0.25 to 0.75)'
+    """
+    low, high = t_interval(values)
+    return f"{float(values.mean()):.2f} ({low:.2f} to {high:.2f})"
+
+
 def collapsible(data: xr.Dataset, simulated: xr.Dataset) -> list[Curves]:
     """Mean curves of the transformers, of the pair learner and of simulated graphs."""
     found = [
