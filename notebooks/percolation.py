@@ -88,7 +88,7 @@ from synthcore.studies.percolation import (
 )
 from synthcore.studies.percolation.claims import CLAIMS
 from synthcore.studies.percolation.constraints import Classes, random_edges, seeded
-from synthcore.studies.percolation.grammar import Slot, length_probabilities
+from synthcore.studies.percolation.grammar import length_probabilities
 from synthcore.studies.percolation.onsets import at_best, over_sizes, reached, slopes
 from synthcore.studies.percolation.task import TASKS
 
@@ -122,22 +122,7 @@ for task in TASKS:
 small = random_edges(Classes(4, 16, 80), 0.15, seeded(config.seed))
 edge = int(small.edges[1].nonzero()[0])
 chapter.figure(
-    graph_figures.language(
-        small,
-        ["e3", "and", "e1", "is", f"d{edge}", "and", "v2", "on", "e9", "<eos>"],
-        [
-            Slot.SUBJECT,
-            Slot.CONJUNCTION,
-            Slot.SUBJECT,
-            Slot.LINK,
-            Slot.DESCRIPTOR,
-            Slot.CONJUNCTION,
-            Slot.VERB,
-            Slot.PREPOSITION,
-            Slot.OBJECT,
-            Slot.EOS,
-        ],
-    ),
+    graph_figures.language(small, f"e3 and e1 is d{edge} and v2 on e9 <eos>"),
     id="language",
     caption="Left: the automaton that decides grammaticality. Right: a small constraint graph; training shows the dark pairs only, all coloured ones are valid. Below: a sentence and the pairs that it reveals.",
     alt="A diagram of ten states joined by arrows, a matrix of entities by properties with four coloured class blocks, and a sentence with arcs from its last subject to a property, a verb and an object.",

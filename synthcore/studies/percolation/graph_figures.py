@@ -11,8 +11,9 @@ from synthcore.figures import GREY, INK, band, key, level, panels, tag
 from synthcore.studies.percolation import graphs, theory
 from synthcore.studies.percolation.collapse import slope
 from synthcore.studies.percolation.constraints import ConstraintGraph
-from synthcore.studies.percolation.grammar import ACCEPT, ARROWS, Group, Slot
+from synthcore.studies.percolation.grammar import ACCEPT, ARROWS, Group, Slot, with_roles
 from synthcore.studies.percolation.simulations import PROPORTIONAL, WIDENING
+from synthcore.studies.percolation.vocabulary import CONJUNCTIONS, LINKS, PREPOSITIONS
 
 PLACES = {
     "start": (0.0, 1.0),
@@ -91,15 +92,24 @@ def constraint_matrix(ax: Axes, graph: ConstraintGraph) -> None:
     ax.legend(fontsize=7, frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.22), ncols=2)
 
 
-def sentence(ax: Axes, words: list[str], slots: list[int]) -> None:
-    """A sentence with its slots, and arcs from the subject to the properties it gets."""
-    x = np.arange(len(words))
+KINDS = {
+    **dict.fromkeys(CONJUNCTIONS, Slot.CONJUNCTION),
+    **dict.fromkeys(LINKS, Slot.LINK),
+    **dict.fromkeys(PREPOSITIONS, Slot.PREPOSITION),
+    "<eos>": Slot.EOS,
+}
+INITIALS = {"e": Slot.SUBJECT, "v": Slot.VERB, "d": Slot.DESCRIPTOR}
+
+
+def sentence(ax: Axes, text: str) -> None:
+    """A sentence with its slots, and arcs from the last subject to what it decides."""
+    words = text.split()
+    slots = with_roles([KINDS.get(word, INITIALS.get(word[0], Slot.EOS)) for word in words])
     for i, (word, slot) in enumerate(zip(words, slots, strict=True)):
         ax.text(i, 0.0, word, ha="center", va="center", fontsize=10, family="monospace")
-        name = (
-            Slot(slot).name.lower().replace("conjunction", "conj.").replace("preposition", "prep.")
-        )
-        ax.text(i, -0.5, name, ha="center", va="center", fontsize=6.5, color=GREY)
+        name = Slot(slot).name.lower()
+        short = {"conjunction": "conj.", "preposition": "prep.", "eos": "end"}.get(name, name)
+        ax.text(i, -0.5, short, ha="center", va="center", fontsize=6.5, color=GREY)
     subject = max(i for i, slot in enumerate(slots) if slot == Slot.SUBJECT)
     for i, slot in enumerate(slots):
         if slot in (Slot.DESCRIPTOR, Slot.VERB, Slot.OBJECT):
@@ -107,17 +117,17 @@ def sentence(ax: Axes, words: list[str], slots: list[int]) -> None:
             style = {"arrowstyle": "-|>", "color": colour, "lw": 1.2, "shrinkB": 8, "shrinkA": 8}
             curve = {"connectionstyle": "arc3,rad=-0.35"}
             ax.annotate("", (i, 0.1), (subject, 0.1), arrowprops={**style, **curve})
-    ax.set(xlim=(-0.6, x[-1] + 0.6), ylim=(-0.8, 1.6))
+    ax.set(xlim=(-0.6, len(words) - 0.4), ylim=(-0.8, 1.6))
     ax.set_axis_off()
 
 
-def language(graph: ConstraintGraph, words: list[str], slots: list[int]) -> Figure:
+def language(graph: ConstraintGraph, text: str) -> Figure:
     """F1: the automaton, the constraint graph, a sentence and the pairs that it shows."""
     fig = plt.figure(figsize=(8.6, 4.8), layout="constrained")
     grid = fig.add_gridspec(2, 2, width_ratios=[1.5, 1], height_ratios=[1.9, 1])
     automaton(fig.add_subplot(grid[0, 0]))
     constraint_matrix(fig.add_subplot(grid[0, 1]), graph)
-    sentence(fig.add_subplot(grid[1, :]), words, slots)
+    sentence(fig.add_subplot(grid[1, :]), text)
     return fig
 
 
