@@ -93,7 +93,7 @@ def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: st
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("scale", ["smoke", "recorded", "large", "seeds", "paper"])
+@pytest.mark.parametrize("scale", ["smoke", "recorded", "large", "seeds", "bridges", "paper"])
 def test_parameter_files_fit(scale: str) -> None:
     text = (ROOT / "notebooks" / "params" / scale / "percolation.yaml").read_text()
     Config(**{**cell(), **yaml.safe_load(text)})
@@ -102,7 +102,7 @@ def test_parameter_files_fit(scale: str) -> None:
 # --- decisions ----------------------------------------------------------------------------------
 
 SEEDS, STEPS, PAIR_STEPS = 6, np.geomspace(20, 10_000, 40).round(), np.geomspace(10, 2000, 40)
-VARIANTS = ["fragments", "fragments, no verbs"]
+VARIANTS = ["fragments", "fragments, one subject"]
 SIZES = np.array([640, 1280, 2560])
 
 
@@ -218,7 +218,7 @@ def test_an_untrained_run_decides_nothing_or_against(claim: Claim, tiny: xr.Data
     assert claim.id.startswith("T") or claim.decide(tiny).verdict is not Word.REPRODUCED
 
 
-@pytest.fixture(scope="module", params=["recorded", "large", "seeds"])
+@pytest.fixture(scope="module", params=["recorded", "large", "seeds", "bridges"])
 def recorded(request: pytest.FixtureRequest) -> xr.Dataset:
     data: xr.Dataset = xr.load_dataset(RECORDED / f"{request.param}.nc", engine="h5netcdf")
     return data
@@ -231,7 +231,7 @@ def test_no_claim_survives_its_null_on_recorded_runs(claim: Claim, recorded: xr.
 
 def test_every_claim_has_a_verdict_in_some_recorded_run() -> None:
     decided = set()
-    for scale in ("recorded", "large", "seeds"):
+    for scale in ("recorded", "large", "seeds", "bridges"):
         data = xr.load_dataset(RECORDED / f"{scale}.nc", engine="h5netcdf")
         for decision in decide_all(CLAIMS, data, scale):
             if decision.verdict.verdict is not Word.UNDECIDABLE:

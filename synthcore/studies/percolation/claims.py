@@ -10,6 +10,7 @@ EVERYWHERE = {
     "recorded": False,
     "large": False,
     "seeds": False,
+    "bridges": False,
     "paper": False,
 }
 REQUIRED = EVERYWHERE | {"book": True}
@@ -163,10 +164,10 @@ CLAIMS = (
     ),
     Claim(
         "I3",
-        "In transformers verbs join what the shown pairs leave apart; without verbs nothing does.",
-        "not in the paper: fragmented classes, with and without relative sentences",
-        pair_decisions.verbs_bridge,
-        {"smoke": False, "seeds": False, "paper": False},
-        controls.verbs_alike,
+        "Verbs and second subjects join what shown pairs leave apart; without them nothing does.",
+        "not in the paper: fragmented classes, with and without such sentences",
+        pair_decisions.sentences_bridge,
+        {"smoke": False, "bridges": False, "paper": False},
+        controls.sentences_alike,
     ),
 )

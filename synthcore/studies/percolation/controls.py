@@ -106,8 +106,8 @@ def fragments_joined(data: xr.Dataset) -> xr.Dataset:
     return data.assign(world_odds_apart=data.world_odds_joined)
 
 
-def verbs_alike(data: xr.Dataset) -> xr.Dataset:
-    """Fragments are learned in the same way with verbs and without."""
+def sentences_alike(data: xr.Dataset) -> xr.Dataset:
+    """Fragments are learned in the same way from all kinds of sentences."""
     if "variant_odds_apart" not in data:
         return data
     names = ("variant_odds_apart", "variant_odds_joined")

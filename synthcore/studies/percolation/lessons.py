@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 import xarray as xr
@@ -24,18 +25,24 @@ from synthcore.studies.percolation.vocabulary import Vocabulary
 from synthcore.training.schedules import log_spaced
 
 TABLE_OF_SKELETONS = 16_384
+Sentences = Literal["all", "no verbs", "one subject"]
+SENTENCES: dict[str, Sentences] = {
+    "fragments, no verbs": "no verbs",
+    "fragments, one subject": "one subject",
+}
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """A language and how it is taught. Classes may be in fragments; without `relations` training
-    shows purely descriptive sentences only, while tests stay the same."""
+    """A language and how it is taught. Classes may be in fragments. Training may be on purely
+    descriptive sentences only (no verbs), or on those of them with one subject, while tests stay
+    the same."""
 
     words: Vocabulary
     recipe: Recipe
     batch: int
     fragments: int = 1
-    relations: bool = True
+    sentences: Sentences = "all"
 
 
 def language_of(
@@ -44,6 +51,16 @@ def language_of(
     """Sentences and constraint graphs of every seed."""
     graphs = [graph_of(config, words.classes, seed, fragments) for seed in config.seeds]
     return Language(words, graphs, skeletons_of(config), config.torch_device), graphs
+
+
+def selected(table: Skeletons, sentences: Sentences) -> Skeletons:
+    """The sentences that a lesson shows."""
+    if sentences == "all":
+        return table
+    pure = table.select(table.descriptive & ~table.relative)
+    if sentences == "no verbs":
+        return pure
+    return pure.select((pure.slots == Slot.SUBJECT).sum(1) == 1)
 
 
 def skeletons_of(config: Config) -> Skeletons:
@@ -66,10 +83,8 @@ def teach(
     """Train one network per seed; dimensions seed, step and those of `Examination.TABLES`."""
     words, recipe = lesson.words, lesson.recipe
     language, graphs = language_of(config, words, lesson.fragments)
-    taught, skeletons = language, language.skeletons
-    if not lesson.relations:
-        pure = skeletons.select(skeletons.descriptive & ~skeletons.relative)
-        taught = Language(words, graphs, pure, config.torch_device)
+    shown = selected(language.skeletons, lesson.sentences)
+    taught = Language(words, graphs, shown, config.torch_device)
     model = build(recipe, words.size, config.context, config.seeds, config.torch_device)
     exam = Examination(
         language,
@@ -122,7 +137,7 @@ def mentions_per_sentence(config: Config) -> float:
 
 def variants(config: Config, progress: Progress | None = None) -> xr.Dataset:
     """Controls on the smallest language: twice the batch, unused words, a fragmented graph, and
-    that without any verbs."""
+    that without verbs, and without second subjects as well."""
     entities, properties = config.entities[0], config.properties[0]
     parts = []
     for name in config.variants:
@@ -132,7 +147,7 @@ def variants(config: Config, progress: Progress | None = None) -> xr.Dataset:
             replace(config.recipe, steps=config.variant_steps),
             2 * config.batch if name == "double batch" else config.batch,
             FRAGMENTS if name.startswith("fragments") else 1,
-            relations=name != "fragments, no verbs",
+            SENTENCES.get(name, "all"),
         )
         data = teach(config, lesson, f"variant: {name}", progress)
         parts.append(data.drop_dims([axis for axis, _ in Examination.TABLES.values()]))

@@ -11,7 +11,13 @@ from synthcore.studies.percolation.networks import Recipe
 from synthcore.studies.percolation.pairs import CIRCULANT_VALUES, PairTask
 from synthcore.studies.percolation.vocabulary import Vocabulary
 
-Variant = Literal["double batch", "spare tokens", "fragments", "fragments, no verbs"]
+Variant = Literal[
+    "double batch",
+    "spare tokens",
+    "fragments",
+    "fragments, no verbs",
+    "fragments, one subject",
+]
 FRAGMENTS = 4
 """Into how many parts the variants of that name cut every class."""
 

@@ -122,13 +122,15 @@ def _two_kinds(ax: Axes, data: xr.Dataset, time: str, prefix: str) -> None:
 
 
 def bridges(data: xr.Dataset) -> Figure:
-    """Transformers on fragmented classes, with and without sentences that have verbs."""
-    fig, axes = panels(2, sharey=True, width=4.0)
+    """Transformers on fragmented classes, by what sentences there are."""
+    fig, axes = panels(3, sharey=True, width=3.3)
     for ax, name, words in (
-        (axes[0], "fragments", "with verbs"),
-        (axes[1], "fragments, no verbs", "without verbs"),
+        (axes[0], "fragments", "all sentences"),
+        (axes[1], "fragments, no verbs", "no verbs"),
+        (axes[2], "fragments, one subject", "no verbs, one subject"),
     ):
         _two_kinds(ax, data.sel(variant=name, drop=True), "variant_step", "variant_odds")
-        tag(ax, f"four fragments, {words}")
-    axes[1].set_ylabel("")
+        tag(ax, words)
+    for ax in axes[1:]:
+        ax.set_ylabel("")
     return fig
