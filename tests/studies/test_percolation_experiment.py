@@ -102,7 +102,7 @@ def test_parameter_files_fit(scale: str) -> None:
 # --- decisions ----------------------------------------------------------------------------------
 
 SEEDS, STEPS, PAIR_STEPS = 6, np.geomspace(20, 10_000, 40).round(), np.geomspace(10, 2000, 40)
-VARIANTS = ["fragments", "fragments, one subject"]
+VARIANTS = ["fragments", "fragments, no verbs", "fragments, one subject"]
 SIZES = np.array([640, 1280, 2560])
 
 
@@ -161,7 +161,7 @@ def of_pairs() -> xr.Dataset:
     worlds = ["base", "double batch", "spare tokens", "fragments 4"]
     middle = xr.DataArray([200, 110, 200, 200], dims="world", coords={"world": worlds})
     world = 0.25 + 0.7 * rise(w, middle, 2.5) + seed
-    v = xr.DataArray([1.0, 0.0], dims="variant", coords={"variant": VARIANTS})
+    v = xr.DataArray([1.0, 0.0, 0.0], dims="variant", coords={"variant": VARIANTS})
     seeds = xr.DataArray(np.zeros(SEEDS), dims="seed", coords={"seed": range(SEEDS)})
     joined = 3 * rise(w, 200, 3).rename(world_step="variant_step") + 0 * v + seeds
     return xr.Dataset(

@@ -164,7 +164,15 @@ CLAIMS = (
     ),
     Claim(
         "I3",
-        "Verbs and second subjects join what shown pairs leave apart; without them nothing does.",
+        "In transformers verbs join what the shown pairs leave apart; without verbs nothing does.",
+        "not in the paper: fragmented classes, with and without relative sentences",
+        pair_decisions.verbs_bridge,
+        {"smoke": False, "seeds": False, "bridges": False, "paper": False},
+        controls.sentences_alike,
+    ),
+    Claim(
+        "I4",
+        "Verbs and second subjects join what the shown pairs leave apart; without both nothing does.",
         "not in the paper: fragmented classes, with and without such sentences",
         pair_decisions.sentences_bridge,
         {"smoke": False, "bridges": False, "paper": False},

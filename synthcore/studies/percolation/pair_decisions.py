@@ -135,25 +135,33 @@ def never_without_paths(data: xr.Dataset) -> Verdict:
     )
 
 
+def verbs_bridge(data: xr.Dataset) -> Verdict:
+    """I3: transformers on classes in four fragments. With verbs, same-class pairs that no path of
+    shown pairs joins become likely (log odds 1.5 against pairs across classes); without, only
+    joined ones do, and the others not (at most a fifth of that)."""
+    return _bridged(data, "fragments, no verbs")
+
+
 def sentences_bridge(data: xr.Dataset) -> Verdict:
-    """I3: transformers on classes in four fragments. With all sentences, same-class pairs that no
-    path of shown pairs joins become likely (log odds 1.5 against pairs across classes). With single
-    subjects and no verbs only joined ones do, and the others not (at most a fifth of that)."""
-    names = ("fragments", "fragments, one subject")
-    if "variant" not in data.coords or not set(names) <= set(data.variant.values.tolist()):
-        return missing("this run has no fragments with single subjects")
-    bridged, bare = (data.sel(variant=name, drop=True) for name in names)
+    """I4: the same where what is left is one subject and its properties: no verbs, and no second
+    subjects, which are of one class as well."""
+    return _bridged(data, "fragments, one subject")
+
+
+def _bridged(data: xr.Dataset, without: str) -> Verdict:
+    names = {"fragments", without}
+    if "variant" not in data.coords or not names <= set(data.variant.values.tolist()):
+        return missing(f"this run has no variant '{without}'")
+    bridged, bare = (data.sel(variant=name, drop=True) for name in ("fragments", without))
     return all_of(
         at_least(
             bridged.variant_odds_apart.max("variant_step"), ODDS, label="not joined, all sentences"
         ),
-        at_least(
-            bare.variant_odds_joined.max("variant_step"), ODDS, label="joined, single subjects"
-        ),
+        at_least(bare.variant_odds_joined.max("variant_step"), ODDS, label="joined, without"),
         at_most(
             at_best(bare.variant_odds_apart, bare.variant_odds_joined),
             ODDS / 5,
-            label="not joined, single subjects",
+            label="not joined, without",
         ),
     )
 
