@@ -491,8 +491,8 @@ if bridged is not None:
     chapter.text(
         "Log odds of pairs that no shown pair joins, where joined ones are best: {lines}.",
         lines="; ".join(
-            f"{name} {in_words(at_best(one.variant_odds_apart, one.variant_odds_joined))}"
-            for name, one in bridged.groupby("variant", squeeze=True)
+            f"*{name}* {in_words(at_best(bridged.variant_odds_apart.sel(variant=name), bridged.variant_odds_joined.sel(variant=name)))}"
+            for name in bridged.variant.values
         ),
     )
 

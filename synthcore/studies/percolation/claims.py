@@ -172,7 +172,7 @@ CLAIMS = (
     ),
     Claim(
         "I4",
-        "Verbs and second subjects join what the shown pairs leave apart; without both nothing does.",
+        "Verbs and second subjects join what shown pairs leave apart; without both nothing does.",
         "not in the paper: fragmented classes, with and without such sentences",
         pair_decisions.sentences_bridge,
         {"smoke": False, "bridges": False, "paper": False},
