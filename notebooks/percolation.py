@@ -337,9 +337,11 @@ chapter.explorer(
 # Move the exponent until the curves lie on one another, and watch the residual. Try *simulated graphs, |E| fixed*: exact percolation, and yet no exponent collapses it.
 
 # %%
-recorded = chapter.recorded("recorded")
+recorded, many = chapter.recorded("recorded"), chapter.recorded("seeds")
+larger = {"six seeds": many, "until copying": recorded}
+runs = {label: run for label, run in larger.items() if run is not None} or {"this run": data}
 chapter.explorer(
-    CollapseExplorer(shown.collapsible(data if recorded is None else recorded, data)),
+    CollapseExplorer(shown.collapsible(runs, data)),
     id="collapse-explorer",
     caption="Data collapse of the recorded runs' curves and of simulated graphs; the residual is computed in the browser.",
     alt="A list of metrics and a slider for the exponent above curves on rescaled time and the residual against the exponent.",
@@ -421,7 +423,6 @@ if recorded is not None:
 
 # %%
 chapter.recorded_note("seeds")
-many = chapter.recorded("seeds")
 if many is not None:
     chapter.figure(
         scaling_figures.collapsed(many),

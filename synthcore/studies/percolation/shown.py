@@ -1,11 +1,13 @@
 """What the explorer and the collapse figure show of a run: curves, floors, intervals."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import xarray as xr
 
 from synthcore.evidence.statistics import t_interval
 from synthcore.explorers.collapse import Curves
-from synthcore.studies.percolation.decisions import curve
+from synthcore.studies.percolation.decisions import copies, curve
 from synthcore.studies.percolation.onsets import exponents
 from synthcore.studies.percolation.simulations import PROPORTIONAL, WIDENING
 
@@ -32,12 +34,15 @@ def in_words(values: xr.DataArray) -> str:
     return f"{float(values.mean()):.2f} ({low:.2f} to {high:.2f})"
 
 
-def collapsible(data: xr.Dataset, simulated: xr.Dataset) -> list[Curves]:
-    """Mean curves of the transformers, of the pair learner and of simulated graphs."""
-    found = [
-        _curves(name, values, "properties", floor)
-        for name, (values, floor) in metrics(data).items()
-    ]
+def collapsible(runs: Mapping[str, xr.Dataset], simulated: xr.Dataset) -> list[Curves]:
+    """Mean curves of the transformers of every run, of the first run's pair learner, and of
+    simulated graphs. Exact match is shown where it has formed."""
+    found = []
+    for label, run in runs.items():
+        for name, (values, floor) in metrics(run).items():
+            if not name.startswith("exact") or copies(run):
+                found.append(_curves(f"{name} ({label})", values, "properties", floor))
+    data = next(iter(runs.values()))
     pairs = data.pair_class_mass
     found.append(
         _curves("pair learner, class", pairs, "pair_properties", 1 / data.attrs["pair_classes"])
