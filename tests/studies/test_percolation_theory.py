@@ -238,12 +238,11 @@ def test_the_stream_shows_edges_only_and_all_entities_alike() -> None:
 
 def test_what_no_path_joins_is_never_learned() -> None:
     """In fragments of a class, other fragments are as foreign as other classes."""
-    steps = [10, 120]
     seeds = range(5)
-    whole = learn(PairTask(16, 160, 2, 0.15, 64), seeds, 120, steps)
-    cut = learn(PairTask(16, 160, 2, 0.15, 64, fragments=4), seeds, 120, steps)
+    whole = learn(PairTask(16, 160, 2, 0.15, 64), seeds, 200, [200]).squeeze("step")
+    cut = learn(PairTask(16, 160, 2, 0.15, 64, fragments=4), seeds, 200, [200]).squeeze("step")
     assert whole.joined_share.min() > 0.7  # some properties have no edge at all
     assert cut.joined_share.max() < 0.25
-    assert abs(cut.odds_apart.isel(step=-1).mean()) < 0.12
-    assert cut.odds_joined.isel(step=-1).min() > 0.4
-    assert whole.odds.isel(step=-1).min() > 0.25
+    assert abs(cut.odds_apart.mean()) < 0.25
+    assert cut.odds_joined.min() > 1.5
+    assert whole.odds.min() > 0.5
