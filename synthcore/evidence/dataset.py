@@ -1,21 +1,17 @@
-"""What a run leaves behind: the measurements of all its stages in one dataset, with units."""
+"""One dataset from what the stages of a study measured."""
 
 from collections.abc import Mapping, Sequence
 
 import xarray as xr
 
 
-def merged(parts: Sequence[xr.Dataset], units: Mapping[str, str]) -> xr.Dataset:
-    """One dataset of all parts, without their attributes; measurements are float32.
+def joined(parts: Sequence[xr.Dataset], units: Mapping[str, str]) -> xr.Dataset:
+    """All variables of all parts, NaN where a part has no value; measurements become float32. Every
+    variable and coordinate gets a unit ("1" if `units` has none for it) and a long name.
 
-    Every variable gets `units` ("1" if it is not named there) and its name in words as `long_name`.
-    Where coordinates differ, the missing values are nan; ValueError if two parts contradict each
-    other.
-
-    >>> a = xr.Dataset({"loss": ("step", [3.0, 2.0])}, coords={"step": [1, 10]})
-    >>> data = merged([a, xr.Dataset({"floor": 1.5})], {"loss": "nats", "floor": "nats"})
-    >>> data.loss.units, data.step.units, data.loss.dtype.name
-    ('nats', '1', 'float32')
+    >>> parts = [xr.Dataset({"loss": ("seed", [0.5])}), xr.Dataset({"steps": 9})]
+    >>> joined(parts, {"loss": "nats"}).loss.attrs
+    {'units': 'nats', 'long_name': 'loss'}
     """
     data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
     for name, variable in data.data_vars.items():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import xarray as xr
 
-from synthcore.evidence.dataset import merged
+from synthcore.evidence.dataset import joined
 from synthcore.studies.compositional_capabilities.at_once import at_once
 from synthcore.studies.compositional_capabilities.deep import deep
 from synthcore.studies.compositional_capabilities.one_layer import one_layer
@@ -59,7 +59,7 @@ def stages(config: Config) -> list[Callable[[Config, Progress | None], xr.Datase
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = merged(parts, UNITS)
+    data = joined(parts, UNITS)
     data.attrs = {
         "study": "compositional_capabilities",
         "slot_decides": config.slot_decides,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import xarray as xr
 
-from synthcore.evidence.dataset import merged
+from synthcore.evidence.dataset import joined
 from synthcore.studies.percolation.interventions import interventions, pair_sweep
 from synthcore.studies.percolation.lessons import languages, variants
 from synthcore.studies.percolation.networks import Progress
@@ -72,7 +72,7 @@ def stages(config: Config) -> list[Callable[[Config, Progress | None], xr.Datase
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = merged(parts, UNITS)
+    data = joined(parts, UNITS)
     data.attrs = {
         "study": "percolation",
         "classes": config.classes,

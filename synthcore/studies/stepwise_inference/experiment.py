@@ -7,7 +7,7 @@ mechanism; `steering` trains on motifs.
 
 import xarray as xr
 
-from synthcore.evidence.dataset import merged
+from synthcore.evidence.dataset import joined
 from synthcore.studies.stepwise_inference.one_layer import one_layer
 from synthcore.studies.stepwise_inference.parameters import Config
 from synthcore.studies.stepwise_inference.single import (
@@ -45,8 +45,8 @@ def navigate(config: Config, progress: Progress | None = None) -> tuple[xr.Datas
         found = found or schools[0]
     assert found is not None
     further = [lengths(config, found), temperatures(config, found)]
-    joined = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
-    return xr.merge([joined, *further], join="outer", compat="no_conflicts"), found
+    merged = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
+    return xr.merge([merged, *further], join="outer", compat="no_conflicts"), found
 
 
 def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
@@ -60,7 +60,7 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = merged(parts, UNITS)
+    data = joined(parts, UNITS)
     data.attrs = {"study": "stepwise_inference", "samples": config.samples, "far": config.far}
     data.attrs |= {"between": config.between, "formats": list(config.formats)}
     return data
