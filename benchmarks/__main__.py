@@ -32,6 +32,7 @@ def main() -> int:
     # Imported late: `--help` and bad usage answer at once.
     from benchmarks import (
         compositional_capabilities,
+        forking_paths,
         generation,
         icl_markov,
         k_adam,
@@ -50,6 +51,7 @@ def main() -> int:
         stepwise_inference,
         compositional_capabilities,
         percolation,
+        forking_paths,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:
