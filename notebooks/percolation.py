@@ -139,7 +139,7 @@ chapter.figure(
 chapter.figure(
     graph_figures.propagation(seed=config.seed),
     id="propagation",
-    caption="What powers of the density matrix join, below, near and above the threshold, rows and columns sorted by component. Eight percent of the pairs are enough to join nearly all.",
+    caption="What powers of the density matrix join, below, near and above the threshold, rows and columns sorted by component. A few percent of the pairs are enough to join most.",
     alt="Twelve small matrices: three rows for growing edge probability, four columns for powers 0, 1, 3 and 12. The blocks stay small in the first row and fill the matrix in the last.",
 )
 

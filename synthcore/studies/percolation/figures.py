@@ -29,7 +29,7 @@ PHASES = ("#5b3a8c", "#b3541e", "#2563b0")
 
 def size_colour(index: int, count: int) -> str:
     """From light to dark over the sizes."""
-    return SIZES[index if count <= 3 else min(index, len(SIZES) - 1)]
+    return SIZES[2 * index if count == 2 else min(index, len(SIZES) - 1)]
 
 
 def shade(ax: Axes, data: xr.Dataset) -> None:
@@ -84,9 +84,10 @@ def learning_curves(data: xr.Dataset) -> Figure:
     for ax in axes:
         shade(ax, one)
         ax.set(xscale="log", xlim=(float(data.step[0]), float(data.step[-1])))
-        ax.set_xlabel("step")
         key(ax, loc="center left", fontsize=7)
     key(losses, loc="upper right", fontsize=7, bbox_to_anchor=(1, 0.92))
+    for ax in axes[2:]:
+        ax.set_xlabel("step")
     for ax in axes[:3]:
         ax.set_ylim(0, 1.2)
     return fig
@@ -104,7 +105,7 @@ def linear_time(data: xr.Dataset) -> Figure:
         over_seeds(ax, one[name], "step", COLOURS[colour], words)
     over_seeds(ax, one.exact.mean("sort"), "step", COLOURS["both"], "exact match, unscrambling")
     ax.set(xlabel="step (linear)", ylabel="share", ylim=(0, 1.02))
-    key(ax, loc="lower right")
+    key(ax, loc="center left", bbox_to_anchor=(1, 0.5))
     return fig
 
 
@@ -126,6 +127,7 @@ def several_sizes(data: xr.Dataset) -> Figure:
             values = curve(one.sel(properties=size), name)
             over_seeds(ax, values, "step", size_colour(i, len(sizes)), f"|K| = {size}")
         ax.set(xscale="log", xlabel="step", ylim=(0, 1.02))
+        ax.label_outer()
         tag(ax, words)
     for ax in axes[2:4]:
         level(ax, 1 / data.attrs["classes"], "", style=":")
@@ -175,8 +177,8 @@ def memory(data: xr.Dataset) -> Figure:
             seed = next(str(d) for d in values.dims if d != time)
             table = values.transpose(seed, time)
             band(ax, table[time].values, table.values.astype(float), colour, words)
-        ax.set(xscale="log", xlabel="step", ylim=(0, 1))
+        ax.set(xscale="log", xlabel="step", ylim=(0, 1.1))
         tag(ax, title)
     axes[0].set_ylabel("probability of properties")
-    key(axes[0])
+    key(axes[0], loc="upper left", fontsize=7)
     return fig

@@ -219,7 +219,7 @@ def collapsed(data: xr.Dataset) -> Figure:
             ax.plot(x, joined[i], color=SHADES[i], lw=1.5, label="{} × {}".format(*shown[i]))
         value = data[f"{name}_exponent"]
         ax.set(xscale="log", xlabel="edges / √(|E||K|), rescaled to the smallest graph")
-        tag(ax, f"{words}: exponent of all of it {float(value.mean()):.2f}")
+        tag(ax, f"{words}: whole curves {float(value.mean()):.2f}")
         key(ax, fontsize=7)
     axes[0].set_ylabel("share of joined pairs")
     return fig

@@ -4,6 +4,7 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from synthcore.evidence.statistics import t_interval
 from synthcore.figures import GREY, INK, half_width, key, panels, points, tag
@@ -119,4 +120,6 @@ def _log_log(ax: Axes, sizes: np.ndarray) -> None:
     ax.set(xscale="log", yscale="log", xlabel="|K|")
     ax.minorticks_off()
     ax.set_xticks(sizes, [str(size) for size in sizes])
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    ax.yaxis.set_major_formatter("{x:.0f}")
     key(ax, fontsize=7)

@@ -56,7 +56,8 @@ def _densities(ax: Axes, data: xr.Dataset) -> None:
     share.plot(ratio[order], joined[order], "--", color=INK)
     share.set(ylim=(-0.02, 1.05), ylabel="share joined (dashed)")
     tag(ax, "density of the graph")
-    key(ax, fontsize=7, loc="lower left")
+    ax.set_ylim(-6, None)  # room for the key
+    key(ax, fontsize=7, loc="lower right")
 
 
 def _fragments(ax: Axes, data: xr.Dataset) -> None:
