@@ -120,7 +120,7 @@ def several_sizes(data: xr.Dataset) -> Figure:
         ("exact_relative", "exact match, relative"),
         ("exact_descriptive", "exact match, descriptive"),
     )
-    fig, axes = panels(6, rows=2, height=2.6, width=3.2, sharex=True)
+    fig, axes = panels(6, rows=3, height=2.3, width=4.0, sharex=True)
     sizes = one.properties.values
     for ax, (name, words) in zip(axes, shown, strict=True):
         for i, size in enumerate(sizes):
@@ -132,8 +132,8 @@ def several_sizes(data: xr.Dataset) -> Figure:
     for ax in axes[2:4]:
         level(ax, 1 / data.attrs["classes"], "", style=":")
     key(axes[0], loc="upper left")
-    axes[0].set_ylabel("share of samples")
-    axes[3].set_ylabel("share or probability")
+    for ax in axes[::2]:
+        ax.set_ylabel("share or probability")
     return fig
 
 
