@@ -219,14 +219,17 @@ def test_an_untrained_run_decides_nothing_or_against(claim: Claim, tiny: xr.Data
 
 
 @pytest.fixture(scope="module", params=["recorded", "large", "seeds", "bridges"])
-def recorded(request: pytest.FixtureRequest) -> xr.Dataset:
-    data: xr.Dataset = xr.load_dataset(RECORDED / f"{request.param}.nc", engine="h5netcdf")
-    return data
+def recorded(request: pytest.FixtureRequest) -> tuple[str, xr.Dataset]:
+    scale = str(request.param)
+    return scale, xr.load_dataset(RECORDED / f"{scale}.nc", engine="h5netcdf")
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null_on_recorded_runs(claim: Claim, recorded: xr.Dataset) -> None:
-    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
+def test_no_claim_survives_its_null_on_recorded_runs(recorded: tuple[str, xr.Dataset]) -> None:
+    scale, data = recorded
+    decided = [claim for claim in CLAIMS if scale in claim.needs]
+    assert len(decided) >= 6
+    verdicts = {claim.id: claim.decide(claim.null(data)).verdict for claim in decided}
+    assert Word.REPRODUCED not in verdicts.values(), verdicts
 
 
 def test_every_claim_has_a_verdict_in_some_recorded_run() -> None:

@@ -24,10 +24,10 @@ def plateau(data: xr.Dataset) -> Verdict:
     parts = []
     for size in data.pair_properties.values:
         mass = data.pair_class_mass.sel(pair_properties=size, drop=True)
-        parts += _plateau(mass, data.attrs["pair_classes"], f"pairs, |K| = {size}")
+        parts += _plateau(mass, int(data.attrs["pair_classes"]), f"pairs, |K| = {size}")
     if "class_mass" in data:
         one = base(data)
-        parts += _plateau(one.class_mass, data.attrs["classes"], "language, class mass")
+        parts += _plateau(one.class_mass, int(data.attrs["classes"]), "language, class mass")
         onset = bend(one.class_mass, "onset")
         start = censored(one.grammatical, 0.5)
         waits = (one.step >= start) & (one.step <= onset)
