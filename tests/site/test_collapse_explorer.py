@@ -84,6 +84,7 @@ def test_mouse_keyboard_and_button_move_the_same_exponent(shown: Show) -> None:
         page.evaluate("settled()")
         assert page.evaluate("model.get('exponent')") == 0.55
         page.get_by_label("Metric").select_option("1")
+        page.evaluate("settled()")
         chart = page.locator(".sx-hit").bounding_box()
         assert chart is not None
         page.mouse.click(chart["x"] + 0.625 * chart["width"], chart["y"] + 50)
