@@ -523,7 +523,7 @@ if bridged is not None:
 # - **C2.** Relative types go from a fifth to four fifths abruptly; the time from .1 to .9 is longer than claimed, for .1 is near what guessing gives with four classes, and .9 near the ceiling.
 # - **C6** asks for more than $p$ of the probability outside the edges. With four classes guessing gives .22, so that part is weak; the log odds decide.
 # - **C7, C10.** The time at which grammar reaches .9 scatters (see C1), so its slope does too. Relative types, and syntax as a probability, do move with $|K|$: with exponents near .1, a fifth of that of descriptive types, but
-#   not always below the .1 that was claimed. A larger vocabulary costs everything a little.
+#   not always below the .1 that was claimed.
 # - **C8.** With six seeds the exponent is one half, and neither zero nor one. With three seeds the interval is too wide to say so, and counts as not reproduced.
 # - **C9.** Unscrambling has a *smaller* exponent than the types here. Our answers are short, and copying, not the types, is what they wait for.
 # - **C11.** Tasks bend together after relative types, but when they do is predicted from the other seeds by a factor of about 1.5, no better.
