@@ -36,6 +36,7 @@ def main() -> int:
         generation,
         icl_markov,
         k_adam,
+        percolation,
         sim_concept_learning,
         stepwise_inference,
         training,
@@ -49,6 +50,7 @@ def main() -> int:
         sim_concept_learning,
         stepwise_inference,
         compositional_capabilities,
+        percolation,
         forking_paths,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
