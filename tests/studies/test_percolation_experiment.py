@@ -1,42 +1,25 @@
 """The percolation experiment: parameters, determinism, claims and their nulls."""
 
-import ast
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-import yaml
 
 from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim, decide_all
+from synthcore.evidence.claim import Claim
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.collapse import CollapseExplorer
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import Study
 from synthcore.studies.percolation import shown
 from synthcore.studies.percolation.altered import ALTERED
 from synthcore.studies.percolation.claims import CLAIMS
 from synthcore.studies.percolation.experiment import Config, run
 
-ROOT = Path(__file__).parents[2]
-RECORDED = ROOT / "book" / "recorded" / "percolation"
-
-
-def cell() -> dict[str, Any]:
-    """The notebook's parameters cell: the book scale."""
-    text = (ROOT / "notebooks" / "percolation.py").read_text()
-    code = text.split('# %% tags=["parameters"]')[1].split("# %%")[0]
-    tree = ast.parse(code).body
-    return {n.targets[0].id: ast.literal_eval(n.value) for n in tree if isinstance(n, ast.Assign)}  # type: ignore[attr-defined]
-
-
-TINY = {
-    **cell(),
-    **yaml.safe_load((ROOT / "notebooks/params/smoke/percolation.yaml").read_text()),
-    "device": "cpu",
-    "properties": [80, 160],
-    "entities": [16],
-}
+SMOKE = scale_parameters(Study(Path(__file__).parents[2], "percolation"), "smoke")
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "properties": [80, 160], "entities": [16]}
 
 
 @pytest.fixture(scope="module")
@@ -92,14 +75,6 @@ def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: st
         Config(**{**TINY, **change})
     assert "\n" not in str(caught.value)
 
-
-@pytest.mark.parametrize("scale", ["smoke", "recorded", "large", "seeds", "bridges", "paper"])
-def test_parameter_files_fit(scale: str) -> None:
-    text = (ROOT / "notebooks" / "params" / scale / "percolation.yaml").read_text()
-    Config(**{**cell(), **yaml.safe_load(text)})
-
-
-# --- decisions ----------------------------------------------------------------------------------
 
 SEEDS, STEPS, PAIR_STEPS = 6, np.geomspace(20, 10_000, 40).round(), np.geomspace(10, 2000, 40)
 VARIANTS = ["fragments", "fragments, no verbs", "fragments, one subject"]
@@ -216,27 +191,3 @@ def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_an_untrained_run_decides_nothing_or_against(claim: Claim, tiny: xr.Dataset) -> None:
     assert claim.id.startswith("T") or claim.decide(tiny).verdict is not Word.REPRODUCED
-
-
-@pytest.fixture(scope="module", params=["recorded", "large", "seeds", "bridges"])
-def recorded(request: pytest.FixtureRequest) -> tuple[str, xr.Dataset]:
-    scale = str(request.param)
-    return scale, xr.load_dataset(RECORDED / f"{scale}.nc", engine="h5netcdf")
-
-
-def test_no_claim_survives_its_null_on_recorded_runs(recorded: tuple[str, xr.Dataset]) -> None:
-    scale, data = recorded
-    decided = [claim for claim in CLAIMS if scale in claim.needs]
-    assert len(decided) >= 6
-    verdicts = {claim.id: claim.decide(claim.null(data)).verdict for claim in decided}
-    assert Word.REPRODUCED not in verdicts.values(), verdicts
-
-
-def test_every_claim_has_a_verdict_in_some_recorded_run() -> None:
-    decided = set()
-    for scale in ("recorded", "large", "seeds", "bridges"):
-        data = xr.load_dataset(RECORDED / f"{scale}.nc", engine="h5netcdf")
-        for decision in decide_all(CLAIMS, data, scale):
-            if decision.verdict.verdict is not Word.UNDECIDABLE:
-                decided.add(decision.claim.id)
-    assert decided == {claim.id for claim in CLAIMS}
