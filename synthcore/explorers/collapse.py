@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import traitlets
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from synthcore.explorers.base import Explorer, bundle, checked, pack
 
@@ -30,8 +30,8 @@ class Curves:
 
     name: str
     sizes: Sequence[float]
-    times: ArrayLike
-    values: ArrayLike
+    times: NDArray[Any]
+    values: NDArray[Any]
     floor: float = 0.0
     size: str = "|K|"
     time: str = "step"
