@@ -37,6 +37,7 @@ def main() -> int:
         generation,
         icl_markov,
         k_adam,
+        percolation,
         sim_concept_learning,
         stepwise_inference,
         training,
@@ -51,6 +52,7 @@ def main() -> int:
         stepwise_inference,
         compositional_capabilities,
         finetuning_wrappers,
+        percolation,
         forking_paths,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
