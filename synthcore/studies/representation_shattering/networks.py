@@ -3,15 +3,19 @@
 Axis letters: M member, B batch, T tokens, S steps.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
 from synthcore.nn.gpt import GPT, GPTConfig
-from synthcore.training.fit import UNTAUGHT
+from synthcore.studies.representation_shattering.walks import Walks
+from synthcore.training.fit import UNTAUGHT, fit
+from synthcore.training.optimizers import population_adamw
+from synthcore.training.schedules import warmup_cosine
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,6 @@ class Recipe:
     batch: int
     length: int
     steps: int
-    context: int = 16
     warmup: int = 100
     decay: float = 0.01
 
@@ -38,7 +41,7 @@ def build(recipe: Recipe, vocabulary: int, seeds: Sequence[int]) -> GPT:
     """
     shape = GPTConfig(
         vocabulary=vocabulary,
-        context=recipe.context,
+        context=recipe.length,
         width=recipe.width,
         depth=recipe.depth,
         heads=recipe.heads,
@@ -65,3 +68,34 @@ def entity_loss(entities: int) -> Callable[[nn.Module, Int[Tensor, "M B T"]], Fl
         return each.view(len(tokens), -1).sum(1) / (targets != UNTAUGHT).flatten(1).sum(1)
 
     return loss
+
+
+def train(
+    model: GPT,
+    walks: Walks,
+    recipe: Recipe,
+    seed: int,
+    checkpoints: Collection[int] = (),
+    on_checkpoint: Callable[[int, nn.Module], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Float[Tensor, "S M"]:
+    """AdamW, warm-up and half a cosine, on fresh walks; the losses (nats per answer)."""
+    generator = torch.Generator(walks.device).manual_seed(seed)
+    optimizer = population_adamw(
+        model, lr=recipe.learning_rate, betas=(0.9, 0.99), weight_decay=recipe.decay
+    )
+    history = fit(
+        model,
+        lambda step: walks.draw(recipe.batch, recipe.length, generator),
+        steps=recipe.steps,
+        optimizer=optimizer,
+        schedule=warmup_cosine(
+            recipe.steps, warmup=min(recipe.warmup, recipe.steps // 10), final=0.02
+        ),
+        clip=1.0,
+        checkpoints=checkpoints,
+        on_checkpoint=on_checkpoint,
+        loss=entity_loss(walks.circles.entities),
+        progress=progress,
+    )
+    return history.loss

@@ -1,0 +1,69 @@
+"""Controls on which no claim may come out as reproduced: a run's dataset with its finding taken
+out.
+"""
+
+import numpy as np
+import xarray as xr
+
+
+def memoriser(data: xr.Dataset) -> xr.Dataset:
+    """Networks that know what they were shown and infer nothing."""
+    seen = data.accuracy.task == "direct"
+    return data.assign(accuracy=data.accuracy.where(seen, 0.0))
+
+
+def orders_shuffled(data: xr.Dataset) -> xr.Dataset:
+    """Rings along random orders instead of the true ones."""
+    return data.assign(ring=data.ring_null.isel(draw=0, drop=True))
+
+
+def nothing_written(data: xr.Dataset) -> xr.Dataset:
+    """An editor that changes nothing."""
+    return data.assign(succeeded=0 * data.succeeded, change=0 * data.change)
+
+
+def distances_reversed(data: xr.Dataset) -> xr.Dataset:
+    """Counterfactual edits at the shortest distance are called the longest, and so on."""
+    far = data.condition.values >= 1
+    back = np.arange(len(far))
+    back[far] = back[far][::-1]
+    turned = data.copy()
+    for name, values in data.data_vars.items():
+        if "condition" in values.dims:
+            turned[name] = values.isel(condition=back).assign_coords(condition=data.condition)
+    return turned
+
+
+def tasks_swapped(data: xr.Dataset) -> xr.Dataset:
+    """Chains suffer nothing where facts suffer."""
+    spared = data.change.where(data.change.task != "chain", 0.1)
+    return data.assign(change=spared)
+
+
+def edits_shuffled(data: xr.Dataset) -> xr.Dataset:
+    """R and norm of one edit stand beside the loss of another."""
+    draw = np.random.default_rng(0)
+    order = draw.permutation(data.sizes["edit"])
+    conditions = draw.permutation(data.sizes["condition"])
+    other = data.shattering.isel(edit=order, condition=conditions)
+    return data.assign(
+        shattering=other.assign_coords(condition=data.condition),
+    )
+
+
+def random_is_worse(data: xr.Dataset) -> xr.Dataset:
+    """Random changes shatter twice as much as ROME's, and spare all facts at equal R."""
+    twice = data.random_shattering.sel(update="rome", drop=True) * 2
+    R = data.random_shattering.copy(deep=True)
+    R.loc[{"update": "equal norm"}] = twice
+    change = data.random_change.copy(deep=True)
+    change.loc[{"update": "equal R"}] = data.random_change.sel(update="rome", drop=True) + 0.2
+    return data.assign(random_shattering=R, random_change=change)
+
+
+def months_shuffled(data: xr.Dataset) -> xr.Dataset:
+    """R of one edit of months beside the loss of another."""
+    if "month_R" not in data:
+        return data
+    order = np.random.default_rng(0).permutation(data.sizes["month_edit"])
+    return data.assign(month_R=data.month_R.isel(month_edit=order).drop_vars("month_edit"))
