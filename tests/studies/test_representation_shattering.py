@@ -52,7 +52,7 @@ def test_distance_is_the_shorter_way_round() -> None:
 
 
 def test_bad_names_and_sizes_are_one_sentence() -> None:
-    with pytest.raises(ValueError, match="Unknown relation 'IV_C1'. Did you mean"):
+    with pytest.raises(ValueError, match=r"Unknown relation 'IV_C1'\. Did you mean"):
         Relations().index("IV_C1")
     with pytest.raises(ValueError, match="entities must be more than 9"):
         Circles.draw(9, [0])

@@ -41,7 +41,7 @@ def random_tokens(*shape: int, seed: int = 0) -> Tensor:
 
 
 def facts(edits: int = E, at_once: int = 1, contexts: int = J - 1, seed: int = 0) -> Facts:
-    """Random prompts of two tokens, behind contexts of 0 to 3 tokens, with targets that are news."""
+    """Random prompts of two tokens, behind 0 to 3 more, with targets that are news."""
     F = at_once
     prompt = random_tokens(M, edits, F, 2, seed=seed)
     tokens = random_tokens(M, edits, F, 1 + contexts, T, seed=seed + 1)

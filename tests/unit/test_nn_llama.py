@@ -1,4 +1,4 @@
-"""Llama: against transformers, from a GGUF file written here, and from the real one if it is there."""
+"""Llama: against transformers, from a GGUF file written here and from the real one."""
 
 from dataclasses import replace
 from pathlib import Path

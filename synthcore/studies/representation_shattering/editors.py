@@ -1,8 +1,8 @@
 """Four editors, and controls, compared at equal success.
 
-An editor that writes less harms less. So every change is first scaled to the least strength at which
-the target has the same probability on average over the prompt and its contexts; only edits that all
-editors can bring there are compared.
+An editor that writes less harms less. So every change is first scaled to the least strength at
+which the target has the same probability on average over the prompt and its contexts; only edits
+that all editors can bring there are compared.
 
 Axis letters: M member, E edit.
 """
@@ -28,11 +28,12 @@ from synthcore.studies.representation_shattering.world import World, as_numpy
 
 LEVEL = 0.5  # a target this likely comes first
 STRONGEST = 32.0
+SEEN_IN = 6  # prompts, the bare one first, over which the probability is averaged
 CONTROLS = ("identity", "fine-tuning")
 
 
 def equalised(
-    edited: EditedModel, chosen: Plan, level: float = LEVEL, halvings: int = 12
+    edited: EditedModel, chosen: Plan, level: float = LEVEL, halvings: int = 8
 ) -> tuple[EditedModel, Float[Tensor, "M E"], Bool[Tensor, "M E"]]:
     """Every edit at the least strength (up to `STRONGEST`) at which its target has probability
     `level`; that strength; and whether there is one.
@@ -40,12 +41,14 @@ def equalised(
     A scan over doublings brackets it, halvings in the logarithm find it.
     """
 
+    few = chosen.facts.behind(SEEN_IN)
+
     def likely(strength: Tensor) -> Tensor:
-        return success(edited.scaled(strength), chosen.facts)[0]
+        return success(edited.scaled(strength), few)[0]
 
     shape = edited.norm.shape
     device = edited.norm.device
-    ladder = [STRONGEST * 2.0**-k for k in range(10, -1, -1)]
+    ladder = [STRONGEST * 2.0**-k for k in range(8, -1, -1)]
     high = torch.full(shape, STRONGEST, dtype=torch.float64, device=device)
     low = torch.full(shape, ladder[0] / 2, dtype=torch.float64, device=device)
     reached = torch.zeros(shape, dtype=torch.bool, device=device)
@@ -114,14 +117,11 @@ def random_changes(world: World, chosen: Plan, edited: EditedModel) -> xr.Datase
 def _strength_for(
     world: World, drawn: EditedModel, chosen: Plan, wanted: Float[Tensor, "M E"]
 ) -> Float[Tensor, "M E"]:
-    """The strength at which each change has R as wanted; R rises with strength."""
-    low = torch.full_like(wanted, 1e-3)
-    high = torch.full_like(wanted, 1e2)
-    for _ in range(16):
-        middle = (low * high).sqrt()
+    """The strength at which each change has R as wanted."""
+    strength = torch.ones_like(wanted)
+    for _ in range(6):  # R is nearly proportional to the strength
         parts = geometry.shattering(
-            drawn.scaled(middle), world.circles, world.config.block, world.anchors
+            drawn.scaled(strength), world.circles, world.config.block, world.anchors
         )
-        over = parts[..., 0].mean(-1).double() >= wanted
-        high, low = torch.where(over, middle, high), torch.where(over, low, middle)
-    return high
+        strength = strength * wanted / parts[..., 0].mean(-1).double()
+    return strength

@@ -11,8 +11,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from synthcore.studies.representation_shattering import geometry
-from synthcore.studies.representation_shattering.edits import Targets
 from synthcore.studies.representation_shattering.editing import EditedModel
+from synthcore.studies.representation_shattering.edits import Targets
 from synthcore.studies.representation_shattering.questions import TASKS, right, right_after
 from synthcore.studies.representation_shattering.task import ORDERS
 from synthcore.studies.representation_shattering.world import World, as_numpy

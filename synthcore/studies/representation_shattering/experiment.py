@@ -20,6 +20,7 @@ from synthcore.studies.representation_shattering.months import months
 from synthcore.studies.representation_shattering.parameters import Config
 from synthcore.studies.representation_shattering.phase import phase
 from synthcore.studies.representation_shattering.questions import TASKS
+from synthcore.studies.representation_shattering.shown import kept
 from synthcore.studies.representation_shattering.single_edits import Plan, plan, single_edits
 from synthcore.studies.representation_shattering.world import Progress, World, as_numpy
 from synthcore.training.schedules import log_spaced
@@ -58,8 +59,7 @@ def stages(config: Config) -> list[Callable[[Config, Progress | None], xr.Datase
 def trained(config: Config, progress: Progress | None = None) -> tuple[World, xr.Dataset]:
     """Networks, how they learned, and the rings they hold."""
     world = World.make(config)
-    at = [step for step in log_spaced(config.steps, CHECKPOINTS, zero=False)]
-    at = [step for step in at if step >= config.steps // 100] or [config.steps]
+    at = [n for n in log_spaced(config.steps, CHECKPOINTS) if n >= max(config.steps // 100, 1)]
     learned: list[xr.DataArray] = []
     losses = world.learn(progress, at, lambda step, model: learned.append(accuracy(world)))
     window = max(config.steps // 100, 1)
@@ -107,7 +107,7 @@ def edited(world: World) -> tuple[xr.Dataset, Plan, EditedModel]:
     """The main experiment, with its plan and the edited copies."""
     chosen = plan(world)
     data, copies = single_edits(world, chosen)
-    return data, chosen, copies
+    return data.merge(kept(world, chosen, copies)), chosen, copies
 
 
 def compared(
@@ -132,7 +132,7 @@ def compared(
     tell(3)
     parts.append(nothing_new(world, few))
     tell(4)
-    return xr.merge(parts, combine_attrs="drop")
+    return xr.merge(parts, join="outer", compat="no_conflicts", combine_attrs="drop")
 
 
 def every_block(world: World, chosen: Plan) -> xr.Dataset:
@@ -166,7 +166,7 @@ def nothing_new(world: World, chosen: Plan) -> xr.Dataset:
         world.model, same, "rome", [block], moments=world.moments([block]), unchanged=True
     )
     asked = Targets(t.entity[:, start:], t.relation[:, start:], answer)
-    data = effects(world, copies, asked, block)
+    data = effects(world, copies, asked, block).assign_coords(edit=list(range(chosen.each)))
     return data.rename({str(name): f"noop_{name}" for name in data.data_vars})
 
 

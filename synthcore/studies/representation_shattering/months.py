@@ -35,10 +35,21 @@ from synthcore.studies.representation_shattering.editing import (
 from synthcore.studies.representation_shattering.parameters import Config
 from synthcore.studies.representation_shattering.world import Progress, as_numpy, seeded
 
-MONTHS = (
-    "January February March April May June July August September October November December"
-).split()
-WEEKDAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
+WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 LAYER = 8  # whose MLP is edited
 READ = 22  # behind which clouds are read
 SETTINGS = Settings(search=Search(rate=0.3, steps=12), averaging="all", ridge=1e-3)

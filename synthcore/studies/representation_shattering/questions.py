@@ -24,7 +24,7 @@ CHUNK = 1 << 15  # rows x edits of a member whose logits are held at once
 class Questions:
     """Prompts `x r` or `x r r'` behind J contexts, padded at the end.
 
-    `relation[..., 1]` is -1 where there is only one. `group` numbers what answers are averaged over.
+    `relation[..., 1]` is -1 where there is only one.
     """
 
     entity: Int[Tensor, "M Q"]
@@ -183,7 +183,7 @@ def probability_of(
     at: Int[Tensor, "M E J"],
     target: Int[Tensor, "M E"],
 ) -> tuple[Float[Tensor, "M E"], Bool[Tensor, "M E"]]:
-    """Of a target in each edited copy, averaged over its own prompts; and whether it comes first."""
+    """Of a target in each edited copy, averaged over its own prompts; does it come first?"""
     logits = edited(tokens)
     index = at[..., None, None].expand(*at.shape, 1, logits.shape[-1])
     likely = logits.gather(3, index)[..., 0, :].softmax(-1).mean(2)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from synthcore.nn.hooks import record
 from synthcore.studies.representation_shattering import geometry
+from synthcore.studies.representation_shattering.editing import EditedModel, Facts, edit
 from synthcore.studies.representation_shattering.edits import (
     EDITED,
     Targets,
@@ -24,7 +25,6 @@ from synthcore.studies.representation_shattering.edits import (
     choose,
     counterfactual,
 )
-from synthcore.studies.representation_shattering.editing import EditedModel, Facts, edit
 from synthcore.studies.representation_shattering.effects import effects
 from synthcore.studies.representation_shattering.questions import probability_of
 from synthcore.studies.representation_shattering.world import World, as_numpy
@@ -54,7 +54,8 @@ class Plan:
             sizes = [*values.shape[:axis], *shape.values(), *values.shape[axis + 1 :]]
             out[str(name)] = (dims, values.values.reshape(sizes))
         coords = {k: v for k, v in data.coords.items() if k != "edit"}
-        return xr.Dataset(out, coords={**coords, "condition": list(self.conditions)})
+        known = {"condition": list(self.conditions), "edit": list(range(self.each))}
+        return xr.Dataset(out, coords={**coords, **known})
 
     def first(self, edits: int) -> "Plan":
         """The first edits of every condition."""
@@ -123,8 +124,8 @@ def success(edited: EditedModel, facts: Facts) -> tuple[Tensor, Tensor]:
 
 
 def alphas(world: World, edited: EditedModel) -> Tensor:
-    """alpha(x; r) = what an edit moves h(x; r) by, in units of what it moves h(x*; r*): (M, E, R, N)
-    from the bare prompts. Rank-one edits only."""
+    """alpha(x; r): what an edit moves h(x; r) by, in units of what it moves h(x*; r*), bare prompts
+    everywhere: (M, E, R, N). Rank-one edits only."""
     block = world.config.block
     tokens, _ = geometry.bare_prompts(world.circles)
     name = f"block{block}.mlp.hidden"

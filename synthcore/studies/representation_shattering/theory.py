@@ -74,8 +74,8 @@ def shattering(
 ) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"], Float[Tensor, "*b"]]:
     """R = |D* - D| / |D|, and its exact parts: R^2 = inflation^2 + shape^2.
 
-    With s = <D*, D> / |D|^2, inflation is |s - 1| (the cloud grew or shrank as a whole) and shape is
-    |D* - s D| / |D|.
+    With s = <D*, D> / |D|^2, inflation is |s - 1| (the cloud grew or shrank as a whole) and shape
+    is |D* - s D| / |D|.
 
     >>> D = distances(torch.tensor([[0.0], [1.0], [3.0]]))
     >>> [round(float(part), 6) for part in shattering(3 * D, D)]

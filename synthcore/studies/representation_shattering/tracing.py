@@ -1,8 +1,8 @@
 """Causal tracing: which activation carries the fact?
 
 Every prompt `x r` is run once with another entity in place of x; then one clean activation is put
-back, and what counts is how much of the probability of the right answer returns. Source: Meng et al.
-2022 (arXiv:2202.05262), with another entity instead of noise.
+back, and what counts is how much of the probability of the right answer returns. Source: Meng et
+al. 2022 (arXiv:2202.05262), with another entity instead of noise.
 
 Axis letters: M member, Q prompts, T tokens, D width.
 """

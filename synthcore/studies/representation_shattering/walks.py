@@ -37,8 +37,7 @@ class Walks:
             wanted[list(relations.of(order))] = True
         table = circles.table.cpu()
         first = ~held.facts.cpu().transpose(1, 2) & wanted  # (M, N, R)
-        M, N, R = first.shape
-        member = torch.arange(M)[:, None, None]
+        member = torch.arange(len(first))[:, None, None]
         second = first[member, table.transpose(1, 2)] & ~held.chains.cpu()  # (M, N, R, R)
         self.first = _Choices(first.flatten(0, 1), self.device)
         self.second = _Choices(second.flatten(0, 2), self.device)

@@ -4,7 +4,7 @@ Axis letters: M member, E edit, F fact of an edit, J prompts of a fact, T tokens
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import torch
 from jaxtyping import Int
@@ -63,3 +63,12 @@ class Facts:
     def pick(self, edits: slice | Sequence[int]) -> "Facts":
         """Some of the edits."""
         return Facts(*(getattr(self, field.name)[:, edits] for field in fields(self)))
+
+    def behind(self, prompts: int) -> "Facts":
+        """The first prompts of every fact only."""
+        return replace(
+            self,
+            tokens=self.tokens[:, :, :, :prompts],
+            lookup=self.lookup[..., :prompts],
+            read=self.read[..., :prompts],
+        )

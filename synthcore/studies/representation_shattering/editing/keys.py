@@ -47,7 +47,7 @@ def second_moments(
 def keys_of(
     model: Transformer, facts: Facts, layer: int, updates: Mapping[int, Update] | None = None
 ) -> Float[Tensor, "M E F J K"]:
-    """The key at the lookup position of every prompt, in a model with `updates` written. float64."""
+    """The key at the lookup position of every prompt, with `updates` written. float64."""
     found = activation(model, facts, f"block{layer}.mlp.hidden", updates)
     return found.double()
 
