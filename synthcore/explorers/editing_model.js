@@ -2,6 +2,7 @@
 // block's MLP, and what it does to every prompt `x r`.
 // Letters: N entities, R relations, D width, K hidden width, V vocabulary.
 
+export const ORDER_NAMES = ["I", "II", "III"];
 const SEARCH = { rate: 0.5, steps: 20, kl: 0.0625, decay: 0.5, clip: 4, stop: 0.05 };
 
 /** Everything about the network and its world that does not change. Prompt (r, x) is row r N + x. */

@@ -32,18 +32,23 @@ def editors(data: xr.Dataset) -> Figure:
     """F10 (paper's table of editors): loss of recall and R at equal success, per distance."""
     fig, axes = panels(2, width=4.2)
     near, same = short(data), comparable(data)
-    methods = [str(m) for m in data.method.values]
+    methods = [str(m) for m in data.editor.values]
     width = 0.8 / len(methods)
     for i, method in enumerate(methods):
-        one = data.sel(method=method, drop=True)
+        one = data.sel(editor=method, drop=True)
         drop = 100 * direct(one, "editor_change").where(same).mean("edit").sel(condition=near)
         R = total(one, "editor_shattering").where(same).mean("edit").sel(condition=near)
         for ax, values in zip(axes, (drop, R), strict=True):
             table = values.transpose("seed", "condition").values
             x = np.arange(len(near)) + width * (i - (len(methods) - 1) / 2)
             ax.bar(
-                x, table.mean(0), 0.9 * width, color=METHOD_COLOURS[method], label=NAMES[method],
-                yerr=half_width(table), error_kw={"lw": 0.8, "ecolor": "0.4"},
+                x,
+                table.mean(0),
+                0.9 * width,
+                color=METHOD_COLOURS[method],
+                label=NAMES[method],
+                yerr=half_width(table),
+                error_kw={"lw": 0.8, "ecolor": "0.4"},
             )
     for ax in axes:
         ax.set_xticks(range(len(near)), [str(d) for d in near])
@@ -94,8 +99,15 @@ def blocks(data: xr.Dataset) -> Figure:
         ):
             table = values.transpose("seed", "condition").values
             ax.errorbar(
-                x, table.mean(0), half_width(table), color=colour, ls=style, marker="o", ms=3.5,
-                capsize=2, label=name,
+                x,
+                table.mean(0),
+                half_width(table),
+                color=colour,
+                ls=style,
+                marker="o",
+                ms=3.5,
+                capsize=2,
+                label=name,
             )
     for ax in axes:
         ax.set_xticks(x, [str(d) for d in near])
@@ -114,7 +126,9 @@ def months(data: xr.Dataset) -> Figure:
     axes[0].plot(*plane[[*range(12), 0]].T, color="0.8", lw=0.8, zorder=0)
     axes[0].scatter(*plane.T, c=range(12), cmap="twilight", vmin=0, vmax=12, s=30)
     for name, (x, y) in zip(data.word.values, plane, strict=True):
-        axes[0].annotate(str(name)[:3], (x, y), fontsize=8, xytext=(4, 3), textcoords="offset points")
+        axes[0].annotate(
+            str(name)[:3], (x, y), fontsize=8, xytext=(4, 3), textcoords="offset points"
+        )
     axes[0].set(
         aspect="equal", adjustable="datalim", xlabel="first harmonic", ylabel="first harmonic"
     )
@@ -122,8 +136,11 @@ def months(data: xr.Dataset) -> Figure:
     for one in np.unique(d):
         rows = d == one
         axes[1].scatter(
-            data.month_R.values[rows], 100 * data.month_others.values[rows], s=14,
-            color=DISTANCE_WHEEL[(one - 1) % 6], label=f"d = {one}",
+            data.month_R.values[rows],
+            100 * data.month_others.values[rows],
+            s=14,
+            color=DISTANCE_WHEEL[(one - 1) % 6],
+            label=f"d = {one}",
         )
     axes[1].set(
         xlabel="R of the twelve list prompts", ylabel="other months named right (%)", ylim=(-3, 103)
@@ -136,8 +153,14 @@ def months(data: xr.Dataset) -> Figure:
     ):
         groups = [values.values[d == one] for one in np.unique(d)]
         axes[2].errorbar(
-            np.unique(d), [g.mean() for g in groups], [float(half_width(g)) for g in groups],
-            color=colour, marker="o", ms=4, capsize=2, label=name,
+            np.unique(d),
+            [g.mean() for g in groups],
+            [float(half_width(g)) for g in groups],
+            color=colour,
+            marker="o",
+            ms=4,
+            capsize=2,
+            label=name,
         )
     axes[2].set(xlabel="distance d of the new month", ylabel="share", ylim=(0, 1.02))
     key(axes[2])
@@ -151,13 +174,18 @@ def phase(data: xr.Dataset) -> Figure:
         one = data.sel(phase_width=width)
         colour = ("#2563b0", "#a01830", "#13a07f", INK)[i % 4]
         ratio = one.phase_ratio.values
-        for ax, values in (
-            (axes[0], -100 * one.phase_change),
-            (axes[1], one.phase_R),
-        ):
+        loss = -100 * one.phase_change.sel(task="direct")
+        for ax, values in ((axes[0], loss), (axes[1], one.phase_R)):
+            values = values.isel(phase_distance=-1)
             table = values.transpose("seed", "phase_entities").values
             ax.errorbar(
-                ratio, table.mean(0), half_width(table), color=colour, marker="o", ms=4, capsize=2,
+                ratio,
+                table.mean(0),
+                half_width(table),
+                color=colour,
+                marker="o",
+                ms=4,
+                capsize=2,
                 label=f"width {width}",
             )
     for ax in axes:
@@ -170,13 +198,13 @@ def phase(data: xr.Dataset) -> Figure:
 
 
 def success_table(data: xr.Dataset) -> str:
-    """Editors as a table: success as they come, strength for equal success, and how many get there."""
+    """Editors as a table: success as they come, strength for equal success, how many get there."""
     lines = [
         "| editor | success as it comes | strength for equal success | reaches it |",
         "|---|---|---|---|",
     ]
-    for method in [*METHODS, *[str(m) for m in data.method.values if m not in METHODS]]:
-        one = data.sel(method=method)
+    for method in [*METHODS, *[str(m) for m in data.editor.values if m not in METHODS]]:
+        one = data.sel(editor=method)
         strength = one.editor_strength.where(one.editor_reached > 0.5)
         lines.append(
             f"| {NAMES[method]} | {float(one.editor_native_success.mean()):.0%} "

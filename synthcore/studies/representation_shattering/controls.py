@@ -36,8 +36,8 @@ def distances_reversed(data: xr.Dataset) -> xr.Dataset:
 
 def tasks_swapped(data: xr.Dataset) -> xr.Dataset:
     """Chains suffer nothing where facts suffer."""
-    spared = data.change.where(data.change.task != "chain", 0.1)
-    return data.assign(change=spared)
+    names = [name for name in ("change", "phase_change") if name in data]
+    return data.assign({name: data[name].where(data.task != "chain", 0.1) for name in names})
 
 
 def edits_shuffled(data: xr.Dataset) -> xr.Dataset:

@@ -23,6 +23,7 @@ from synthcore.evidence.statistics import all_of, at_least, at_most, bootstrap_i
 
 GATE, KNOWN = 0.85, 0.5
 STRICT = 1e-9  # turns "at least 0" into "above 0"
+TASKS = ("direct", "logical", "chain")
 METHODS = ("rome", "memit", "pmet", "alphaedit")
 RESAMPLES = 2000
 Decide = Callable[[xr.Dataset], Verdict]
@@ -79,7 +80,7 @@ def direct(data: xr.Dataset, name: str = "change") -> xr.DataArray:
 def graph_learned(data: xr.Dataset) -> Verdict:
     """C1: direct and logical >= .9, chains >= .75 in each order; logical within .03 of direct."""
     lowest = data.accuracy.min("order")
-    stated, logical, chain = (lowest.sel(task=t, drop=True) for t in data.task.values)
+    stated, logical, chain = (lowest.sel(task=task, drop=True) for task in TASKS)
     mean = data.accuracy.mean("order")
     gap = mean.sel(task="direct", drop=True) - mean.sel(task="logical", drop=True)
     return all_of(
@@ -138,10 +139,10 @@ def grows(data: xr.Dataset) -> Verdict:
     1 (interval of the paired difference above 0), for every task; and direct recall loses at least
     .05 more at the far distance than at 1."""
     near, parts = short(data), []
-    for task in data.task.values:
+    for task in TASKS:
         if float(data.accuracy.sel(task=task).mean()) < KNOWN:
             note = f"known in less than {KNOWN:.0%} before any edit"
-            parts.append(Verdict.undecidable(note, str(task)))
+            parts.append(Verdict.undecidable(note, task))
             continue
         drop = -data.change.sel(task=task, drop=True).mean("order")
         more = drop.sel(condition=near[-1], drop=True) - drop.sel(condition=near[0], drop=True)
@@ -158,15 +159,33 @@ def grows(data: xr.Dataset) -> Verdict:
 
 @gated
 def reasoning_too(data: xr.Dataset) -> Verdict:
-    """C6: chains lose at least as much as facts, for corrective edits and at distance 1."""
+    """C6: chains lose at least as much as facts, for corrective edits and at distance 1. Where the
+    networks of the main experiment do not follow chains, those of the phase plot with the highest
+    load that do are asked, at distance 1."""
     if float(data.accuracy.sel(task="chain").mean()) < KNOWN:
-        return Verdict.undecidable("the networks do not follow chains")
+        return _in_smaller_networks(data)
     change = data.change.mean(["order", "edit"])
     more = change.sel(task="chain", drop=True) - change.sel(task="direct", drop=True)
     return all_of(
         at_most(more.sel(condition=0, drop=True), 0.0, label="corrective"),
         at_most(more.sel(condition=1, drop=True), 0.0, label="distance 1"),
     )
+
+
+def _in_smaller_networks(data: xr.Dataset) -> Verdict:
+    """C6 on the networks of the phase plot."""
+    if "phase_ratio" not in data:
+        return Verdict.undecidable("the networks do not follow chains")
+    known = data.phase_accuracy.sel(task="chain", drop=True).mean("seed") >= KNOWN
+    load = data.phase_ratio.where(known)
+    if not bool(known.any()):
+        return Verdict.undecidable("no network of any size follows chains")
+    cell = load.argmax(["phase_entities", "phase_width"])
+    change = data.phase_change.isel(cell).sel(phase_distance=1, drop=True)
+    more = change.sel(task="chain", drop=True) - change.sel(task="direct", drop=True)
+    at = data.isel(cell)
+    label = f"distance 1, {int(at.phase_entities)} entities, width {int(at.phase_width)}"
+    return at_most(more.drop_vars(["phase_entities", "phase_width"]), 0.0, label=label)
 
 
 def total(data: xr.Dataset, name: str = "shattering") -> xr.DataArray:
@@ -239,8 +258,8 @@ def all_shatter(data: xr.Dataset) -> Verdict:
     same = comparable(data)
     parts = []
     for method in METHODS:
-        drop = -direct(data.sel(method=method, drop=True), "editor_change").where(same)
-        R = total(data.sel(method=method, drop=True), "editor_shattering").where(same)
+        drop = -direct(data.sel(editor=method, drop=True), "editor_change").where(same)
+        R = total(data.sel(editor=method, drop=True), "editor_shattering").where(same)
         mean, mean_R = drop.mean("edit"), R.mean("edit")
         lower = bound(drop.sel(condition=[d for d in near if d >= 2]), 0).min("condition")
         ends = [{"condition": near[-1]}, {"condition": near[0]}]
@@ -257,7 +276,7 @@ def all_shatter(data: xr.Dataset) -> Verdict:
 
 def comparable(data: xr.Dataset) -> xr.DataArray:
     """Edits that every editor can bring to the same success: (seed, condition, edit)."""
-    found: xr.DataArray = (data.editor_reached.sel(method=list(METHODS)) > 0.5).all("method")
+    found: xr.DataArray = (data.editor_reached.sel(editor=list(METHODS)) > 0.5).all("editor")
     return found
 
 

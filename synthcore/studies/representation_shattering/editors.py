@@ -74,24 +74,24 @@ def all_editors(world: World, chosen: Plan) -> dict[str, EditedModel]:
     }
     eye = {b: torch.eye(C.shape[-1], dtype=C.dtype).expand_as(C).to(C) for b, C in moments.items()}
     found["identity"] = edit(world.model, chosen.facts, "rome", [block], moments=eye)
-    found["fine-tuning"] = fine_tune(world.model, chosen.facts, block)
+    found["fine-tuning"] = fine_tune(world.model, chosen.facts.behind(SEEN_IN), block)
     return found
 
 
 def editors(world: World, chosen: Plan) -> xr.Dataset:
-    """Effects of every editor at equal success: (method, seed, condition, edit, ...)."""
+    """Effects of every editor at equal success: (editor, seed, condition, edit, ...)."""
     block = world.config.block
     parts = []
     for edited in all_editors(world, chosen).values():
         first = success(edited, chosen.facts)[1]
         same, strength, reached = equalised(edited, chosen)
-        data = effects(world, same, chosen.targets, block)
+        data = effects(world, same, chosen.targets, block, tasks=1)
         data["strength"] = (("seed", "edit"), as_numpy(strength))
         data["reached"] = (("seed", "edit"), as_numpy(reached))
         data["native_success"] = (("seed", "edit"), as_numpy(first))
         parts.append(chosen.unfold(data))
     names = [*METHODS, *CONTROLS]
-    joined = xr.concat(parts, xr.IndexVariable("method", names))
+    joined = xr.concat(parts, xr.IndexVariable("editor", names))
     return joined.rename({str(name): f"editor_{name}" for name in joined.data_vars})
 
 
@@ -99,11 +99,11 @@ def random_changes(world: World, chosen: Plan, edited: EditedModel) -> xr.Datase
     """Rank-one changes in random directions beside ROME's: at equal norm, and at equal R."""
     block = world.config.block
     drawn = random_directions(edited, world.generator(70))
-    reference = effects(world, edited, chosen.targets, block)
-    equal_norm = effects(world, drawn, chosen.targets, block)
+    reference = effects(world, edited, chosen.targets, block, tasks=1)
+    equal_norm = effects(world, drawn, chosen.targets, block, tasks=1)
     wanted = torch.tensor(reference.shattering.sel(part="R").mean("order").values)
     scaled = drawn.scaled(_strength_for(world, drawn, chosen, wanted.to(drawn.norm.device)))
-    equal_R = effects(world, scaled, chosen.targets, block)
+    equal_R = effects(world, scaled, chosen.targets, block, tasks=1)
     kinds: Mapping[str, xr.Dataset] = {
         "rome": reference,
         "equal norm": equal_norm,

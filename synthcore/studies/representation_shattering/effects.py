@@ -13,7 +13,12 @@ from torch import Tensor
 from synthcore.studies.representation_shattering import geometry
 from synthcore.studies.representation_shattering.editing import EditedModel
 from synthcore.studies.representation_shattering.edits import Targets
-from synthcore.studies.representation_shattering.questions import TASKS, right, right_after
+from synthcore.studies.representation_shattering.questions import (
+    TASKS,
+    answered,
+    right,
+    right_after,
+)
 from synthcore.studies.representation_shattering.task import ORDERS
 from synthcore.studies.representation_shattering.world import World, as_numpy
 
@@ -43,17 +48,22 @@ def change(
     return (gain @ members) / (counted @ members)
 
 
-def effects(world: World, edited: EditedModel, targets: Targets, block: int) -> xr.Dataset:
+def effects(
+    world: World, edited: EditedModel, targets: Targets, block: int, tasks: int = len(TASKS)
+) -> xr.Dataset:
     """Change of accuracy and shattering of every edit: (seed, edit, order, ...).
 
-    Questions about the edited fact or its way back are left out. Clouds are read behind `block`;
-    R of an order is the mean over its relations.
+    Questions about the edited fact or its way back are left out; only the first `tasks` kinds of
+    questions are asked. Clouds are read behind `block`; R of an order is the mean over its
+    relations.
     """
-    questions = world.questions
+    orders = world.circles.relations.orders
+    questions = world.questions.first(tasks * orders * world.config.questions)
     before = right(world.model, questions)
     after = right_after(edited, questions)
     left_out = questions.touches(world.circles, targets.entity, targets.relation)
-    delta = change(before, after, left_out, world.group).unflatten(-1, (len(TASKS), -1))
+    group = world.group[: questions.entity.shape[1]]
+    delta = change(before, after, left_out, group).unflatten(-1, (tasks, orders))
     parts = geometry.shattering(edited, world.circles, block, world.anchors)
     relations = world.circles.relations
     by_order = parts.unflatten(2, (relations.orders, relations.each)).mean(3)
@@ -63,7 +73,7 @@ def effects(world: World, edited: EditedModel, targets: Targets, block: int) -> 
             "shattering": (("seed", "edit", "order", "part"), as_numpy(by_order)),
             "norm": (("seed", "edit"), as_numpy(edited.norm)),
         },
-        coords=coordinates(world),
+        coords=coordinates(world) | {"task": list(TASKS[:tasks])},
     )
 
 
@@ -73,3 +83,24 @@ def accuracy(world: World) -> xr.DataArray:
     groups = hits.unflatten(1, (len(TASKS), -1, world.config.questions)).mean(-1)
     known = {k: v for k, v in coordinates(world).items() if k != "part"}
     return xr.DataArray(as_numpy(groups), dims=("seed", "task", "order"), coords=known)
+
+
+def misses(world: World) -> xr.DataArray:
+    """How far answers lie from the truth along the order asked about, over what guessing gives
+    (a quarter of the circle): (seed, task, order). 0 is right, 1 is no idea."""
+    questions, circles = world.questions, world.circles
+    found = answered(world.model, questions)
+    N = circles.entities
+    entity = found < N
+    per_order = []
+    for order in range(circles.relations.orders):
+        gap = circles.distance(order, found.clamp(max=N - 1), questions.answer)
+        per_order.append(torch.where(entity, gap, N // 2))
+    own = torch.stack(per_order)[
+        questions.relation[..., 0] // circles.relations.each,
+        torch.arange(circles.members, device=found.device)[:, None],
+        torch.arange(found.shape[1], device=found.device),
+    ]
+    groups = own.double().unflatten(1, (len(TASKS), -1, world.config.questions)).mean(-1)
+    known = {k: v for k, v in coordinates(world).items() if k != "part"}
+    return xr.DataArray(as_numpy(groups / (N / 4)), dims=("seed", "task", "order"), coords=known)

@@ -15,7 +15,12 @@ from synthcore.studies.representation_shattering import geometry, theory, tracin
 from synthcore.studies.representation_shattering.editing import EditedModel, edit
 from synthcore.studies.representation_shattering.editors import editors, random_changes
 from synthcore.studies.representation_shattering.edits import Targets
-from synthcore.studies.representation_shattering.effects import accuracy, coordinates, effects
+from synthcore.studies.representation_shattering.effects import (
+    accuracy,
+    coordinates,
+    effects,
+    misses,
+)
 from synthcore.studies.representation_shattering.months import months
 from synthcore.studies.representation_shattering.parameters import Config
 from synthcore.studies.representation_shattering.phase import phase
@@ -83,6 +88,7 @@ def trained(config: Config, progress: Progress | None = None) -> tuple[World, xr
             "loss": (("step", "seed"), as_numpy(mean)),
             "learning": xr.concat(learned, xr.IndexVariable("step", at)),
             "accuracy": learned[-1],
+            "miss": misses(world),
             "ring": (("seed", "order"), as_numpy(geometry.ring_share(points, world.circles))),
             "ring_null": (("seed", "order", "draw"), as_numpy(null)),
             "ring_spectrum": (("seed", "order", "frequency"), as_numpy(spectrum)),
@@ -114,9 +120,9 @@ def compared(
     world: World, chosen: Plan, copies: EditedModel, progress: Progress | None = None
 ) -> xr.Dataset:
     """Other editors at equal success, random changes, ROME in every block, and an edit that should
-    do nothing; on the first edits of every condition."""
-    few = chosen.first(world.config.editor_edits)
-    index = [k * chosen.each + e for k in range(len(chosen.conditions)) for e in range(few.each)]
+    do nothing; on the first edits of every short distance."""
+    near = [d for d in chosen.conditions if 1 <= d <= world.config.hops]
+    few, index = chosen.first(world.config.editor_edits, near)
     steps = 4
 
     def tell(done: int) -> None:
@@ -142,7 +148,7 @@ def every_block(world: World, chosen: Plan) -> xr.Dataset:
     for block in range(world.config.depth):
         moments = world.moments([block])
         copies = edit(world.model, chosen.facts, "rome", [block], moments=moments)
-        data = effects(world, copies, chosen.targets, block)
+        data = effects(world, copies, chosen.targets, block, tasks=1)
         report = copies.report
         assert report is not None
         data["success"] = (("seed", "edit"), as_numpy(report.succeeded[..., 0].double()))
@@ -173,6 +179,7 @@ def nothing_new(world: World, chosen: Plan) -> xr.Dataset:
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
     data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="no_conflicts")
+    data = data.reindex(task=list(TASKS))  # merging sorts them
     for name, variable in data.data_vars.items():
         if variable.dtype == "float64":
             data[name] = variable.astype("float32")

@@ -45,8 +45,15 @@ def schematic(places: int = 12) -> Figure:
             np.cos(np.linspace(0, 7, 200)), np.sin(np.linspace(0, 7, 200)), color="0.85", zorder=0
         )
         for entity, a in zip(order, angle, strict=True):
-            ax.text(np.cos(a), np.sin(a), str(entity), ha="center", va="center", fontsize=9,
-                    bbox={"boxstyle": "circle,pad=0.2", "fc": "white", "ec": ORDER_COLOURS[name]})
+            ax.text(
+                np.cos(a),
+                np.sin(a),
+                str(entity),
+                ha="center",
+                va="center",
+                fontsize=9,
+                bbox={"boxstyle": "circle,pad=0.2", "fc": "white", "ec": ORDER_COLOURS[name]},
+            )
         ax.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), aspect="equal")
         ax.set_axis_off()
         tag(ax, f"order {ROLES[name]}")
@@ -54,8 +61,11 @@ def schematic(places: int = 12) -> Figure:
     where = [(np.cos(a), np.sin(a)) for a in angle]
     for end, colour, style, bend in ((2, INK, "-", 0.55), (4, "#d1495b", "--", 0.5)):
         axes[0].annotate(
-            "", where[end], where[0],
-            arrowprops=arrow | {"color": colour, "ls": style, "connectionstyle": f"arc3,rad={bend}"},
+            "",
+            where[end],
+            where[0],
+            arrowprops=arrow
+            | {"color": colour, "ls": style, "connectionstyle": f"arc3,rad={bend}"},
         )
     axes[0].text(0, -0.05, "0 I_C2 = 2\nedited: 4 (d = 2)", ha="center", va="center", fontsize=8)
     return fig
@@ -87,7 +97,9 @@ def spectrum(data: xr.Dataset, most: int = 16) -> Figure:
     for order, colour in ORDER_COLOURS.items():
         over_seeds(axes[0], part.sel(order=order), "frequency", colour, f"order {order}")
     level(axes[0], theory.ring_chance(data.attrs["entities"], 1), "no order", style=":")
-    axes[0].set(xlabel="frequency (turns around the circle)", ylabel="share of variance", ylim=(0, None))
+    axes[0].set(
+        xlabel="frequency (turns around the circle)", ylabel="share of variance", ylim=(0, None)
+    )
     key(axes[0])
     x = np.arange(3)
     points(axes[1], x, data.ring, INK, "along the order", ls="none")
@@ -149,8 +161,13 @@ def harm(data: xr.Dataset) -> Figure:
         for i, (order, colour) in enumerate(ORDER_COLOURS.items()):
             table = mean.sel(task=task, order=order).transpose("seed", "condition").values
             ax.bar(
-                x + 0.27 * (i - 1), table.mean(0), 0.25, color=colour, label=ROLES[order],
-                yerr=half_width(table), error_kw={"lw": 0.8, "ecolor": "0.4"},
+                x + 0.27 * (i - 1),
+                table.mean(0),
+                0.25,
+                color=colour,
+                label=ROLES[order],
+                yerr=half_width(table),
+                error_kw={"lw": 0.8, "ecolor": "0.4"},
             )
         ax.axhline(0, color=INK, lw=0.8)
         ax.set_xticks(x, [label_of(int(c)) for c in data.condition.values], fontsize=8)
@@ -189,8 +206,13 @@ def explained(data: xr.Dataset, r_squared: xr.DataArray) -> Figure:
         for order in ORDER_COLOURS:
             one = {"condition": d, "order": order}
             ax.scatter(
-                x.sel(one).values.ravel(), y.sel(one).values.ravel(), s=9, alpha=0.55, lw=0,
-                color=DISTANCE_WHEEL[number % 6], marker=MARKS[order],
+                x.sel(one).values.ravel(),
+                y.sel(one).values.ravel(),
+                s=9,
+                alpha=0.55,
+                lw=0,
+                color=DISTANCE_WHEEL[number % 6],
+                marker=MARKS[order],
                 label=f"d = {d}" if order == "I" else None,
             )
     flat_x, flat_y = total(data).sel(condition=every), 100 * direct(data).sel(condition=every)
@@ -199,7 +221,8 @@ def explained(data: xr.Dataset, r_squared: xr.DataArray) -> Figure:
     ax.plot(line, start + slope * line, color=INK, lw=1.2)
     half = half_width(r_squared.values)
     ax.set(
-        xlabel="R of the order's clouds", ylabel="change of recall of stated facts (points)",
+        xlabel="R of the order's clouds",
+        ylabel="change of recall of stated facts (points)",
         xlim=(0, None),
     )
     tag(ax, f"r² = {float(r_squared.mean()):.2f} ± {float(half):.2f}, mean over seeds of all edits")
@@ -215,8 +238,15 @@ def tracing(data: xr.Dataset) -> Figure:
         grid = table.sel(token=token).transpose("layer", "site").values
         ax.imshow(grid, cmap="viridis", vmin=0, vmax=1, aspect="auto")
         for (i, j), value in np.ndenumerate(grid):
-            ax.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=9,
-                    color="white" if value < 0.6 else "black")
+            ax.text(
+                j,
+                i,
+                f"{value:.2f}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if value < 0.6 else "black",
+            )
         ax.set_xticks(range(3), ["attention", "MLP", "stream behind"])
         ax.set_yticks(range(len(data.layer)), [f"block {b}" for b in data.layer.values])
         tag(ax, f"put back at the {token}")
@@ -224,14 +254,23 @@ def tracing(data: xr.Dataset) -> Figure:
 
 
 def reach(data: xr.Dataset) -> Figure:
-    """F9: how much of an edit reaches other prompts: histogram of alpha, and alpha along circles."""
+    """F9: how much of an edit reaches other prompts: histogram of alpha; alpha along circles."""
     fig, axes = panels(2, width=3.9)
     share = data.alpha_histogram.transpose("seed", "alpha").values
     band(axes[0], data.alpha.values, share, INK)
     axes[0].axvline(1, color=ORDER_COLOURS["I"], ls="--", lw=1.1)
-    axes[0].set(xlabel="α of every prompt x r", ylabel="share of prompts", xlim=(-1, 1.2), yscale="log")
-    axes[0].annotate("the edited prompt", (1, share.max() / 3), fontsize=8, ha="right", xytext=(-4, 0),
-                     textcoords="offset points", color=ORDER_COLOURS["I"])
+    axes[0].set(
+        xlabel="α of every prompt x r", ylabel="share of prompts", xlim=(-1, 1.2), yscale="log"
+    )
+    axes[0].annotate(
+        "the edited prompt",
+        (1, share.max() / 3),
+        fontsize=8,
+        ha="right",
+        xytext=(-4, 0),
+        textcoords="offset points",
+        color=ORDER_COLOURS["I"],
+    )
     near = data.alpha_along.sel(gap=slice(0, 24))
     for order, colour in ORDER_COLOURS.items():
         over_seeds(axes[1], near.sel(order=order), "gap", colour, f"along order {order}")

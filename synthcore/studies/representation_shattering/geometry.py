@@ -67,18 +67,43 @@ def shattering(
     D = fast_distances(before)[:, None]
     found = []
     for part in edited.chunks(max(CHUNK // D[0].numel(), 1)):
-        after = fast_distances(edited_clouds(part, circles, block, entities))
-        found.append(torch.stack(theory.shattering(after, D), -1))
+        found.append(fast_shattering(edited_clouds(part, circles, block, entities), before, D))
     return torch.cat(found, 1)
 
 
+def fast_shattering(
+    after: Float[Tensor, "M E R N D"],
+    before: Float[Tensor, "M R N D"],
+    D: Float[Tensor, "M 1 R N N2"],
+) -> Float[Tensor, "M E R 3"]:
+    """`theory.shattering` of clouds, without distances after the edit but for one product.
+
+    The sum of squared distances of N points is 2 N times their squared deviations from the mean, so
+    that only <D*, D> needs all pairs.
+    """
+    inner = (fast_distances(after).mul_(D)).flatten(-2).sum(-1).double()
+    norm, grown = _spread(before)[:, None], _spread(after)
+    s = inner / norm
+    whole = (grown - 2 * inner + norm) / norm
+    inflation = (s - 1).abs()
+    shape = (whole - inflation.square()).clamp_min(0).sqrt()
+    return torch.stack([whole.clamp_min(0).sqrt(), inflation, shape], -1)
+
+
+def _spread(points: Float[Tensor, "*b N D"]) -> Float[Tensor, "*b"]:
+    """Sum of all squared distances."""
+    centred = (points - points.mean(-2, keepdim=True)).double()
+    return 2 * points.shape[-2] * centred.square().sum((-2, -1))
+
+
 def fast_distances(points: Float[Tensor, "*b N D"]) -> Float[Tensor, "*b N N2"]:
-    """`theory.distances` by one matrix product; centred first, to lose no digits."""
+    """`theory.distances` by one matrix product: |x|^2 + |y|^2 - 2 x.y is the product of (-2 x,
+    |x|^2, 1) and (y, 1, |y|^2). Centred first, to lose no digits."""
     points = points - points.mean(-2, keepdim=True)
-    square = points.square().sum(-1)
-    product = points @ points.transpose(-1, -2)
-    between = square[..., :, None] + square[..., None, :] - 2 * product
-    return between.clamp_min(0).sqrt()
+    square, one = points.square().sum(-1, keepdim=True), torch.ones_like(points[..., :1])
+    left, right = torch.cat([-2 * points, square, one], -1), torch.cat([points, one, square], -1)
+    between = left @ right.transpose(-1, -2)
+    return between.clamp_min_(0).sqrt_()
 
 
 def ring_share(points: Float[Tensor, "M *b R N D"], circles: Circles) -> Float[Tensor, "M *b C"]:

@@ -1,8 +1,5 @@
-"""Where do edits stop being local? Networks of several sizes, each edited at the longest short
-distance.
-
-Axis letters: P networks of the plot.
-"""
+"""Where do edits stop being local? Networks of several sizes, edited at distance 1 and at the
+longest short one."""
 
 import xarray as xr
 
@@ -15,8 +12,8 @@ from synthcore.studies.representation_shattering.world import Progress, World, a
 
 
 def phase(config: Config, progress: Progress | None = None) -> xr.Dataset:
-    """Capacity ratio, accuracy before, and harm and R of edits at distance `hops`, for every
-    number of entities and width: (size, width, seed)."""
+    """Capacity ratio, accuracy before, and what edits do, for every number of entities and width:
+    (phase_entities, phase_width, seed, ...)."""
     rows = []
     for entities in config.phase_entities:
         columns = [_one(config, entities, width, progress) for width in config.phase_widths]
@@ -25,7 +22,6 @@ def phase(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
 
 def _one(config: Config, entities: int, width: int, progress: Progress | None) -> xr.Dataset:
-    distance = config.hops
     world = World.make(
         Config(
             **config.model_dump()
@@ -33,7 +29,7 @@ def _one(config: Config, entities: int, width: int, progress: Progress | None) -
                 "entities": entities,
                 "width": width,
                 "steps": config.phase_steps,
-                "distances": (1, distance),
+                "distances": (1, config.hops),
                 "edits": config.editor_edits,
                 "anchors": min(config.anchors, entities),
                 "phase_entities": (),
@@ -47,18 +43,17 @@ def _one(config: Config, entities: int, width: int, progress: Progress | None) -
         effects(world, copies, chosen.targets, block).assign(
             success=(("seed", "edit"), as_numpy(success(copies, chosen.facts)[1].double()))
         )
-    ).sel(condition=distance, drop=True)
-    before = accuracy(world).mean("order")
+    )
     ratio = theory.capacity_ratio(
         entities, world.circles.relations.count, world.model.parameters_per_member
     )
+    over = {"order", "edit"}
     return xr.Dataset(
         {
             "phase_ratio": ratio,
-            "phase_accuracy": before.sel(task="direct", drop=True),
-            "phase_logical": before.sel(task="logical", drop=True),
-            "phase_change": measured.change.sel(task="direct", drop=True).mean(["edit", "order"]),
-            "phase_R": measured.shattering.sel(part="R", drop=True).mean(["edit", "order"]),
+            "phase_accuracy": accuracy(world).mean("order"),
+            "phase_change": measured.change.mean(over),
+            "phase_R": measured.shattering.sel(part="R", drop=True).mean(over),
             "phase_success": measured.success.mean("edit"),
         }
-    )
+    ).rename(condition="phase_distance")

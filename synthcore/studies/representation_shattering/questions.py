@@ -5,7 +5,7 @@ prompt (one, or two for a chain).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -71,6 +71,10 @@ class Questions:
     def rows(self) -> tuple[Int[Tensor, "M QJ T"], Int[Tensor, "M QJ"]]:
         """All prompts, and where each ends."""
         return self.tokens.flatten(1, 2), self.at.flatten(1)
+
+    def first(self, count: int) -> "Questions":
+        """The first questions."""
+        return Questions(*(getattr(self, field.name)[:, :count] for field in fields(self)))
 
     @staticmethod
     def join(parts: Sequence["Questions"]) -> "Questions":
@@ -151,8 +155,8 @@ def one_hop(relation: Int[Tensor, "M Q"]) -> Int[Tensor, "M Q 2"]:
 
 
 @torch.no_grad()
-def right(model: GPT, questions: Questions) -> Bool[Tensor, "M Q"]:
-    """Whether the answer most likely on average over the contexts is true. All tokens compete."""
+def answered(model: GPT, questions: Questions) -> Int[Tensor, "M Q"]:
+    """The answer most likely on average over the contexts. All tokens compete."""
     tokens, at = questions.rows
     M, Q, J = questions.at.shape
     found = []
@@ -161,7 +165,12 @@ def right(model: GPT, questions: Questions) -> Bool[Tensor, "M Q"]:
         index = end[..., None, None].expand(-1, -1, 1, logits.shape[-1])
         found.append(logits.gather(2, index)[:, :, 0].softmax(-1))
     likely = torch.cat(found, 1).view(M, Q, J, -1).mean(2)
-    return likely.argmax(-1) == questions.answer
+    return likely.argmax(-1)
+
+
+def right(model: GPT, questions: Questions) -> Bool[Tensor, "M Q"]:
+    """Whether that answer is true."""
+    return answered(model, questions) == questions.answer
 
 
 @torch.no_grad()

@@ -34,7 +34,7 @@ def kept(world: World, chosen: Plan, copies: EditedModel) -> xr.Dataset:
     after = geometry.edited_clouds(copies.pick(index), circles, block, entities)[0]
     first = [relations.of(c)[0] for c in range(relations.orders)]
     frames, joined = [], []
-    for c, r in enumerate(first):
+    for r in first:
         reference, torn = gallery[r]
         row, tears = [reference], [torn]
         for cloud in after:

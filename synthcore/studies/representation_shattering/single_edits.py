@@ -6,7 +6,7 @@ facts. Condition 0 stands for corrective edits.
 Axis letters: M member, E edit, K conditions, R relation, N entity.
 """
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -57,12 +57,13 @@ class Plan:
         known = {"condition": list(self.conditions), "edit": list(range(self.each))}
         return xr.Dataset(out, coords={**coords, **known})
 
-    def first(self, edits: int) -> "Plan":
-        """The first edits of every condition."""
-        index = [k * self.each + e for k in range(len(self.conditions)) for e in range(edits)]
+    def first(self, edits: int, conditions: Sequence[int]) -> tuple["Plan", list[int]]:
+        """The first edits of some conditions, and where they stand in this plan."""
+        chosen = [self.conditions.index(condition) for condition in conditions]
+        index = [k * self.each + e for k in chosen for e in range(edits)]
         t = self.targets
         picked = Targets(t.entity[:, index], t.relation[:, index], t.target[:, index])
-        return Plan(self.conditions, edits, picked, self.facts.pick(index))
+        return Plan(tuple(conditions), edits, picked, self.facts.pick(index)), index
 
 
 def plan(world: World, corrective: bool = True) -> Plan:

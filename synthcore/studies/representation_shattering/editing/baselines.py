@@ -12,6 +12,7 @@ from synthcore.studies.representation_shattering.editing.edited import (
     EditedModel,
     Transformer,
     Update,
+    gather,
 )
 from synthcore.studies.representation_shattering.editing.facts import Facts
 from synthcore.studies.representation_shattering.editing.methods import reported
@@ -37,8 +38,8 @@ def fine_tune(
     facts: Facts,
     layer: int,
     *,
-    rate: float = 0.01,
-    steps: int = 200,
+    rate: float = 0.02,
+    steps: int = 100,
     stop: float = 0.05,
 ) -> EditedModel:
     """Adam on the output matrix of one block's MLP, on the facts' own prompts, until the loss of
@@ -48,17 +49,19 @@ def fine_tune(
     with torch.no_grad(), record(model, names) as seen:
         model(facts.tokens.flatten(1, 3))
     middle, keys, out = (seen[name] for name in names)
+    stream, read = middle + out, facts.read.flatten(1)
+    if layer == len(model.blocks) - 1:  # behind it positions no longer mix
+        stream, keys, read = gather(stream, read), gather(keys, read), torch.zeros_like(read)
     K, D = keys.shape[-1], out.shape[-1]
     change = torch.zeros(M, E, K, D, device=out.device, requires_grad=True)
     whole = torch.eye(K, device=out.device).expand(M, E, K, K)
     adam = torch.optim.Adam([change], lr=rate)
     active = torch.ones(M, E, dtype=torch.bool, device=out.device)
     shown = torch.zeros(M, E, device=out.device)
-    read = facts.read.flatten(1)[..., None, None]
     target = facts.target[..., None].expand(M, E, F, J).flatten(1)
     for _ in range(steps):
-        logits = model.resume(middle + out + Update(whole, change)(keys), after=layer)
-        answers = logits.gather(2, read.expand(-1, -1, 1, logits.shape[-1]))[:, :, 0]
+        logits = model.resume(stream + Update(whole, change)(keys), after=layer)
+        answers = gather(logits, read)[:, :, 0]
         each = -answers.log_softmax(-1).gather(-1, target[..., None])[..., 0]
         loss = each.view(M, E, F * J).mean(-1)
         shown = torch.where(active, loss.detach(), shown)

