@@ -237,8 +237,8 @@ chapter.figure(
 )
 chapter.text(
     "{joined} of {all} neighbour graphs fell apart and were joined at their nearest pairs. After edits the lowest four frequencies still hold {after:.0%} of the variance, {before:.0%} before: at this size an edit dents the rings more than it breaks them.",
-    joined=int(data.map_joined.sum()),
-    all=int(data.map_joined.size),
+    joined=int(data.maps_joined.sum()),
+    all=int(data.maps_joined.size),
     after=data.ring_after.sel(condition=decisions.short(data)).mean(),
     before=data.ring.mean(),
 )

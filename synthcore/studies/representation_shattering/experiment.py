@@ -103,9 +103,15 @@ def trained(config: Config, progress: Progress | None = None) -> tuple[World, xr
             "token": list(tracing.TOKENS),
         },
     )
-    data.attrs["capacity_ratio"] = theory.capacity_ratio(
-        config.entities, world.circles.relations.count, world.model.parameters_per_member
-    )
+    data.attrs = {
+        "study": "representation_shattering",
+        "entities": config.entities,
+        "hops": config.hops,
+        "block": config.block,
+        "capacity_ratio": theory.capacity_ratio(
+            config.entities, world.circles.relations.count, world.model.parameters_per_member
+        ),
+    }
     return world, data
 
 
@@ -186,11 +192,4 @@ def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     for name in data.variables:
         data[name].attrs["units"] = UNITS.get(str(name), "1")
         data[name].attrs["long_name"] = str(name).replace("_", " ")
-    data.attrs |= {
-        "study": "representation_shattering",
-        "entities": config.entities,
-        "block": config.block,
-        "hops": config.hops,
-        "tasks": ", ".join(TASKS),
-    }
     return data

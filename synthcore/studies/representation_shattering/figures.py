@@ -131,7 +131,7 @@ def rings(data: xr.Dataset) -> Figure:
         place = np.argsort(data.shown_circles.values[c].astype(int))[data.entity.values]
         rank = np.argsort(np.argsort(place))
         for f, frame in enumerate(frames):
-            _scatter(grid[c, f], data.map.values[c, f], rank)
+            _scatter(grid[c, f], data.maps.values[c, f], rank)
             if c == 0:
                 tag(grid[c, f], str(frame))
         grid[c, 0].set_ylabel(f"order {order}", fontsize=9)

@@ -49,8 +49,8 @@ def kept(world: World, chosen: Plan, copies: EditedModel) -> xr.Dataset:
     return xr.Dataset(
         {
             "gallery": (("relation", "entity", "axis"), np.stack([found for found, _ in gallery])),
-            "map": (("order", "frame", "entity", "axis"), np.array(frames)),
-            "map_joined": (("order", "frame"), np.array(joined)),
+            "maps": (("order", "frame", "entity", "axis"), np.array(frames)),
+            "maps_joined": (("order", "frame"), np.array(joined)),
             "shown_weights": (("weight",), weights.numpy()),
             "shown_circles": (("order", "entity_place"), circles.entity[0].cpu().numpy()),
             "shown_moment": (("key", "key_"), as_numpy(moment)),
