@@ -35,6 +35,7 @@ def main() -> int:
         generation,
         icl_markov,
         k_adam,
+        representation_shattering,
         sim_concept_learning,
         stepwise_inference,
         training,
@@ -48,6 +49,7 @@ def main() -> int:
         sim_concept_learning,
         stepwise_inference,
         compositional_capabilities,
+        representation_shattering,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:
