@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import traitlets
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from synthcore.explorers.base import Explorer, bundle, checked, pack
 from synthcore.explorers.gpt_weights import layout
@@ -108,7 +108,7 @@ class EditingExplorer(Explorer):
         )
 
 
-def _hidden(model: Mapping[str, np.ndarray[Any, Any]], block: int) -> int:
+def _hidden(model: Mapping[str, NDArray[np.float32]], block: int) -> int:
     return int(model[f"block{block}.mlp.output.weight"].shape[0])
 
 

@@ -4,6 +4,7 @@
 
 export const ORDER_NAMES = ["I", "II", "III"];
 const SEARCH = { rate: 0.5, steps: 20, kl: 0.0625, decay: 0.5, clip: 4, stop: 0.05 };
+const CONTEXTS = [0, 3, 5, 9, 14, 18]; // relations of the facts that stand before the one that is written
 
 /** Everything about the network and its world that does not change. Prompt (r, x) is row r N + x. */
 export function editingWorld(model) {
@@ -119,9 +120,9 @@ function softened(logits) {
 
 /** Prompts of a fact: bare, and behind one fact that leads to x (relations `wanted`, if trained). */
 export function promptsOf(world, x, r, wanted) {
-  const { N, table, back, held } = world,
+  const { N, R, table, back, held } = world,
     prompts = [[x, N + r]];
-  for (const first of wanted) {
+  for (const first of wanted.filter((relation) => relation < R)) {
     const origin = table[back[first]][x];
     if (!held[first][origin] && !(origin === x && first === r)) prompts.push([origin, N + first, x, N + r]);
   }
@@ -157,8 +158,6 @@ export function writeFact(world, x, r, target, wanted = CONTEXTS) {
   ends[0].hidden[last].forEach((v, i) => (overlap += v * direction[i]));
   return { ...found, left: direction.map((v) => v / overlap) };
 }
-
-const CONTEXTS = [0, 3, 5, 9, 14, 18];
 
 /** Adam on delta, as the Python editor does it. */
 function searchValue(reader, streams, essence, target, startNorm, V) {

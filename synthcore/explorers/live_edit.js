@@ -38,7 +38,12 @@ function render({ model, el }) {
     (value) => set({ relation: Number(value) }),
   );
   const all = Array.from({ length: N }, (_, x) => [x, String(x)]);
-  const entities = select("Entity x", [["", all]], (value) => set({ entity: Number(value) }));
+  const own = () => circles[Math.floor(model.get("relation") / each)];
+  const entities = slider("Entity x, by its place on r's circle", {
+    max: N - 1,
+    text: (place) => `${own()[place]} (place ${place})`,
+    oninput: (place) => set({ entity: own()[place] }),
+  });
   const targets = select("New answer", [["", all]], (value) => set({ target: Number(value) }));
   const pick = (n) => Math.floor(Math.random() * n);
   const another = button("Another fact", () => set({ relation: pick(names.length), entity: pick(N), target: pick(N) }), "a random fact and a random new answer");
@@ -47,7 +52,7 @@ function render({ model, el }) {
     probed = h("div");
   root.append(
     line,
-    h("div", { class: "sx-controls" }, entities.node, relations.node, targets.node, another),
+    h("div", { class: "sx-controls" }, relations.node, entities.node, targets.node, another),
     panel(
       "All facts after the edit",
       "One row per relation, one column per place on its circle. Click a fact to edit it.",
@@ -81,7 +86,7 @@ function render({ model, el }) {
       edited = compute(relation, entity, target);
     }
     relations.set(String(relation));
-    entities.set(String(entity));
+    entities.set(own().indexOf(entity));
     targets.set(String(target));
     const { change, answers } = edited,
       states = Array.from(answers, (after, row) => stateOf(table[Math.floor(row / N)][row % N], world.before[row], after));

@@ -145,8 +145,8 @@ def test_shattering_in_the_browser_is_the_exact_formula(shown: Show) -> None:
         assert parts["inflation"] == pytest.approx(float(inflation), rel=1e-3, abs=1e-5)
         assert parts["shape"] == pytest.approx(float(shape), rel=1e-3, abs=1e-5)
     old = circles.table[0, FACT[0], FACT[1]]
-    target = torch.tensor([found["target"]])
-    assert int(circles.distance(0, old.view(1), target)[0]) == 3
+    target = torch.tensor([[found["target"]]])
+    assert int(circles.distance(0, old.view(1, 1), target)) == 3
 
 
 def test_the_plane_of_a_ring_shows_the_ring(shown: Show) -> None:
@@ -212,7 +212,7 @@ def test_controls(
     ("change", "message"),
     [
         ({"block": 0}, "block must be the last, 1"),
-        ({"circles": [[0, 0, 1]]}, "orders of the same entities"),
+        ({"circles": [[0, 0, 1]], "distance": 1}, "orders of the same entities"),
         ({"table": np.zeros((3, N))}, "table must hold entities"),
         ({"names": ["a"] * 7}, "cannot be shared by 3 circles"),
         ({"moment": np.eye(3)}, r"moment must have shape \(64, 64\)"),

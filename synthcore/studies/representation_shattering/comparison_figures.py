@@ -56,8 +56,8 @@ def editors(data: xr.Dataset) -> Figure:
         ax.axhline(0, color=INK, lw=0.8)
     axes[0].set_ylabel("change of recall (points)")
     axes[1].set_ylabel("R")
+    axes[1].set_ylim(0, 1.35 * axes[1].get_ylim()[1])
     key(axes[1], ncol=2, loc="upper left")
-    axes[1].margins(y=0.35)
     return fig
 
 
@@ -74,7 +74,7 @@ def not_the_norm(data: xr.Dataset) -> Figure:
         x = values.sel(update="rome").values.ravel()
         y = values.sel(update=other).values.ravel()
         ax.scatter(x, y, s=10, alpha=0.5, lw=0, color="#5b3a8c")
-        low, high = min(x.min(), y.min(), 0), max(x.max(), y.max())
+        low, high = np.nanmin([x, y]), np.nanmax([x, y])
         ax.plot([low, high], [low, high], color=INK, ls="--", lw=1)
         ax.set(xlabel=f"{name}, ROME", ylabel=f"{name}, random")
         tag(ax, f"random changes of {other}")

@@ -67,7 +67,9 @@ def schematic(places: int = 12) -> Figure:
             arrowprops=arrow
             | {"color": colour, "ls": style, "connectionstyle": f"arc3,rad={bend}"},
         )
-    axes[0].text(0, -0.05, "0 I_C2 = 2\nedited: 4 (d = 2)", ha="center", va="center", fontsize=8)
+    axes[0].text(
+        -0.25, -0.45, "0 I_C2 = 2\nedited: 4 (d = 2)", ha="center", va="center", fontsize=8
+    )
     return fig
 
 
@@ -107,8 +109,8 @@ def spectrum(data: xr.Dataset, most: int = 16) -> Figure:
     points(axes[1], x, null, GREY, "99th percentile, random orders", ls="none", marker="_", ms=12)
     level(axes[1], theory.ring_chance(data.attrs["entities"], 4), "chance", style=":")
     axes[1].set_xticks(x, [f"order {c}" for c in ORDER_COLOURS])
-    axes[1].set(ylabel="share of the lowest 4 frequencies", ylim=(0, None), xlim=(-0.5, 2.5))
-    key(axes[1])
+    axes[1].set(ylabel="share of the lowest 4 frequencies", ylim=(0, 1), xlim=(-0.5, 2.5))
+    key(axes[1], loc="upper right")
     return fig
 
 
@@ -224,6 +226,7 @@ def explained(data: xr.Dataset, r_squared: xr.DataArray) -> Figure:
         xlabel="R of the order's clouds",
         ylabel="change of recall of stated facts (points)",
         xlim=(0, None),
+        ylim=(min(-5.0, float(y.min()) - 8), 6),
     )
     tag(ax, f"r² = {float(r_squared.mean()):.2f} ± {float(half):.2f}, mean over seeds of all edits")
     key(ax, markerscale=1.6)
@@ -257,7 +260,9 @@ def reach(data: xr.Dataset) -> Figure:
     """F9: how much of an edit reaches other prompts: histogram of alpha; alpha along circles."""
     fig, axes = panels(2, width=3.9)
     share = data.alpha_histogram.transpose("seed", "alpha").values
-    band(axes[0], data.alpha.values, share, INK)
+    for one in share:
+        axes[0].plot(data.alpha.values, one, color="0.7", lw=0.8)
+    axes[0].plot(data.alpha.values, share.mean(0), color=INK, lw=1.8)
     axes[0].axvline(1, color=ORDER_COLOURS["I"], ls="--", lw=1.1)
     axes[0].set(
         xlabel="α of every prompt x r", ylabel="share of prompts", xlim=(-1, 1.2), yscale="log"

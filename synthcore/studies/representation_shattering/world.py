@@ -4,12 +4,13 @@ Axis letters: M member, Q questions, R relation, N entity.
 """
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from synthcore.nn.gpt import GPT
@@ -169,9 +170,6 @@ class World:
         """Another world, before training."""
         return World.make(Config(**(self.config.model_dump() | changes)))
 
-    def on_cpu(self) -> "World":
-        return replace(self, model=self.model.cpu())
-
 
 def _some(pool: Bool[Tensor, "M K"], count: int, random: torch.Generator) -> Int[Tensor, "M count"]:
     """Indices of random entries of each pool; repeated where they are fewer."""
@@ -185,6 +183,6 @@ def _some(pool: Bool[Tensor, "M K"], count: int, random: torch.Generator) -> Int
     return torch.stack(rows)
 
 
-def as_numpy(values: Tensor) -> "np.ndarray[tuple[int, ...], np.dtype[np.float64]]":
+def as_numpy(values: Tensor) -> NDArray[np.float64]:
     """On the CPU, as float64."""
     return values.detach().cpu().double().numpy()
