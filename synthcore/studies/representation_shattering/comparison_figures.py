@@ -124,7 +124,8 @@ def months(data: xr.Dataset) -> Figure:
     fig, axes = panels(3, width=3.3)
     plane = data.months_plane.values
     axes[0].plot(*plane[[*range(12), 0]].T, color="0.8", lw=0.8, zorder=0)
-    axes[0].scatter(*plane.T, c=range(12), cmap="twilight", vmin=0, vmax=12, s=30)
+    x, y = plane.T
+    axes[0].scatter(x, y, c=range(12), cmap="twilight", vmin=0, vmax=12, s=30)
     for name, (x, y) in zip(data.word.values, plane, strict=True):
         axes[0].annotate(
             str(name)[:3], (x, y), fontsize=8, xytext=(4, 3), textcoords="offset points"

@@ -287,7 +287,7 @@ def not_the_norm(data: xr.Dataset) -> Verdict:
     if "random_shattering" not in data:
         return missing("comparison with random changes")
     near = short(data)
-    R = np.log(total(data, "random_shattering").sel(condition=near))
+    R: xr.DataArray = xr.ufuncs.log(total(data, "random_shattering").sel(condition=near))
     ratio = R.sel(update="equal norm", drop=True) - R.sel(update="rome", drop=True)
     lower = at_most(
         bound(ratio.stack(each=("condition", "edit")), 1, "each"), -STRICT, label="log ratio of R"

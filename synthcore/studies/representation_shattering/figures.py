@@ -118,7 +118,8 @@ def _scatter(ax: Axes, layout: np.ndarray, place: np.ndarray) -> None:
     """A map whose points are coloured by their place on the circle."""
     closed = np.append(np.argsort(place), np.argsort(place)[0])
     ax.plot(*layout[closed].T, color="0.8", lw=0.4, zorder=0)
-    ax.scatter(*layout.T, c=place, cmap="twilight", s=7, vmin=0, vmax=len(place))
+    x, y = layout.T
+    ax.scatter(x, y, c=place, cmap="twilight", s=7, vmin=0, vmax=len(place))
     ax.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
     for side in ax.spines.values():
         side.set_color("0.85")

@@ -16,10 +16,9 @@ from scipy.linalg import orthogonal_procrustes
 from sklearn.manifold import Isomap
 from torch import Tensor
 
-from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
 from synthcore.studies.representation_shattering import theory
-from synthcore.studies.representation_shattering.editing import EditedModel
+from synthcore.studies.representation_shattering.editing import EditedModel, Transformer
 from synthcore.studies.representation_shattering.task import Circles
 
 LOWEST = 4  # frequencies that make a ring
@@ -40,7 +39,7 @@ def bare_prompts(
 
 @torch.no_grad()
 def clouds(
-    model: GPT, circles: Circles, block: int, entities: Int[Tensor, "N"] | None = None
+    model: Transformer, circles: Circles, block: int, entities: Int[Tensor, "N"] | None = None
 ) -> Float[Tensor, "M R N D"]:
     """h(x; r) behind `block` for every relation."""
     tokens, _ = bare_prompts(circles, entities)

@@ -19,6 +19,7 @@ from synthcore.studies.representation_shattering.editing.baselines import (
 from synthcore.studies.representation_shattering.editing.edited import (
     EditedModel,
     Report,
+    Transformer,
     Update,
 )
 from synthcore.studies.representation_shattering.editing.facts import Facts
@@ -33,6 +34,7 @@ __all__ = [
     "Report",
     "Search",
     "Settings",
+    "Transformer",
     "Update",
     "edit",
     "fine_tune",

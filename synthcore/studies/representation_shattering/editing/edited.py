@@ -95,7 +95,9 @@ class EditedModel:
 
     def weight(self, layer: int) -> Float[Tensor, "M E K D"]:
         """The edited output matrix of a block's MLP."""
-        return self.model.blocks[layer].mlp.output.weight[:, None] + self.updates[layer].matrix
+        mlp = self.model.blocks[layer].mlp
+        assert mlp is not None
+        return mlp.output.weight[:, None] + self.updates[layer].matrix
 
     @torch.no_grad()
     def __call__(self, tokens: Int[Tensor, "M E B T"]) -> Float[Tensor, "M E B T V"]:

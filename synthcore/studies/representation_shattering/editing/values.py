@@ -8,7 +8,6 @@ Axis letters: M member, E edit, F fact, J prompts, N = E F, T tokens, D width, V
 """
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal
 
@@ -146,11 +145,10 @@ def _answers(
 
         if both:
             changes = {f"block{layer}.attention_out": add(0), f"block{layer}.mlp_out": add(1)}
-            context, x = replace(model, changes), stream
+            with replace(model, changes):
+                logits = model.resume(stream, after=after)
         else:
-            context, x = nullcontext(), add(0)(stream)
-        with context:
-            logits = model.resume(x, after=after)
+            logits = model.resume(add(0)(stream), after=after)
         return gather(logits, read).view(M, E * F, J + 1, -1)
 
     return evaluate
