@@ -69,6 +69,7 @@ def invented(tiny: xr.Dataset) -> xr.Dataset:
     """A run in which everything holds, in every one of six seeds."""
     data = tiny.isel(seed=[0] * 6).assign_coords(seed=range(6)).copy(deep=True)
     data = data.assign_coords(condition=[0, 1, 2, 8])
+    data.attrs["entities"] = 128
     random = np.random.default_rng(0)
 
     def noise(like: xr.DataArray, size: float = 0.01) -> xr.DataArray:

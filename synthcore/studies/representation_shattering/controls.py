@@ -41,14 +41,11 @@ def tasks_swapped(data: xr.Dataset) -> xr.Dataset:
 
 
 def edits_shuffled(data: xr.Dataset) -> xr.Dataset:
-    """R and norm of one edit stand beside the loss of another."""
-    draw = np.random.default_rng(0)
-    order = draw.permutation(data.sizes["edit"])
-    conditions = draw.permutation(data.sizes["condition"])
-    other = data.shattering.isel(edit=order, condition=conditions)
-    return data.assign(
-        shattering=other.assign_coords(condition=data.condition),
-    )
+    """R of one edit stands beside the loss of another."""
+    values = data.shattering.transpose("condition", "edit", ...)
+    flat = values.values.reshape(-1, *values.shape[2:])
+    other = np.random.default_rng(0).permutation(flat).reshape(values.shape)
+    return data.assign(shattering=values.copy(data=other))
 
 
 def random_is_worse(data: xr.Dataset) -> xr.Dataset:
@@ -65,5 +62,5 @@ def months_shuffled(data: xr.Dataset) -> xr.Dataset:
     """R of one edit of months beside the loss of another."""
     if "month_R" not in data:
         return data
-    order = np.random.default_rng(0).permutation(data.sizes["month_edit"])
-    return data.assign(month_R=data.month_R.isel(month_edit=order).drop_vars("month_edit"))
+    other = np.random.default_rng(0).permutation(data.month_R.values)
+    return data.assign(month_R=data.month_R.copy(data=other))

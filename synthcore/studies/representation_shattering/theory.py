@@ -70,7 +70,7 @@ def predicted_distances(
 
 
 def shattering(
-    after: Float[Tensor, "*b N N2"], before: Float[Tensor, "*b N N2"]
+    after: Float[Tensor, "*b N N2"], before: Float[Tensor, "*c N N2"]
 ) -> tuple[Float[Tensor, "*b"], Float[Tensor, "*b"], Float[Tensor, "*b"]]:
     """R = |D* - D| / |D|, and its exact parts: R^2 = inflation^2 + shape^2.
 

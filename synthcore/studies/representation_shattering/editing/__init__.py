@@ -2,7 +2,8 @@
 
 >>> import torch
 >>> from synthcore.nn.gpt import GPT, GPTConfig
->>> model = GPT(GPTConfig(vocabulary=9, context=4, width=8, depth=2, heads=2), seeds=[0])
+>>> shape = GPTConfig(vocabulary=9, context=4, width=16, depth=2, heads=2, initial_std=0.5)
+>>> model = GPT(shape, seeds=[0])
 >>> facts = Facts.of(prompt=torch.tensor([[[3, 5]]]), target=torch.tensor([[7]]))
 >>> moments = second_moments(model, torch.randint(9, (1, 64, 4)), layers=[1])
 >>> edited = edit(model, facts, "rome", layers=[1], moments=moments)
