@@ -14,6 +14,7 @@ from synthcore.explorers.base import Explorer, bundle, checked, pack
 from synthcore.explorers.gpt_weights import layout
 
 RIDGE = 1e-6
+SHARED = ("common.js", "select.js", "chart.js", "half.js", "gpt_model.js", "editing_model.js")
 
 
 class EditingExplorer(Explorer):
@@ -124,15 +125,7 @@ class ShatterExplorer(EditingExplorer):
     running.
     """
 
-    _esm = bundle(
-        "common.js",
-        "select.js",
-        "chart.js",
-        "half.js",
-        "gpt_model.js",
-        "editing_model.js",
-        "shatter.js",
-    )
+    _esm = bundle(*SHARED, "shatter.js")
     _css = bundle("common.css", "select.css", "editing.css")
 
     distance = traitlets.Int(help="steps of the new answer from the old one, signed").tag(sync=True)
@@ -164,15 +157,7 @@ class LiveEditExplorer(EditingExplorer):
     `explorer.target`, `.relation` and `.entity` follow the reader when a kernel is running.
     """
 
-    _esm = bundle(
-        "common.js",
-        "select.js",
-        "chart.js",
-        "half.js",
-        "gpt_model.js",
-        "editing_model.js",
-        "live_edit.js",
-    )
+    _esm = bundle(*SHARED, "live_edit.js")
     _css = bundle("common.css", "select.css", "editing.css")
 
     target = traitlets.Int(help="the answer to write, an entity").tag(sync=True)

@@ -39,9 +39,9 @@ function render({ model, el }) {
   );
   const all = Array.from({ length: N }, (_, x) => [x, String(x)]);
   const own = () => circles[Math.floor(model.get("relation") / each)];
-  const entities = slider("Entity x, by its place on r's circle", {
+  const entities = slider("Entity x", {
     max: N - 1,
-    text: (place) => `${own()[place]} (place ${place})`,
+    text: (place) => `${own()[place]}, place ${place}`,
     oninput: (place) => set({ entity: own()[place] }),
   });
   const targets = select("New answer", [["", all]], (value) => set({ target: Number(value) }));
@@ -96,7 +96,7 @@ function render({ model, el }) {
     const row = relation * N + entity,
       before = probabilitiesAt(world, null, 0, row),
       after = probabilitiesAt(world, change, 1, row);
-    const top = [...new Set([target, world.before[row], ...Array.from(after.keys()).sort((a, b) => after[b] - after[a]).slice(0, 4)])].slice(0, 5);
+    const top = [...new Set([target, world.before[row], ...Array.from(after.keys()).sort((a, b) => after[b] - after[a]).slice(0, 3)])].slice(0, 3);
     const word = (token) => (token < N ? String(token) : names[token - N]);
     probed.replaceChildren(
       bars(

@@ -1,5 +1,7 @@
 // The shatter explorer: distance and strength of an edit, three clouds, and what they lose.
 
+const CLOUD_HINTS = ["Colour: place on the circle.", "Faint: before the edit.", "Ringed: the edited entity."];
+
 /** Two orthonormal directions (D) that span a cloud's first harmonic along a circle, and its mean. */
 export function harmonicPlane(world, r, order) {
   const { streams, D, N, circles } = world,
@@ -72,18 +74,18 @@ function render({ model, el }) {
     circles.map((_, c) => [`order ${ORDER_NAMES[c]}`, names.slice(c * each, (c + 1) * each).map((name, i) => [c * each + i, name])]),
     (value) => set({ relation: Number(value) }),
   );
-  const where = slider("Edited entity, by its place on order I", {
+  const where = slider("Edited entity", {
     max: N - 1,
-    text: (place) => `${circles[0][place]} (place ${place})`,
+    text: (place) => `${circles[0][place]}, place ${place}`,
     oninput: (place) => set({ entity: circles[0][place] }),
   });
-  const distance = slider("New answer: steps from the old one", {
+  const distance = slider("New answer, steps", {
     min: -half,
     max: half,
     text: (d) => (d === 0 ? "0 (no edit)" : `${d > 0 ? "+" : "−"}${Math.abs(d)}`),
     oninput: (d) => set({ distance: d }),
   });
-  const strength = slider("Strength t of the edit", {
+  const strength = slider("Strength t", {
     max: 2,
     step: 0.05,
     text: (t) => t.toFixed(2),
@@ -99,7 +101,7 @@ function render({ model, el }) {
       "div",
       { class: "sx-clouds" },
       ...circles.map((_, c) =>
-        panel(`Order ${ORDER_NAMES[c]}: h(x; ${names[c * each]})`, c ? "" : "Faint: before the edit. Colour: place on the circle.", clouds[c], numbers[c]),
+        panel(`Order ${ORDER_NAMES[c]}: h(x; ${names[c * each]})`, CLOUD_HINTS[c], clouds[c], numbers[c]),
       ),
     ),
   );

@@ -194,7 +194,7 @@ def test_no_edit_moves_nothing(shown: Show) -> None:
         assert page.locator(".sx-verdict").inner_text().startswith("No edit")
         values = page.locator("[data-bar='R'] .sx-bar-value").all_text_contents()
         assert values == ["0.00"] * 3
-        page.get_by_label("New answer: steps from the old one").press("ArrowRight")
+        page.get_by_label("New answer, steps").press("ArrowRight")
         page.evaluate("settled()")
         assert "1 step away" in page.locator(".sx-verdict").inner_text()
     assert wrong == []

@@ -1,6 +1,5 @@
 """Figures of what stands beside the main experiment: editors, random changes, months, sizes."""
 
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
@@ -212,10 +211,3 @@ def success_table(data: xr.Dataset) -> str:
             f"| {float(strength.median()):.2f} | {float(one.editor_reached.mean()):.0%} |"
         )
     return "\n".join(lines)
-
-
-def empty() -> Figure:
-    """A figure that says that there is nothing to show."""
-    fig, ax = plt.subplots(figsize=(4, 1))
-    ax.set_axis_off()
-    return fig

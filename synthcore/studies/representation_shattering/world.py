@@ -166,10 +166,6 @@ class World:
         order = torch.randperm(N, generator=seeded(self.config.seed, 50))[:few].sort().values
         return order.to(self.walks.device)
 
-    def with_config(self, **changes: object) -> "World":
-        """Another world, before training."""
-        return World.make(Config(**(self.config.model_dump() | changes)))
-
 
 def _some(pool: Bool[Tensor, "M K"], count: int, random: torch.Generator) -> Int[Tensor, "M count"]:
     """Indices of random entries of each pool; repeated where they are fewer."""
