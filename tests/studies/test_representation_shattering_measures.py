@@ -9,10 +9,17 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from synthcore.nn.hooks import record
 from synthcore.press.parameters import scale_parameters
 from synthcore.press.studies import find_study
 from synthcore.studies.representation_shattering import geometry, theory, tracing
-from synthcore.studies.representation_shattering.editing import EditedModel, Update
+from synthcore.studies.representation_shattering.editing import (
+    METHODS,
+    EditedModel,
+    Update,
+    edit,
+)
+from synthcore.studies.representation_shattering.editing.updates import with_ridge
 from synthcore.studies.representation_shattering.editors import LEVEL, SEEN_IN, equalised
 from synthcore.studies.representation_shattering.edits import counterfactual
 from synthcore.studies.representation_shattering.effects import change, effects, misses
@@ -112,14 +119,24 @@ def test_distances_after_an_edit_are_predicted_without_running_the_edited_networ
         )
 
 
-def test_alpha_is_one_at_the_edited_prompt_if_the_key_is_its_own(world: World) -> None:
-    key = torch.randn(64, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    root = torch.randn(64, 64, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    C = root @ root.T
-    keys = torch.stack([key, 2 * key, torch.zeros(64, dtype=torch.float64)])
-    torch.testing.assert_close(
-        theory.overlaps(C, key, keys), torch.tensor([1.0, 2.0, 0.0], dtype=torch.float64)
-    )
+def test_alpha_is_the_overlap_of_keys(
+    world: World, made: tuple[xr.Dataset, Plan, EditedModel]
+) -> None:
+    """Without contexts: k(x)^T C^-1 k* over k*^T C^-1 k*, and 1 at the edited prompt itself."""
+    _, plan, _ = made
+    moments = world.moments([1])
+    copies = edit(world.model, plan.facts.behind(1), "rome", [1], moments=moments)
+    alpha = alphas(world, copies)
+    C = with_ridge(moments[1], METHODS["rome"].ridge)
+    tokens, _ = geometry.bare_prompts(world.circles)
+    with record(world.model, ["block1.mlp.hidden"]) as seen:
+        world.model(tokens)
+    keys = seen["block1.mlp.hidden"][:, :, -1].double()
+    for m, e in ((0, 0), (1, 6)):
+        x, r = int(plan.targets.entity[m, e]), int(plan.targets.relation[m, e])
+        expected = theory.overlaps(C[m], keys[m, r * world.circles.entities + x], keys[m])
+        torch.testing.assert_close(alpha[m, e].flatten(), expected, rtol=1e-4, atol=1e-5)
+        assert float(alpha[m, e, r, x]) == pytest.approx(1)
 
 
 # --- questions and edits --------------------------------------------------------------------------
