@@ -49,7 +49,7 @@ def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
         ({"distances": [2, 1]}, "distances must rise"),
         ({"distances": [1, 11]}, "distances must be at most 10"),
         ({"block": 2}, "block must be below depth 2"),
-        ({"heads": 3}, "width must be divisible"),
+        ({"heads": 3}, "width and phase_widths must be divisible"),
         ({"editor_edits": 5}, "editor_edits must be at most edits"),
         ({"phase_widths": []}, "phase_entities need"),
         ({"month_edits": 73}, "month_edits must be"),

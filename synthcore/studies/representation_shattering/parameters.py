@@ -57,7 +57,10 @@ class Config(StudyConfig):
                 f"distances must be at most {self.entities // 2}, half the circle",
             ),
             (self.block < self.depth, f"block must be below depth {self.depth}"),
-            (self.width % self.heads == 0, "width must be divisible by heads"),
+            (
+                all(w % self.heads == 0 for w in (self.width, *self.phase_widths)),
+                "width and phase_widths must be divisible by heads",
+            ),
             (self.editor_edits <= self.edits, "editor_edits must be at most edits"),
             (
                 not self.phase_entities or (len(self.phase_widths) > 0 and self.phase_steps > 0),
