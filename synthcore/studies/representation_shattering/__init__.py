@@ -1,5 +1,4 @@
-"""Knowledge editing on a graph of cyclic orders: does one written fact shatter the rings that hold
-all the others?
+"""Knowledge editing on cyclic orders: does one written fact shatter the rings of all others?
 
 `task` and `holdouts` are the process, `theory` what can be known exactly; `values`, `updates`,
 `edited` and `edit` are the editors; `networks`, `facts`, `measure`, `geometry` and `tracing` train

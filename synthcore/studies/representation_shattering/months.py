@@ -86,13 +86,12 @@ class Cycle:
 
 
 def months(config: Config, progress: Progress | None = None) -> xr.Dataset:
-    """`config.month_edits` single edits: dimension `month_edit`, and the ring before any.
+    """`config.month_edits` single edits: dimension `month_edit`, and the ring before any. On the CPU.
 
     Raises MissingLanguageModelError without the extra.
     """
     path = smollm2()
     model, tokenizer = load_llama(path, context=64), load_tokenizer(path)
-    model = model.to(config.torch_device)
     cycle, week = Cycle.of(MONTHS, tokenizer), Cycle.of(WEEKDAYS, tokenizer)
     text = licence_tokens(tokenizer)
     moments = second_moments(model, text[None, : -(TEXT // 32)], [LAYER])
