@@ -86,7 +86,7 @@ class Cycle:
 
 
 def months(config: Config, progress: Progress | None = None) -> xr.Dataset:
-    """`config.month_edits` single edits: dimension `month_edit`, and the ring before any. On the CPU.
+    """`config.month_edits` single edits: dimension `month_edit`, and the ring before any.
 
     Raises MissingLanguageModelError without the extra.
     """
