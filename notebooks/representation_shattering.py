@@ -413,7 +413,17 @@ if recorded is not None and "phase_ratio" in recorded:
         comparison_figures.phase(recorded),
         id="phase",
         caption="Recall lost by an edit at distance 4, and R, against the capacity ratio: bits in the table of facts over two bits per parameter.",
-        alt="Two panels over the capacity ratio on a log axis: recall lost and R, one curve per width.",
+        alt="Two panels over the capacity ratio on a log axis: recall lost rises, R falls, one curve per width.",
+    )
+    lost = -100 * recorded.phase_change.isel(phase_distance=-1).sel(task="direct").mean("seed")
+    chains = recorded.phase_accuracy.sel(task="chain").mean("seed")
+    full, empty = recorded.phase_ratio.argmax(...), recorded.phase_ratio.argmin(...)
+    chapter.text(
+        "An edit costs {most:.1f} points at the highest load and {least:.1f} at the lowest. R does not tell these networks apart: it measures how much clouds change, not how close to each other the answers lie that are "
+        "read from them. The network with the most room follows {follows:.0%} of the chains it never saw, and edits cost it more chains than facts (C6).",
+        most=lost.isel(full),
+        least=lost.isel(empty),
+        follows=chains.max(),
     )
 
 # %% [markdown]
@@ -432,7 +442,7 @@ if recorded is not None and "month_R" in recorded:
     )
     chapter.text(
         "Before any edit {known:.0%} of months and {days:.0%} of weekdays are right; the ring of months has p = {p:.1g} among random orders. Of {n} edits {took:.0%} are taken in. "
-        "They leave {others:.0%} of the other months and {week:.0%} of the weekdays, and plain text costs {nll:+.3f} nats per token more.",
+        "They leave {others:.0%} of the other months and {week:.0%} of the weekdays, and plain text costs {nll:+.3f} nats per token more. The loss of other months grows with the distance (Spearman {by_d:.2f}), but not with R (Spearman {by_R:.2f}).",
         known=recorded.months_known,
         days=recorded.weekdays_known,
         p=recorded.months_ring_p,
@@ -441,6 +451,8 @@ if recorded is not None and "month_R" in recorded:
         others=recorded.month_others.mean(),
         week=recorded.weekdays.mean(),
         nll=recorded.month_nll.mean() - recorded.months_nll,
+        by_d=decisions.rank(recorded.month_distance, 1 - recorded.month_others),
+        by_R=decisions.rank(recorded.month_R, 1 - recorded.month_others),
     )
 
 # %% [markdown]

@@ -189,7 +189,7 @@ def phase(data: xr.Dataset) -> Figure:
                 label=f"width {width}",
             )
     for ax in axes:
-        ax.set(xscale="log", xlabel="capacity ratio ρ: bits of facts over 2 bits per parameter")
+        ax.set(xscale="log", xlabel="capacity ratio ρ")
     axes[0].set_ylabel("recall lost (points)")
     axes[1].set_ylabel("R")
     level(axes[0], 0, "", style=":")

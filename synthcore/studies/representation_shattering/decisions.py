@@ -298,6 +298,11 @@ def not_the_norm(data: xr.Dataset) -> Verdict:
     return lower if lower.verdict is Word.REPRODUCED else equal
 
 
+def rank(x: xr.DataArray, y: xr.DataArray) -> float:
+    """Spearman's correlation of two series."""
+    return float(stats.spearmanr(x.values, y.values).statistic)
+
+
 def months_shatter(data: xr.Dataset) -> Verdict:
     """C11: the ring of months has p < .01 among random orders, and over at least 48 edits R rises
     with the loss on other months (Spearman above .5; interval by bootstrap over edits)."""
@@ -307,7 +312,7 @@ def months_shatter(data: xr.Dataset) -> Verdict:
     count = len(R)
     if count < 48:
         return Verdict.undecidable(f"{count} of at least 48 edits", n=count)
-    rho = float(stats.spearmanr(R, loss).statistic)
+    rho = rank(data.month_R, 1 - data.month_others)
     p = float(data.months_ring_p)
     drawn = np.random.default_rng(0).integers(count, size=(RESAMPLES, count))
     again = [stats.spearmanr(R[i], loss[i]).statistic for i in drawn]

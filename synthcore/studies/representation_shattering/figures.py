@@ -67,9 +67,7 @@ def schematic(places: int = 12) -> Figure:
             arrowprops=arrow
             | {"color": colour, "ls": style, "connectionstyle": f"arc3,rad={bend}"},
         )
-    axes[0].text(
-        -0.25, -0.45, "0 I_C2 = 2\nedited: 4 (d = 2)", ha="center", va="center", fontsize=8
-    )
+    axes[0].text(0.0, -0.62, "0 I_C2 = 2\nedited: 4 (d = 2)", ha="center", va="center", fontsize=8)
     return fig
 
 
