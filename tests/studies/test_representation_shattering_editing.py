@@ -294,6 +294,7 @@ def test_a_failed_edit_is_reported_not_raised() -> None:
         ({"layers": [0, 1]}, "rome writes one fact to one block"),
         ({"moments": {0: MOMENTS[0]}}, "moments lack block 1"),
         ({"facts": facts(at_once=2)}, "rome writes one fact to one block"),
+        ({"facts": replace(facts(), target=facts().target + V)}, "targets must be tokens below 12"),
     ],
 )
 def test_bad_requests_are_one_sentence(change: dict[str, Any], message: str) -> None:

@@ -55,7 +55,7 @@ def editors(data: xr.Dataset) -> Figure:
         ax.axhline(0, color=INK, lw=0.8)
     axes[0].set_ylabel("change of recall (points)")
     axes[1].set_ylabel("R")
-    axes[1].set_ylim(0, 1.35 * axes[1].get_ylim()[1])
+    axes[1].set_ylim(0, 1.35 * axes[1].get_ylim()[1])  # room for the key
     key(axes[1], ncol=2, loc="upper left")
     return fig
 
@@ -119,40 +119,44 @@ def blocks(data: xr.Dataset) -> Figure:
 
 
 def months(data: xr.Dataset) -> Figure:
-    """F13: the ring of months, R and what other months lose, and both over the distance."""
-    fig, axes = panels(3, width=3.3)
-    plane = data.months_plane.values
-    axes[0].plot(*plane[[*range(12), 0]].T, color="0.8", lw=0.8, zorder=0)
-    x, y = plane.T
-    axes[0].scatter(x, y, c=range(12), cmap="twilight", vmin=0, vmax=12, s=30)
-    for name, (x, y) in zip(data.word.values, plane, strict=True):
-        axes[0].annotate(
-            str(name)[:3], (x, y), fontsize=8, xytext=(4, 3), textcoords="offset points"
-        )
-    axes[0].set(
-        aspect="equal", adjustable="datalim", xlabel="first harmonic", ylabel="first harmonic"
-    )
+    """F13: the ring of months before and after an edit, R and what other months lose, and both over
+    the distance."""
+    fig, axes = panels(4, width=3.9, height=3.1, rows=2)
+    far = int(data.month_distance.argmax())  # the first month, sent as far as can be
+    names = data.word.values
+    planes = np.stack([data.months_plane.values, data.month_plane.values[far]])
+    low, high = planes.min((0, 1)), planes.max((0, 1))
+    pad = 0.15 * (high - low)
+    told = f"{names[0]} followed by {names[int(data.month_target[far])]}"
+    for ax, plane, title in zip(axes, planes, ("before any edit", told), strict=False):
+        ax.plot(*plane[[*range(12), 0]].T, color="0.8", lw=0.8, zorder=0)
+        ax.scatter(*plane.T, c=range(12), cmap="twilight", vmin=0, vmax=12, s=30)
+        for name, at in zip(names, plane, strict=True):
+            ax.annotate(str(name)[:3], at, fontsize=8, xytext=(4, 3), textcoords="offset points")
+        ax.set(xlabel="first harmonic, cosine", ylabel="first harmonic, sine")
+        ax.set(xlim=(low[0] - pad[0], high[0] + pad[0]), ylim=(low[1] - pad[1], high[1] + pad[1]))
+        tag(ax, title)
     d = data.month_distance.values.astype(int)
     for one in np.unique(d):
         rows = d == one
-        axes[1].scatter(
+        axes[2].scatter(
             data.month_R.values[rows],
             100 * data.month_others.values[rows],
             s=14,
             color=DISTANCE_WHEEL[(one - 1) % 6],
             label=f"d = {one}",
         )
-    axes[1].set(
+    axes[2].set(
         xlabel="R of the twelve list prompts", ylabel="other months named right (%)", ylim=(-3, 103)
     )
-    key(axes[1])
+    key(axes[2])
     for values, colour, name in (
         (data.month_R, INK, "R"),
         (1 - data.month_others, "#a01830", "other months lost"),
         (1 - data.weekdays, "#2563b0", "weekdays lost"),
     ):
         groups = [values.values[d == one] for one in np.unique(d)]
-        axes[2].errorbar(
+        axes[3].errorbar(
             np.unique(d),
             [g.mean() for g in groups],
             [float(half_width(g)) for g in groups],
@@ -162,13 +166,13 @@ def months(data: xr.Dataset) -> Figure:
             capsize=2,
             label=name,
         )
-    axes[2].set(xlabel="distance d of the new month", ylabel="share", ylim=(0, 1.02))
-    key(axes[2])
+    axes[3].set(xlabel="distance d of the new month", ylabel="share", ylim=(0, 1.02))
+    key(axes[3])
     return fig
 
 
 def phase(data: xr.Dataset) -> Figure:
-    """F14: harm of an edit over the capacity ratio; filled where the network knows the facts."""
+    """F14: harm of an edit and R over the capacity ratio, by width."""
     fig, axes = panels(2, width=3.9)
     for i, width in enumerate(data.phase_width.values):
         one = data.sel(phase_width=width)

@@ -161,7 +161,7 @@ def grows(data: xr.Dataset) -> Verdict:
 def reasoning_too(data: xr.Dataset) -> Verdict:
     """C6: chains lose at least as much as facts, for corrective edits and at distance 1. Where the
     networks of the main experiment do not follow chains, those of the phase plot with the highest
-    load that do are asked, at distance 1."""
+    load that do are asked, at distance 1: they know every fact, and none is left to correct."""
     if float(data.accuracy.sel(task="chain").mean()) < KNOWN:
         return _in_smaller_networks(data)
     change = data.change.mean(["order", "edit"])
@@ -185,7 +185,10 @@ def _in_smaller_networks(data: xr.Dataset) -> Verdict:
     more = change.sel(task="chain", drop=True) - change.sel(task="direct", drop=True)
     at = data.isel(cell)
     label = f"distance 1, {int(at.phase_entities)} entities, width {int(at.phase_width)}"
-    return at_most(more.drop_vars(["phase_entities", "phase_width"]), 0.0, label=label)
+    return all_of(
+        at_most(more.drop_vars(["phase_entities", "phase_width"]), 0.0, label=label),
+        Verdict.undecidable("nothing to correct", "corrective"),
+    )
 
 
 def total(data: xr.Dataset, name: str = "shattering") -> xr.DataArray:
@@ -195,11 +198,16 @@ def total(data: xr.Dataset, name: str = "shattering") -> xr.DataArray:
 
 @gated
 def shattering_grows(data: xr.Dataset) -> Verdict:
-    """C7: mean R rises at every step of distance; at the paper's size the orders differ by 15 % at
-    most."""
+    """C7: mean R rises at every step of distance, and is larger at the longest short distance than
+    at 1 (interval of the paired difference above 0); at the paper's size the orders differ by 15 %
+    at most."""
     near = short(data)
-    mean = total(data).sel(condition=near).mean("edit")
-    parts = [ordered(mean, "condition", STRICT, label="R rises")]
+    R = total(data).sel(condition=near)
+    more = R.sel(condition=near[-1], drop=True) - R.sel(condition=near[0], drop=True)
+    parts = [
+        ordered(R.mean("edit"), "condition", STRICT, label="R rises at every step"),
+        at_least(bound(more, 0), STRICT, label=f"R, {near[-1]} less {near[0]}"),
+    ]
     if data.attrs["entities"] >= 1000:
         by_order = data.shattering.sel(part="R", condition=near, drop=True)
         by_order = by_order.mean(["edit", "condition"])
@@ -283,7 +291,7 @@ def comparable(data: xr.Dataset) -> xr.DataArray:
 @gated
 def not_the_norm(data: xr.Dataset) -> Verdict:
     """C12: random rank-one changes of equal norm have lower R (mean log ratio below 0), or else
-    those of equal R do equal harm (within .05)."""
+    those of equal R do equal harm, within half of ROME's."""
     if "random_shattering" not in data:
         return missing("comparison with random changes")
     near = short(data)
@@ -293,8 +301,8 @@ def not_the_norm(data: xr.Dataset) -> Verdict:
         bound(ratio.stack(each=("condition", "edit")), 1, "each"), -STRICT, label="log ratio of R"
     )
     harm = direct(data, "random_change").sel(condition=near).mean(["condition", "edit"])
-    apart = abs(harm.sel(update="equal R", drop=True) - harm.sel(update="rome", drop=True))
-    equal = at_most(apart, 0.05, label="harm at equal R")
+    apart = abs(harm.sel(update="equal R", drop=True) / harm.sel(update="rome", drop=True) - 1)
+    equal = at_most(apart, 0.5, label="harm at equal R")
     return lower if lower.verdict is Word.REPRODUCED else equal
 
 

@@ -225,7 +225,7 @@ def explained(data: xr.Dataset, r_squared: xr.DataArray) -> Figure:
         xlabel="R of the order's clouds",
         ylabel="change of recall of stated facts (points)",
         xlim=(0, None),
-        ylim=(min(-5.0, float(y.min()) - 8), 6),
+        ylim=(max(-100.0, min(-5.0, float(y.min()) - 8)), 6),
     )
     tag(ax, f"r² = {float(r_squared.mean()):.2f} ± {float(half):.2f}, mean over seeds of all edits")
     key(ax, markerscale=1.6)

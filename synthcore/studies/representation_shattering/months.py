@@ -52,6 +52,7 @@ MONTHS = [
 WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 LAYER = 8  # whose MLP is edited
 READ = 22  # behind which clouds are read
+READS = (8, 12, 16, 20, 22, 24, 26, 28, 29)  # and read once more, to see whether it matters
 SETTINGS = Settings(search=Search(rate=0.3, steps=12), averaging="all", ridge=1e-3)
 PERMUTATIONS = 10_000
 AT_ONCE = 12  # edits in one pass: more would not be faster
@@ -105,11 +106,11 @@ def months(config: Config, progress: Progress | None = None) -> xr.Dataset:
             progress("months", start, len(month))
         few = facts.pick(slice(start, start + AT_ONCE))
         copies = edit(model, few, "rome", [LAYER], moments=moments, settings=SETTINGS)
-        parts.append(
-            _measured(model, copies, cycle, week, plain, ring, month[start : start + AT_ONCE])
-        )
+        edited = month[start : start + AT_ONCE]
+        parts.append(measured(model, copies, cycle, week, plain, ring, edited))
     data = xr.concat(parts, "month_edit").assign_coords(month_edit=np.arange(len(month)))
     data["month_distance"] = ("month_edit", distance)
+    data["month_target"] = ("month_edit", target)
     return data.merge(before_any(model, cycle, week, plain, ring))
 
 
@@ -163,7 +164,7 @@ def _last(lines: Int[Tensor, "P T"]) -> Int[Tensor, "1 P"]:
     return torch.full((1, len(lines)), lines.shape[1] - 1)
 
 
-def _measured(
+def measured(
     model: Llama,
     copies: EditedModel,
     cycle: Cycle,
@@ -174,16 +175,19 @@ def _measured(
 ) -> xr.Dataset:
     """Of some edits: success, the other months, weekdays, plain text, R and the ring."""
     E = copies.edits
-    months_named = cycle.named(copies.answers(cycle.running[None], _last(cycle.running))[0])
+    names = [f"block{layer}.residual" for layer in READS]
+    with record(model, names) as seen:
+        listed = copies(cycle.running.expand(1, E, -1, -1))[0, :, :, -1]
     days_named = week.named(copies.answers(week.running[None], _last(week.running))[0])
-    right = (months_named == (torch.arange(12) + 1) % 12).numpy()
+    right = (cycle.named(listed) == (torch.arange(12) + 1) % 12).numpy()
     others = np.ones((E, 12), dtype=bool)
     others[np.arange(E), month] = False
-    after = copies.states(cycle.running[None], _last(cycle.running), READ)[0]
-    before = stream(model, cycle.running, READ)
-    D = theory.distances(before)
-    R, inflation, shape = theory.shattering(theory.distances(after.double()), D)
-    rings = theory.ring_power(copies.states(ring[None], _last(ring), READ)[0], torch.arange(12))
+    after = torch.stack([seen[name][0].unflatten(0, (E, 12))[:, :, -1] for name in names], 1)
+    before = torch.stack([stream(model, cycle.running, layer) for layer in READS])
+    parts = theory.shattering(theory.distances(after.double()), theory.distances(before))
+    R, inflation, shape = (part[:, READS.index(READ)] for part in parts)  # (E,) each
+    alone = stream(model, ring, READ)
+    moved = copies.states(ring[None], _last(ring), READ)[0].double()
     report = copies.report
     assert report is not None
     edit_dims = ("month_edit",)
@@ -199,9 +203,11 @@ def _measured(
             ),
             "month_nll": (edit_dims, nll(copies, plain)),
             "month_R": (edit_dims, as_numpy(R)),
+            "month_R_behind": ((*edit_dims, "read_layer"), as_numpy(parts[0])),
             "month_inflation": (edit_dims, as_numpy(inflation)),
             "month_shape": (edit_dims, as_numpy(shape)),
-            "month_ring": (edit_dims, as_numpy(rings[:, 0])),
+            "month_ring": (edit_dims, as_numpy(theory.ring_power(moved, torch.arange(12))[:, 0])),
+            "month_plane": ((*edit_dims, "word", "axis"), as_numpy(plane(alone, moved))),
             "month_norm": (edit_dims, as_numpy(copies.norm[0])),
         }
     )
@@ -259,16 +265,19 @@ def before_any(
             "months_ring_layers": (("month_layer",), np.array(shares)),
             "months_ring": float(own),
             "months_ring_p": float(((null >= own).sum() + 1) / (PERMUTATIONS + 1)),
-            "months_plane": (("word", "axis"), plane(points)),
+            "months_plane": (("word", "axis"), as_numpy(plane(points))),
         },
-        coords={"month_layer": layers, "word": MONTHS, "axis": [0, 1]},
+        coords={"month_layer": layers, "read_layer": list(READS), "word": MONTHS, "axis": [0, 1]},
     )
 
 
-def plane(points: Float[Tensor, "P D"]) -> NDArray[np.float64]:
-    """The cloud in the plane of its first harmonic, cosine and sine part."""
-    centred = points - points.mean(0)
+def plane(
+    points: Float[Tensor, "P D"], moved: Float[Tensor, "*b P D"] | None = None
+) -> Float[Tensor, "*b P 2"]:
+    """The cloud, or where an edit has `moved` it, in the plane of its own first harmonic, cosine
+    and sine part."""
+    centre = points.mean(0)
     angle = 2 * math.pi * torch.arange(len(points), dtype=points.dtype) / len(points)
-    basis = torch.stack([angle.cos(), angle.sin()]) @ centred
+    basis = torch.stack([angle.cos(), angle.sin()]) @ (points - centre)
     basis, _ = torch.linalg.qr(basis.T)
-    return as_numpy(centred @ basis)
+    return ((points if moved is None else moved) - centre) @ basis

@@ -91,8 +91,8 @@ def edit(
         The edited copies with a `report`. A fact that is not taken in is reported, not raised.
 
     Raises:
-        ValueError: an unknown method or block, a target that is the current answer, several facts
-            at once for ROME, a missing or singular second moment.
+        ValueError: an unknown method or block, a target that is the current answer or no token,
+            several facts at once for ROME, a missing or singular second moment.
     """
     constants = settings or _named(method)
     order = sorted(set(layers))
@@ -103,6 +103,9 @@ def edit(
         raise ValueError("rome writes one fact to one block per edit; memit takes several")
     if missing := [layer for layer in order if layer not in moments]:
         raise ValueError(f"moments lack block {missing[0]}: see second_moments")
+    vocabulary = model.config.vocabulary
+    if not bool(((facts.target >= 0) & (facts.target < vocabulary)).all()):
+        raise ValueError(f"targets must be tokens below {vocabulary}")
     if not unchanged:
         _require_news(model, facts)
     last = order[-1]
