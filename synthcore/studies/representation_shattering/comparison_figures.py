@@ -130,7 +130,8 @@ def months(data: xr.Dataset) -> Figure:
     told = f"{names[0]} followed by {names[int(data.month_target[far])]}"
     for ax, plane, title in zip(axes, planes, ("before any edit", told), strict=False):
         ax.plot(*plane[[*range(12), 0]].T, color="0.8", lw=0.8, zorder=0)
-        ax.scatter(*plane.T, c=range(12), cmap="twilight", vmin=0, vmax=12, s=30)
+        x, y = plane.T
+        ax.scatter(x, y, c=range(12), cmap="twilight", vmin=0, vmax=12, s=30)
         for name, at in zip(names, plane, strict=True):
             ax.annotate(str(name)[:3], at, fontsize=8, xytext=(4, 3), textcoords="offset points")
         ax.set(xlabel="first harmonic, cosine", ylabel="first harmonic, sine")

@@ -64,10 +64,10 @@ def stages(config: Config) -> list[Callable[[Config, Progress | None], xr.Datase
 def trained(config: Config, progress: Progress | None = None) -> tuple[World, xr.Dataset]:
     """Networks, how they learned, and the rings they hold."""
     world = World.make(config)
-    at = [n for n in log_spaced(config.steps, CHECKPOINTS) if n >= max(config.steps // 100, 1)]
+    window = max(config.steps // 100, 1)
+    at = log_spaced(config.steps, CHECKPOINTS, first=window, zero=False)
     learned: list[xr.DataArray] = []
     losses = world.learn(progress, at, lambda step, model: learned.append(accuracy(world)))
-    window = max(config.steps // 100, 1)
     mean = torch.stack([losses[max(step - window, 0) : step].mean(0) for step in at])
     points = geometry.clouds(world.model, world.circles, config.block)
     null = geometry.ring_null(points, world.circles, config.reorderings, world.generator(80))
