@@ -32,6 +32,7 @@ def main() -> int:
     # Imported late: `--help` and bad usage answer at once.
     from benchmarks import (
         compositional_capabilities,
+        forking_paths,
         generation,
         icl_markov,
         k_adam,
@@ -49,6 +50,7 @@ def main() -> int:
         sim_concept_learning,
         stepwise_inference,
         compositional_capabilities,
+        forking_paths,
         representation_shattering,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}

@@ -120,15 +120,11 @@ print(small.words(walk[0, 0].tolist()))
 # %%
 angle = 2 * torch.pi * torch.arange(32, dtype=torch.float64) / 32
 ring = torch.stack([angle.cos(), angle.sin()], -1)
-alpha = torch.exp(-((torch.arange(32) - 8.0) ** 2) / 8).double()
-D = theory.distances(ring)
-R, inflation, shape = theory.shattering(
-    theory.predicted_distances(ring, alpha, torch.tensor([1.5, 0.0], dtype=torch.float64)), D
-)
-by_matrix = theory.distances(ring + alpha[:, None] * torch.tensor([1.5, 0.0]))
-assert torch.allclose(
-    by_matrix, theory.distances(ring + alpha[:, None] @ torch.tensor([[1.5, 0.0]]).double())
-)
+alpha = torch.exp(-((torch.arange(32, dtype=torch.float64) - 8) ** 2) / 8)
+delta = torch.tensor([1.5, 0.0], dtype=torch.float64)
+predicted = theory.predicted_distances(ring, alpha, delta)
+assert torch.allclose(predicted, theory.distances(ring + alpha[:, None] * delta))
+R, inflation, shape = theory.shattering(predicted, theory.distances(ring))
 chapter.text(
     "A ring of 32 points whose points near place 8 are dragged along has R = {R:.2f}: inflation {i:.2f}, shape {s:.2f}, and {i:.2f}² + {s:.2f}² = {R:.2f}².",
     R=R,

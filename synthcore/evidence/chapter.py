@@ -7,6 +7,7 @@ nothing is written and everything is shown.
 import base64
 import io
 import json
+import math
 import os
 import time
 from collections.abc import Iterable
@@ -21,7 +22,13 @@ from matplotlib.figure import Figure
 from synthcore.config import StudyConfig
 from synthcore.evidence.claim import Claim, Decision, decide_all
 from synthcore.evidence.files import find_root, write_atomic
-from synthcore.evidence.record import ClaimRecord, Record, claim_record, verify_file
+from synthcore.evidence.record import (
+    RESULTS_NAME,
+    ClaimRecord,
+    Record,
+    claim_record,
+    verify_file,
+)
 from synthcore.evidence.table import claims_html, claims_text
 
 DPI = 144
@@ -38,6 +45,7 @@ class Chapter:
         directory = os.environ.get("SYNTHCORE_RUN_DIR")
         self.directory = Path(directory) if directory else None
         self._ids: set[str] = set()
+        self._results: dict[str, float] = {}
         self._last_progress = 0.0
         if self.directory is None:
             print(config.device_note)
@@ -105,6 +113,19 @@ class Chapter:
             name: value.item() if _is_scalar(value) else value for name, value in values.items()
         }
         _show_markdown(template.format(**plain))
+
+    def results(self, **numbers: float) -> None:
+        """Keep named numbers with the run: the columns of a table over many runs.
+
+        Calls add up. Raises ValueError for a name that is a parameter's or was given before.
+        """
+        for name, number in numbers.items():
+            if name in type(self.config).model_fields or name in self._results:
+                raise ValueError(f"The name of the result {name!r} is taken.")
+            self._results[name] = float(number)
+        if self.directory is not None:
+            finite = {n: x if math.isfinite(x) else None for n, x in self._results.items()}
+            write_atomic(self.directory / RESULTS_NAME, json.dumps(finite, indent=1))
 
     def recorded(self, scale: str | None = None) -> xr.Dataset | None:
         """The recorded larger run's data (paper scale before others), or None if there is none.

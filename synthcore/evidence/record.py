@@ -11,6 +11,7 @@ from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.verdict import Verdict
 
 RECORD_NAME = "record.json"
+RESULTS_NAME = "results.json"
 
 
 class DamagedRecord(ValueError):  # noqa: N818 - the word users see
@@ -67,6 +68,11 @@ class CodeRecord(_Part):
     lock: str
     recorded: dict[str, str]
 
+    @property
+    def digest(self) -> str:
+        """Twelve characters that differ whenever any of it does."""
+        return sha256(json.dumps(self.model_dump(), sort_keys=True).encode())[:12]
+
 
 class Device(_Part):
     """Where it ran: `kind` is cpu or cuda."""
@@ -97,6 +103,7 @@ class Record(_Part):
     peak_gpu_mb: float | None = None
     figures: tuple[FigureRecord, ...] = ()
     claims: tuple[ClaimRecord, ...] = ()
+    results: dict[str, float | None] = {}
     data: tuple[FileRecord, ...] = ()
     notebook: FileRecord | None = None
 

@@ -170,3 +170,8 @@ export function summary() {
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
+
+/** Little-endian float32 of a synced trait. */
+export function floats(view) {
+  return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
+}

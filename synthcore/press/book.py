@@ -1,14 +1,12 @@
 """Bring every chapter up to date: run what is stale, leave alone what is not."""
 
 import contextlib
-import logging
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from synthcore.evidence.record import DamagedRecord, Record
-from synthcore.press import folders
+from synthcore.press import cluster, folders
 from synthcore.press.errors import Failed, Refused
 from synthcore.press.parameters import run_parameters, scale_parameters
 from synthcore.press.progress import Watcher
@@ -80,7 +78,7 @@ def run_stale(
     if not stale:
         return []
     workers = min(jobs, len(stale))
-    threads = max(1, _cores() // workers)
+    threads = max(1, cluster.cores() // workers)
     todo = [
         Job(
             study, scale, run_parameters(study, scale), study.run_folder(scale), threads, time_limit
@@ -94,41 +92,16 @@ def run_stale(
         return [execute(todo[0])] if len(todo) == 1 else _run_all(todo, workers)
 
 
-DASK = {
-    "distributed.scheduler.allowed-failures": 0,  # a killed worker is not tried again
-    # Kernels would inherit a heap that is trimmed at every turn: half their time went there.
-    "distributed.nanny.pre-spawn-environ": {},
-}
-
-
 def _run_all(jobs: Sequence[Job], workers: int) -> list[Outcome]:
-    import dask
-    import distributed
-
-    dd: Any = distributed  # untyped
-    with (
-        dask.config.set(DASK),
-        dd.LocalCluster(
-            n_workers=workers,
-            threads_per_worker=1,
-            processes=True,
-            dashboard_address=None,
-            memory_limit=0,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        dd.Client(cluster) as client,
-    ):
+    with cluster.local(workers) as client:
         futures = [client.submit(execute, job, pure=False) for job in jobs]
-        return [_outcome(job, future) for job, future in zip(jobs, futures, strict=True)]
+        return [outcome(job, future) for job, future in zip(jobs, futures, strict=True)]
 
 
-def _outcome(job: Job, future: Any) -> Outcome:
+def outcome(job: Job, future: Any) -> Outcome:
+    """What became of a submitted job, whatever happened to its worker."""
     try:
-        outcome: Outcome = future.result()
+        found: Outcome = future.result()
     except Exception as error:  # the worker itself was killed
         return Outcome(job, None, f"the worker was lost ({type(error).__name__})")
-    return outcome
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return found

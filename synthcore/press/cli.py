@@ -1,19 +1,54 @@
 """The command line. Exit codes: 0 all required claims hold; 1 something failed; 2 bad input."""
 
-import json
 import sys
+from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
-from synthcore.evidence.files import find_root
 from synthcore.evidence.record import DamagedRecord, Record
+from synthcore.press import cli_batch
 from synthcore.press.errors import Failed, Refused
-from synthcore.press.studies import Study, all_studies, find_study
+from synthcore.press.options import (
+    AsJson,
+    Device,
+    Parameter,
+    ParameterFile,
+    Root,
+    Scale,
+    StudyName,
+    StudyNames,
+    TimeLimit,
+    pair,
+    print_json,
+    project_root,
+)
+from synthcore.press.studies import (
+    Study,
+    all_studies,
+    find_study,
+    load_command,
+    study_commands,
+)
+
+
+class WithStudies(typer.core.TyperGroup):
+    """The commands below, and those that studies offer; the latter are loaded when asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *study_commands()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        study = study_commands().get(cmd_name)
+        if study is None:
+            return super().get_command(ctx, cmd_name)
+        return typer.main.get_command(load_command(study))
+
 
 app = typer.Typer(
+    cls=WithStudies,
     help="Model Systems: run studies, check their claims, build the book.",
     no_args_is_help=True,
     add_completion=False,
@@ -21,28 +56,15 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study, such as icl_markov")]
-StudyNames = Annotated[
-    list[str] | None, typer.Argument(metavar="[STUDY]...", help="all studies if none is named")
-]
-Scale = Annotated[str, typer.Option(help="smoke, book, recorded or paper")]
-TimeLimit = Annotated[
-    float | None, typer.Option(min=1, help="seconds after which a run is stopped and has failed")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
-Root = Annotated[
-    Path | None, typer.Option(help="the project's folder; found from here upwards if not given")
-]
-
 
 @app.command("list")
 def list_(as_json: AsJson = False, root: Root = None) -> None:
     """Studies, their parameters and last verdicts."""
     from synthcore.press import runs, tables
 
-    described = [runs.describe_study(study) for study in all_studies(_root(root))]
+    described = [runs.describe_study(study) for study in all_studies(project_root(root))]
     if as_json:
-        _print_json(described)
+        print_json(described)
     else:
         tables.show_studies(described)
 
@@ -51,14 +73,9 @@ def list_(as_json: AsJson = False, root: Root = None) -> None:
 def run(
     study: StudyName,
     scale: Scale = "book",
-    parameter: Annotated[
-        list[str] | None,
-        typer.Option("-p", metavar="NAME VALUE", help="a parameter; may be given again"),
-    ] = None,
-    file: Annotated[
-        list[Path] | None, typer.Option("-f", help="a flat YAML file of parameters")
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda")] = None,
+    parameter: Parameter = None,
+    file: ParameterFile = None,
+    device: Device = None,
     out: Annotated[Path | None, typer.Option(help="folder for the run")] = None,
     record: Annotated[
         bool, typer.Option("--record", help="keep data and record in book/recorded")
@@ -72,8 +89,8 @@ def run(
     from synthcore.press.progress import Watcher, clock
     from synthcore.press.runner import Job, execute
 
-    found = find_study(_root(root), study)
-    pairs = [_pair(text) for text in parameter or []]
+    found = find_study(project_root(root), study)
+    pairs = [pair(text) for text in parameter or []]
     parameters = run_parameters(found, scale, file or [], pairs, device)
     folder = out.resolve() if out else found.run_folder(scale, parameters.suffix)
     if not runs.replaceable(folder):
@@ -105,7 +122,7 @@ def claims(
     """Verdicts of all claims at all scales that were run."""
     from synthcore.press import runs, tables
 
-    folder = _root(root)
+    folder = project_root(root)
     studies = [find_study(folder, study)] if study else all_studies(folder)
     if scale:
         _known_scale(studies, scale)
@@ -114,7 +131,7 @@ def claims(
     if not rows:
         print("No runs yet: synthcore run STUDY, or synthcore book.", file=sys.stderr)
     if as_json:
-        _print_json(rows)
+        print_json(rows)
     elif rows:
         tables.show_claim_rows(rows)
 
@@ -132,7 +149,7 @@ def book(
     from synthcore.press import site, tables
     from synthcore.press.book import require_fresh, run_stale, survey
 
-    folder = _root(root)
+    folder = project_root(root)
     chosen = [find_study(folder, name) for name in studies or []] or all_studies(folder)
     _known_scale(chosen, scale)
     chapters = survey(chosen, scale, force)
@@ -164,7 +181,7 @@ def site_(
     from synthcore.press import site
     from synthcore.press.book import require_fresh
 
-    folder = _root(root)
+    folder = project_root(root)
     require_fresh(all_studies(folder), scale)
     html = out.resolve() if out else None
     if html and html.exists() and not (html / "index.html").is_file() and any(html.iterdir()):
@@ -183,7 +200,12 @@ def serve(
     from synthcore.press.serve import serve_folder
     from synthcore.press.site import site_folder
 
-    serve_folder(site_folder(_root(root), scale) / "html", port)
+    serve_folder(site_folder(project_root(root), scale) / "html", port)
+
+
+app.command("sweep")(cli_batch.sweep)
+app.command("collect")(cli_batch.collect)
+app.command("verify")(cli_batch.verify)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -201,35 +223,23 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _join_pairs(arguments: list[str]) -> list[str]:
-    """`-p NAME VALUE` as `-p NAME=VALUE`: Typer has no repeated option of two values."""
+    """`-p NAME VALUE` as `-p NAME=VALUE`, `--plot x=A y=B` as `--plot x=A --plot y=B`: Typer's
+    options take one value.
+    """
     joined: list[str] = []
-    rest = iter(arguments)
-    for argument in rest:
-        joined.append(argument)
+    rest = deque(arguments)
+    while rest:
+        joined.append(argument := rest.popleft())
         if argument == "-p":
-            name = next(rest, None)
-            if name is None:
+            if not rest:
                 _leave("-p needs a parameter's name and value: -p NAME VALUE.", 2)
-            value = None if "=" in name else next(rest, None)
-            joined.append(name if value is None else f"{name}={value}")
+            name = rest.popleft()
+            joined.append(f"{name}={rest.popleft()}" if "=" not in name and rest else name)
+        elif argument == "--plot" and rest:
+            joined.append(rest.popleft())
+            while rest and "=" in rest[0] and not rest[0].startswith("-"):
+                joined += ["--plot", rest.popleft()]
     return joined
-
-
-def _pair(text: str) -> tuple[str, str]:
-    name, equals, value = text.partition("=")
-    if not equals:
-        raise Refused(f"Parameter '{name}' has no value: -p NAME VALUE.")
-    return name, value
-
-
-def _root(root: Path | None) -> Path:
-    found = find_root(root)
-    if found is None or (root and found != root.resolve()):
-        where = root or Path.cwd()
-        raise Refused(
-            f"No project at {where}: it needs _toc.yml and notebooks/ (choose one with --root)."
-        )
-    return found
 
 
 def _known_scale(studies: Sequence[Study], scale: str) -> None:
@@ -250,10 +260,6 @@ def _require(records: Sequence[tuple[str, Record]]) -> None:
         tables.show_claims(broken)
         names = ", ".join(f"{study} {claim.id}" for study, _, claim in broken)
         raise Failed(f"Required claims were not reproduced: {names}.")
-
-
-def _print_json(content: Any) -> None:
-    print(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False))
 
 
 def _leave(message: str, code: int) -> NoReturn:

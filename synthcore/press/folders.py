@@ -28,15 +28,15 @@ def _old(folder: Path) -> Path:
 
 
 @contextlib.contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock; Refused, naming the other process, if it is taken.
+def locked(folder: Path, wait: bool = False) -> Iterator[None]:
+    """Hold the folder's lock; if it is taken, wait, or raise Refused naming the other process.
 
     Clears what a killed run left behind.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     holder = folder.with_name(f".{folder.name}.holder")
     try:
-        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=0):
+        with FileLock(folder.with_name(f".{folder.name}.lock"), timeout=-1 if wait else 0):
             holder.write_text(json.dumps({"pid": os.getpid(), "since": time.strftime("%H:%M:%S")}))
             try:
                 _recover(folder)

@@ -37,6 +37,7 @@ class Session:
     time_limit: float | None = None
     usage: dict[str, Any] = field(default_factory=dict)
     timed_out: bool = False
+    started: bool = False
 
 
 class _Kernel(AsyncKernelManager):
@@ -63,6 +64,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]
         session = self.session
         self.reset_execution_trackers()
         with self.setup_kernel(cwd=str(session.cwd), env=dict(session.env), stderr=session.log):
+            session.started = True
             watchdog = threading.Timer(session.time_limit or 0, self._kill)
             watchdog.daemon = True
             if session.time_limit:

@@ -65,23 +65,34 @@ def run_parameters(
 
     Later sources win: notebook cell, scale file, `files`, `pairs`, `device`. Raises Refused.
     """
-    base = scale_parameters(study, scale)
+    given = given_values(files, pairs, device)
+    return with_values(study, scale_parameters(study, scale), given)
+
+
+def given_values(
+    files: Sequence[Path], pairs: Sequence[tuple[str, str]], device: str | None
+) -> dict[str, Any]:
+    """What the command line changes, unchecked; later sources win. Raises Refused."""
     given: dict[str, Any] = {}
     for file in files:
         given.update(read_yaml(file))
-    given.update((name, _value(name, text)) for name, text in pairs)
-    if device is not None:
-        given["device"] = device
+    given.update((name, read_value(name, text)) for name, text in pairs)
+    return given if device is None else {**given, "device": device}
+
+
+def with_values(study: Study, base: Parameters, given: Mapping[str, Any]) -> Parameters:
+    """Parameters with some changed, checked against the study's `Config`. Raises Refused."""
     config = load_config(study)
     _names(given, config.model_fields)
-    merged = {**base.all, **_plain(given)}
+    changes = _plain(given)
+    merged = {**base.all, **changes}
     _check(study, config, merged)
     changed = {
         name: value
-        for name, value in _plain(given).items()
+        for name, value in changes.items()
         if name not in base.all or base.all[name] != value
     }
-    overridden = tuple(sorted(set(changed) - {"device"}))
+    overridden = tuple(sorted({*base.overridden, *changed} - {"device"}))
     return Parameters(merged, {**base.injected, **changed}, overridden)
 
 
@@ -142,7 +153,8 @@ def _names(given: Mapping[str, Any], valid: Mapping[str, Any], where: str = "") 
             raise Refused(f"Unknown parameter '{name}'{where}. {nearest(name, valid)}")
 
 
-def _value(name: str, text: str) -> Any:
+def read_value(name: str, text: str) -> Any:
+    """A value as the command line writes it, which is YAML. Raises Refused."""
     try:
         return yaml.load(text, Loader=_Yaml)
     except yaml.YAMLError as error:

@@ -8,6 +8,7 @@ import json
 import sys
 import threading
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -20,16 +21,18 @@ from synthcore.press.runner import STATE_NAME, Job
 LINE_EVERY = 10.0
 
 
-class Watcher:
-    """Reports on jobs while its `with` block runs; on stderr, so stdout stays for results."""
+class Reporter(ABC):
+    """Reports while its `with` block runs; on stderr, so stdout stays for results."""
 
-    def __init__(self, jobs: Sequence[Job]) -> None:
-        self._jobs = jobs
-        self._seconds_before = {job.folder: _seconds_before(job.folder) for job in jobs}
+    def __init__(self) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "Watcher":
+    @abstractmethod
+    def lines(self) -> list[str]:
+        """What there is to say now."""
+
+    def __enter__(self) -> "Reporter":
         self._thread.start()
         return self
 
@@ -41,6 +44,32 @@ class Watcher:
     ) -> None:
         self._stop.set()
         self._thread.join(timeout=5)
+
+    def _watch(self) -> None:
+        if sys.stderr.isatty():
+            self._watch_live()
+            return
+        while not self._stop.wait(LINE_EVERY):
+            for line in self.lines():
+                print(line, file=sys.stderr, flush=True)
+
+    def _watch_live(self) -> None:
+        from rich.console import Console
+        from rich.live import Live
+        from rich.text import Text
+
+        with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
+            while not self._stop.wait(0.25):
+                live.update(Text("\n".join(self.lines()) or "starting"))
+
+
+class Watcher(Reporter):
+    """Says of each job that is running how far it is."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self._seconds_before = {job.folder: _seconds_before(job.folder) for job in jobs}
 
     def lines(self) -> list[str]:
         """One line per job that is running."""
@@ -61,23 +90,6 @@ class Watcher:
         if before and before > elapsed:
             parts.append(f"about {clock(before - elapsed)} left")
         return "  ".join(parts)
-
-    def _watch(self) -> None:
-        if sys.stderr.isatty():
-            self._watch_live()
-            return
-        while not self._stop.wait(LINE_EVERY):
-            for line in self.lines():
-                print(line, file=sys.stderr, flush=True)
-
-    def _watch_live(self) -> None:
-        from rich.console import Console
-        from rich.live import Live
-        from rich.text import Text
-
-        with Live(console=Console(stderr=True), transient=True, refresh_per_second=4) as live:
-            while not self._stop.wait(0.25):
-                live.update(Text("\n".join(self.lines()) or "starting"))
 
 
 def clock(seconds: float) -> str:

@@ -3,6 +3,7 @@
 `execute` is all there is; the command line calls it in process, a build through Dask workers.
 """
 
+import contextlib
 import json
 import os
 import re
@@ -14,10 +15,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.provenance import code_hash, environment, identity, import_closure
 from synthcore.evidence.record import (
     RECORD_NAME,
+    RESULTS_NAME,
     ClaimRecord,
     CodeRecord,
     Device,
@@ -32,6 +36,12 @@ from synthcore.press.studies import Study
 
 NOTEBOOK_NAME = "notebook.ipynb"
 STATE_NAME = "cells.json"
+STARTS = 3  # a kernel that does not start is tried again; nothing else is
+RUN_DIRECTORY = "SYNTHCORE_RUN_DIR"
+
+
+class KernelDidNotStart(Failed):
+    """No cell was reached."""
 
 
 @dataclass(frozen=True)
@@ -81,10 +91,17 @@ def execute(job: Job) -> Outcome:
     A failed run's notebook, traceback and kernel log are kept in `<folder>.failed`.
     """
     work = folders.partial(job.folder)
-    shutil.rmtree(work, ignore_errors=True)
-    work.mkdir(parents=True)
+    stop_orphans(work)
     try:
-        record = _run(job, work)
+        for attempt in range(1, STARTS + 1):
+            shutil.rmtree(work, ignore_errors=True)
+            work.mkdir(parents=True)
+            try:
+                record = _run(job, work)
+                break
+            except KernelDidNotStart:
+                if attempt == STARTS:
+                    raise
     except Exception as error:
         return Outcome(job, None, _sentence(error, job), _keep_failure(job, work, error))
     except BaseException:  # interrupted: leave nothing
@@ -93,6 +110,16 @@ def execute(job: Job) -> Outcome:
     folders.publish(work, job.folder)
     shutil.rmtree(folders.failed(job.folder), ignore_errors=True)
     return Outcome(job, record)
+
+
+def stop_orphans(work: Path) -> None:
+    """Kill kernels that still write to `work`: their runner was killed, and a new run begins."""
+    for process in psutil.process_iter():
+        with contextlib.suppress(psutil.Error):
+            ours = process.pid == os.getpid()
+            if not ours and process.environ().get(RUN_DIRECTORY) == str(work):
+                process.kill()
+                process.wait(10)
 
 
 def _run(job: Job, work: Path) -> Record:
@@ -117,14 +144,17 @@ def _run(job: Job, work: Path) -> Record:
                 progress_bar=False,
                 session=session,
             )
-        except Exception:
+        except Exception as error:
             if session.timed_out:
                 raise Failed(f"time limit of {job.time_limit:g} seconds reached") from None
+            if not session.started and isinstance(error, RuntimeError):
+                raise KernelDidNotStart(f"the kernel did not start ({error})") from None
             raise
     seconds = (datetime.now(UTC) - started).total_seconds()
     write_atomic(work / NOTEBOOK_NAME, to_json(clean(notebook)))
-    claims = _read_claims(work)
-    for name in ("progress.json", STATE_NAME, "kernel.log"):
+    claims = tuple(map(ClaimRecord.model_validate, _read_json(work / "claims.json", [])))
+    results = _read_json(work / RESULTS_NAME, {})
+    for name in ("progress.json", STATE_NAME, "kernel.log", RESULTS_NAME):
         (work / name).unlink(missing_ok=True)
     used = session.usage
     seed = int(job.parameters.all.get("seed", 0))
@@ -148,6 +178,7 @@ def _run(job: Job, work: Path) -> Record:
             for path in sorted((work / "figures").glob("*.png"))
         ),
         claims=claims,
+        results=results,
         data=tuple(_file(path) for path in sorted(work.glob("*.nc"))),
         notebook=_file(work / NOTEBOOK_NAME),
     )
@@ -156,10 +187,15 @@ def _run(job: Job, work: Path) -> Record:
 
 
 def _env(job: Job, work: Path) -> dict[str, str]:
-    """The kernel's environment. MPLBACKEND must be its own: with Agg, figures would vanish."""
-    env = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}
+    """The kernel's environment, without what would not be its own.
+
+    With MPLBACKEND set to Agg, figures would vanish. Dask has its workers trim their heap at every
+    turn: half of a kernel's time would go there.
+    """
+    not_ours = ("MPLBACKEND", "MALLOC_TRIM_THRESHOLD_")
+    env = {name: value for name, value in os.environ.items() if name not in not_ours}
     env |= {
-        "SYNTHCORE_RUN_DIR": str(work),
+        RUN_DIRECTORY: str(work),
         "SYNTHCORE_SCALE": job.scale,
         "SYNTHCORE_ROOT": str(job.study.root),
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",
@@ -169,18 +205,17 @@ def _env(job: Job, work: Path) -> dict[str, str]:
     return env
 
 
-def _read_claims(work: Path) -> tuple[ClaimRecord, ...]:
-    path = work / "claims.json"
-    if not path.is_file():
-        return ()
-    return tuple(ClaimRecord.model_validate(claim) for claim in json.loads(path.read_bytes()))
+def _read_json(path: Path, absent: Any) -> Any:
+    return json.loads(path.read_bytes()) if path.is_file() else absent
 
 
 def _file(path: Path) -> FileRecord:
     return FileRecord(name=path.name, sha256=sha256(path), bytes=path.stat().st_size)
 
 
-def _keep_failure(job: Job, work: Path, error: Exception) -> Path:
+def _keep_failure(job: Job, work: Path, error: Exception) -> Path | None:
+    if not work.exists():  # a disk so full that it takes no folder
+        return None
     kept = folders.failed(job.folder)
     lines = getattr(error, "traceback", None) or traceback.format_exception(error)
     try:

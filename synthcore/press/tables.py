@@ -1,13 +1,16 @@
 """Tables for a terminal."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from synthcore.evidence.record import ClaimRecord
-from synthcore.evidence.table import against, interval
+from synthcore.evidence.record import ClaimRecord, Record
+from synthcore.evidence.table import against, interval, number
+from synthcore.evidence.verdict import Word
+from synthcore.press.verify import Comparison
 
 
 def show_claims(claims: Sequence[tuple[str, str, ClaimRecord]]) -> None:
@@ -52,6 +55,36 @@ def show_studies(described: Sequence[dict[str, Any]]) -> None:
             console.print(f"  {scale}: {run['claims']}; {run['started'][:10]}, {run['device']}")
         if not study["runs"]:
             console.print("  not run yet")
+
+
+def show_sweep(records: Sequence[Record]) -> None:
+    """Each claim with the number of runs that came to each verdict."""
+    if not records:
+        return
+    table = Table("claim", *(str(word) for word in Word), "statement")
+    counts: dict[str, Counter[str]] = {}
+    statements: dict[str, str] = {}
+    for claim in (claim for record in records for claim in record.claims):
+        counts.setdefault(claim.id, Counter())[claim.verdict] += 1
+        statements[claim.id] = claim.statement
+    for name, count in counts.items():
+        table.add_row(name, *(str(count[word] or "") for word in Word), statements[name])
+    Console().print(table)
+
+
+def show_comparisons(rows: Sequence[Comparison]) -> None:
+    """Recorded numbers beside the same numbers now."""
+    table = Table("study", "scale", "claim", "recorded", "95 % interval", "now", "verdict")
+    table.add_column("is it the same?")
+    for row in rows:
+        low, high = row.interval
+        span = "–" if low is None else f"[{number(low)}, {number(high)}]"
+        verdict = row.verdict
+        if row.verdict_now and row.verdict_now != verdict:
+            verdict = f"{verdict}, now {row.verdict_now}"
+        cells = (row.claim, number(row.recorded), span, number(row.now), verdict, row.word)
+        table.add_row(row.study, row.scale, *cells)
+    Console().print(table)
 
 
 def show_failures(failures: Sequence[tuple[str, str, str]]) -> None:

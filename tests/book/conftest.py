@@ -85,6 +85,7 @@ chapter.figure(fig, id="line", caption="It grows with $s$.", alt="A rising line.
 
 # %%
 chapter.text("The mean is {mean:.2f}.", mean=data.a.mean())
+chapter.results(mean=data.a.mean())
 
 # %%
 CLAIM = Claim("C1", "The numbers are large.", "Fig. 1", lambda d: at_least(d.a, 0.4),
@@ -94,6 +95,7 @@ chapter.claims([CLAIM], data)
 # %%
 from ipykernel.connect import get_connection_info
 print("reached by", get_connection_info(unpack=True)["transport"])
+print("trims", os.environ.get("MALLOC_TRIM_THRESHOLD_"))
 """
 
 CONFIG = """\
@@ -119,16 +121,16 @@ class Project:
             env=self.environment(**environment),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,  # a loaded machine is slow
         )
 
-    def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """The same, without waiting."""
+    def start(self, *arguments: str, stdout: int = subprocess.PIPE) -> "subprocess.Popen[str]":
+        """The same, without waiting; stderr goes where stdout goes."""
         return subprocess.Popen(
             self.command(*arguments),
             cwd=self.root,
             env=self.environment(),
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=subprocess.STDOUT,
             text=True,
         )
@@ -195,7 +197,7 @@ def project(tmp_path: Path) -> Project:
 def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose book has been built once; tests that change it copy it first."""
     project = make_project(tmp_path_factory.mktemp("built"))
-    done = project.run("book")
+    done = project.run("book", MALLOC_TRIM_THRESHOLD_="65536")
     assert done.returncode == 0, done.stdout + done.stderr
     return project
 
@@ -205,3 +207,35 @@ def copy(built: Project, tmp_path: Path) -> Project:
     """A copy of the built project, to be changed."""
     shutil.copytree(built.root, tmp_path, dirs_exist_ok=True, symlinks=True)
     return Project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def swept(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with a finished sweep of 2 x 2 runs from a file."""
+    project = make_project(tmp_path_factory.mktemp("swept"))
+    file = "grid: {rate: [0.5, 1.0]}\nzip: {steps: [2, 3]}\nparameters: {n_seeds: 4}\nseeds: 1\n"
+    (project.root / "sweep.yaml").write_text(file)
+    done = project.run("sweep", "toy", "--out", "many", "--sweep-file", "sweep.yaml")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 of 4 runs done, 0 of them before" in done.stdout
+    return project
+
+
+@pytest.fixture
+def refusing(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The project with faulty files; its study importable in this process."""
+    import synthcore.studies
+
+    folder = str(project.root / "synthcore/studies")
+    monkeypatch.setattr(synthcore.studies, "__path__", [folder])
+    monkeypatch.setattr("sys.dont_write_bytecode", True)
+    for name in ("toy", "toy.experiment"):
+        monkeypatch.delitem(sys.modules, f"synthcore.studies.{name}", raising=False)
+    files = {
+        "twice.yaml": "steps: 1\nsteps: 2\n",
+        "broken.yaml": "steps: [1\n",
+        "tag.yaml": "steps: !!python/object/apply:os.getcwd []\n",
+    }
+    for name, text in files.items():
+        (project.root / name).write_text(text)
+    return project

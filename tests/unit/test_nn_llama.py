@@ -10,12 +10,8 @@ import torch
 
 from synthcore.nn.hooks import record
 from synthcore.nn.llama import Llama, LlamaConfig
-from synthcore.nn.llama_file import (
-    MissingLanguageModelError,
-    load_llama,
-    load_tokenizer,
-    smollm2,
-)
+from synthcore.nn.llama_file import load_llama, load_tokenizer
+from synthcore.nn.smollm2 import MissingLanguageModelError, smollm2
 
 SHAPE = LlamaConfig(
     vocabulary=40, context=24, width=64, depth=2, heads=4, key_heads=2, hidden=96, base=5000.0
@@ -143,16 +139,16 @@ def test_wrong_tokens_and_files_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    import synthcore.nn.llama_file as module
+    import synthcore.nn.smollm2 as module
 
     monkeypatch.setattr(module, "find_spec", lambda name: None)
     with pytest.raises(MissingLanguageModelError, match="package gguf is missing: run `make llm`"):
-        smollm2()
+        smollm2("gguf")
 
 
 def test_smollm2_is_read_as_transformers_reads_it() -> None:
     try:
-        path = smollm2()
+        path = smollm2("gguf", "tokenizers")
     except MissingLanguageModelError as error:
         pytest.skip(str(error))
     from transformers import AutoModelForCausalLM

@@ -120,4 +120,4 @@ def test_scalars_are_yaml_1_2(tmp_path: Path, text: str, value: object) -> None:
 @given(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans()))
 def test_what_python_prints_is_read_back(value: float) -> None:
     text = str(value).lower() if isinstance(value, bool) else repr(value)
-    assert module._value("a", text) == value
+    assert module.read_value("a", text) == value

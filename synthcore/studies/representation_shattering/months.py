@@ -22,7 +22,8 @@ from torch import Tensor
 
 from synthcore.nn.hooks import record
 from synthcore.nn.llama import Llama
-from synthcore.nn.llama_file import load_llama, load_tokenizer, smollm2
+from synthcore.nn.llama_file import load_llama, load_tokenizer
+from synthcore.nn.smollm2 import smollm2
 from synthcore.studies.representation_shattering import theory
 from synthcore.studies.representation_shattering.editing import (
     EditedModel,
@@ -91,7 +92,7 @@ def months(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
     Raises MissingLanguageModelError without the extra.
     """
-    path = smollm2()
+    path = smollm2("gguf", "tokenizers")
     model, tokenizer = load_llama(path, context=64), load_tokenizer(path)
     cycle, week = Cycle.of(MONTHS, tokenizer), Cycle.of(WEEKDAYS, tokenizer)
     text = licence_tokens(tokenizer)

@@ -1,0 +1,77 @@
+"""Workers for many runs: a local Dask cluster, or one that is there already."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from synthcore.press.errors import Refused
+
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 0,  # a killed worker's run is not tried again
+    "distributed.comm.timeouts.connect": "5s",
+}
+
+
+@contextlib.contextmanager
+def local(workers: int, gpus: int = 0) -> Iterator[Any]:
+    """A client of `workers` processes on this machine, one run each at a time.
+
+    With `gpus`, worker i sees only CUDA device i modulo `gpus`.
+    """
+    import dask
+    import distributed
+
+    dd: Any = distributed  # untyped
+    worker = {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
+    specifications = {
+        i: {
+            "cls": dd.Nanny,
+            "options": {**worker, "env": {"CUDA_VISIBLE_DEVICES": str(i % gpus)} if gpus else {}},
+        }
+        for i in range(workers)
+    }
+    scheduler = {"cls": dd.Scheduler, "options": {"dashboard": False}}
+    with (
+        dask.config.set(SETTINGS),
+        dd.SpecCluster(
+            workers=specifications, scheduler=scheduler, silence_logs=logging.CRITICAL
+        ) as cluster,
+        dd.Client(cluster) as client,
+    ):
+        yield client
+
+
+@contextlib.contextmanager
+def remote(address: str) -> Iterator[Any]:
+    """A client of the scheduler at `address`; Refused if none answers there."""
+    import dask
+    import distributed
+
+    dd: Any = distributed
+    with dask.config.set(SETTINGS):
+        try:
+            client = dd.Client(address, timeout="5s")
+        except (OSError, TimeoutError, ValueError) as error:
+            reason = str(error).partition("\n")[0] or type(error).__name__
+            raise Refused(f"No Dask scheduler answers at {address} ({reason}).") from None
+        with client:
+            yield client
+
+
+def cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def gpus() -> int:
+    """CUDA devices PyTorch finds."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def default_workers() -> int:
+    """One per GPU, else one per core."""
+    return gpus() or cores()

@@ -1,0 +1,55 @@
+"""What the commands have in common: options, JSON, and how they find the project."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from synthcore.evidence.files import find_root
+from synthcore.press.errors import Refused
+
+StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study, such as icl_markov")]
+StudyNames = Annotated[
+    list[str] | None, typer.Argument(metavar="[STUDY]...", help="all studies if none is named")
+]
+Scale = Annotated[str, typer.Option(help="smoke, book, recorded or paper")]
+TimeLimit = Annotated[
+    float | None, typer.Option(min=1, help="seconds after which a run is stopped and has failed")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
+Root = Annotated[
+    Path | None, typer.Option(help="the project's folder; found from here upwards if not given")
+]
+Parameter = Annotated[
+    list[str] | None,
+    typer.Option("-p", metavar="NAME VALUE", help="a parameter; may be given again"),
+]
+ParameterFile = Annotated[
+    list[Path] | None, typer.Option("-f", help="a flat YAML file of parameters")
+]
+Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda")]
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`NAME=VALUE` in two. Raises Refused."""
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise Refused(f"Parameter '{name}' has no value: -p NAME VALUE.")
+    return name, value
+
+
+def project_root(root: Path | None) -> Path:
+    """The project's folder, given or found. Raises Refused."""
+    found = find_root(root)
+    if found is None or (root and found != root.resolve()):
+        where = root or Path.cwd()
+        raise Refused(
+            f"No project at {where}: it needs _toc.yml and notebooks/ (choose one with --root)."
+        )
+    return found
+
+
+def print_json(content: Any) -> None:
+    """To stdout, for programs; a number that is not finite is an error."""
+    print(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False))

@@ -1,0 +1,308 @@
+"""`synthcore sweep` and `collect` on a tiny study: grids, resuming, faults."""
+
+import contextlib
+import json
+import math
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import psutil
+import pytest
+import xarray as xr
+from hypothesis import given
+from hypothesis import strategies as st
+
+from synthcore.press.sweep import Grid, read_axis
+
+KILLS = 20
+
+
+@given(
+    crossed=st.dictionaries(
+        st.sampled_from("abc"), st.lists(st.integers(), min_size=1), max_size=3
+    ),
+    zipped=st.integers(1, 4).flatmap(
+        lambda n: st.dictionaries(
+            st.sampled_from("xyz"), st.lists(st.integers(), min_size=n, max_size=n), max_size=3
+        )
+    ),
+)
+def test_a_grid_has_every_combination(
+    crossed: dict[str, list[int]], zipped: dict[str, list[int]]
+) -> None:
+    points = Grid(crossed, zipped).points()
+    rows = len(next(iter(zipped.values()))) if zipped else 1
+    assert len(points) == math.prod(map(len, crossed.values())) * rows
+    for point in points:
+        assert set(point) == {*crossed, *zipped}
+        assert all(point[name] in values for name, values in crossed.items())
+        together = {name: point[name] for name in zipped}
+        assert not zipped or together in [
+            {name: values[row] for name, values in zipped.items()} for row in range(rows)
+        ]
+
+
+def test_axes_are_read_as_yaml() -> None:
+    assert read_axis("rate=1e-3,0.5") == ("rate", [0.001, 0.5])
+    assert read_axis("sizes=[4],[4, 16]") == ("sizes", [[4], [4, 16]])
+    assert read_axis("mode=fine,off") == ("mode", ["fine", "off"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["-g", "rat=1"], "Unknown parameter 'rat'. Did you mean 'rate'?"),
+        (["-g", "rate=0.1,-1"], "rate must be a number, more than 0 (got -1)."),
+        (["-g", "rate"], "'rate' is not NAME=V1,V2,..."),
+        (["-g", "rate="], "'rate' is swept over no value"),
+        (["-g", "rate=1", "-p", "rate", "2"], "'rate' is both given and swept"),
+        (["-g", "rate=1", "-z", "rate=2"], "'rate' is swept twice"),
+        (["-z", "rate=1,2", "-z", "steps=1"], "as many values each (rate 2, steps 1)"),
+        (["-g", "seed=0,5", "--seeds", "2"], "not both"),
+        (["--sweep-file", "wrong.yaml"], "may hold grid, zip, seeds and parameters, not 'gird'"),
+        (["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "not both"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence(
+    refusing: "Project", capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    from synthcore.press.cli import main
+
+    (refusing.root / "wrong.yaml").write_text("gird: {rate: [1]}\n")
+    before = sorted(refusing.root.rglob("*"))
+    with contextlib.chdir(refusing.root), pytest.raises(SystemExit) as leaving:
+        main(["sweep", "toy", "--out", "many", *arguments])
+    assert leaving.value.code == 2
+    out, err = capsys.readouterr()
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+    assert out == ""
+    assert sorted(refusing.root.rglob("*")) == before
+
+
+def test_no_scheduler(project: "Project") -> None:
+    done = project.run("sweep", "toy", "--out", "many", "--scheduler", "tcp://127.0.0.1:9")
+    assert done.returncode == 2
+    assert "No Dask scheduler answers at tcp://127.0.0.1:9" in done.stderr
+
+
+def test_a_finished_sweep_runs_nothing(swept: "Project") -> None:
+    before = {path: path.stat().st_mtime_ns for path in runs(swept.root / "many")}
+    again = swept.run("sweep", "toy", "--out", "many", "--sweep-file", "sweep.yaml")
+    assert "4 of 4 runs done, 4 of them before" in again.stdout
+    assert {path: path.stat().st_mtime_ns for path in runs(swept.root / "many")} == before
+
+
+def test_seeds_are_disjoint(swept: "Project") -> None:
+    """A dry run names what would run; blocks of seeds do not overlap, even if n_seeds varies."""
+    from synthcore.press.studies import Study
+    from synthcore.press.sweep import plan
+
+    done = swept.run(
+        "sweep", "toy", "--out", "other", "-g", "n_seeds=2,5", "--seeds", "3", "--dry-run"
+    )
+    assert "6 runs of toy (book), 0 of them done" in done.stdout
+    assert not (swept.root / "other").exists()
+    with studies_of(swept.root):
+        jobs = plan(
+            Study(swept.root, "toy"), "book", {}, Grid({"n_seeds": [2, 5]}, seeds=3), Path("x")
+        )
+    firsts = [(job.parameters.all["n_seeds"], job.parameters.all["seed"]) for job in jobs]
+    assert firsts == [(2, 0), (2, 5), (2, 10), (5, 0), (5, 5), (5, 10)]
+
+
+def test_collect_gives_one_tidy_table(swept: "Project") -> None:
+    plot = ("--plot", "x=rate", "y=mean", "hue=steps")
+    done = swept.run("collect", "many", *plot)
+    assert done.returncode == 0, done.stderr
+    assert "4 runs, varying steps, rate." in done.stdout
+    table = pd.read_csv(swept.root / "many/table.csv")
+    pd.testing.assert_frame_equal(table, pd.read_parquet(swept.root / "many/table.parquet"))
+    assert set(zip(table.rate, table.steps, strict=True)) == {
+        (r, s) for r in (0.5, 1) for s in (2, 3)
+    }
+    assert list(table["mean"]) == list(table.rate + 1.5)  # seeds 0 to 3
+    assert list(table.C1_observed) == list(table["mean"])
+    assert set(table.C1_verdict) <= {"reproduced", "not reproduced"}
+    assert table.code.nunique() == 1
+    assert (swept.root / "many/mean-by-rate.png").read_bytes()[:4] == b"\x89PNG"
+    wrong = swept.run("collect", "many", "--plot", "x=rat", "y=mean")
+    assert (wrong.returncode, "Did you mean 'rate'?" in wrong.stderr) == (2, True)
+    assert swept.run("collect", "notebooks").returncode == 2
+
+
+def test_damaged_runs_are_refused_unless_forced(swept: "Project", tmp_path: Path) -> None:
+    shutil.copytree(swept.root, tmp_path, dirs_exist_ok=True)
+    copy = type(swept)(tmp_path)
+    damaged = runs(tmp_path / "many")[0].with_name("data.nc")
+    damaged.write_bytes(b"nonsense")
+    command = ("sweep", "toy", "--out", "many", "--sweep-file", "sweep.yaml")
+    done = copy.run(*command)
+    assert done.returncode == 2
+    assert str(damaged) in done.stderr
+    done = copy.run(*command, "--force")
+    assert done.returncode == 0
+    assert "4 of 4 runs done, 3 of them before" in done.stdout
+
+
+def test_a_failing_run_is_reported_and_the_others_go_on(project: "Project") -> None:
+    done = project.run("sweep", "toy", "--out", "many", "-g", "mode=raise,die,fine", COLUMNS="300")
+    assert done.returncode == 1
+    assert "2 of 3 runs failed" in done.stderr
+    assert "the toy broke" in done.stdout
+    assert len(runs(project.root / "many")) == 1
+    kept = list((project.root / "many").glob("*.failed"))
+    assert len(kept) == 2
+    assert all((folder / "traceback.txt").is_file() for folder in kept)
+
+
+def test_two_sweeps_into_one_folder(project: "Project") -> None:
+    first = project.start("sweep", "toy", "--out", "many", "-p", "mode", "sleep")
+    wait_until(lambda: (project.root / "many/.sweep.holder").exists())
+    second = project.run("sweep", "toy", "--out", "many", "-g", "rate=1,2")
+    assert second.returncode == 2
+    assert f"process {first.pid}" in second.stderr
+    kill_family(first.pid)
+    first.communicate()
+
+
+def test_kills_lose_and_repeat_nothing(project: "Project") -> None:
+    """kill -9 of the sweep, its workers and its kernels at random moments."""
+    options = ("sweep", "toy", "-g", "rate=1,2,3,4,5,6", "--seeds", "2", "--workers", "2")
+    whole = project.run(*options, "--out", "whole")
+    assert whole.returncode == 0, whole.stdout + whole.stderr
+    chance, running, kills = random.Random(0), None, 0
+    while kills < KILLS:
+        if running is None or running.poll() is not None:
+            running = project.start(*options, "--out", "killed", stdout=subprocess.DEVNULL)
+        time.sleep(chance.uniform(0.5, 3))
+        with contextlib.suppress(psutil.NoSuchProcess):
+            sweep = psutil.Process(running.pid)
+            victim = chance.choice([sweep, *sweep.children(recursive=True)])
+            victim.kill()
+            kills += 1
+    kill_family(running.pid)
+    running.wait()
+    done = project.run(*options, "--out", "killed")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found, wanted = (runs(project.root / name) for name in ("killed", "whole"))
+    assert [path.parent.name for path in found] == [path.parent.name for path in wanted]
+    assert len(found) == 12
+    assert not list((project.root / "killed").glob(".*.partial"))
+    for one, other in zip(found, wanted, strict=True):
+        a, b = (json.loads(path.read_bytes()) for path in (one, other))
+        assert [a[k] for k in ("identity", "claims", "results")] == [
+            b[k] for k in ("identity", "claims", "results")
+        ]
+        xr.testing.assert_identical(
+            *(xr.load_dataset(path.with_name("data.nc")) for path in (one, other))
+        )
+
+
+def test_a_cluster_over_tcp_and_the_loss_of_its_scheduler(project: "Project") -> None:
+    """Workers that others started; when the scheduler is killed, a new one goes on."""
+    options = ("sweep", "toy", "-g", "rate=1,2,3,4", "--out", "many", "--scheduler")
+    with cluster(project) as (address, scheduler):
+        running = project.start(*options, address)
+        wait_until(lambda: len(runs(project.root / "many")) > 0)
+        scheduler.kill()
+        told, _ = running.communicate(timeout=120)
+        assert running.returncode == 1, told
+        assert "The Dask scheduler was lost; start the sweep again to go on." in told
+    before = len(runs(project.root / "many"))
+    assert 0 < before < 4
+    with cluster(project) as (address, _):
+        done = project.run(*options, address)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "4 of 4 runs done" in done.stdout
+
+
+@pytest.fixture
+def small_disk(project: "Project") -> Iterator[Path]:
+    """A file system of 200 kB in the project."""
+    folder = project.root / "small"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
+    if sys.platform != "linux" or os.geteuid() or subprocess.run(mount, check=False).returncode:
+        pytest.skip("only root may mount a small file system, and only on Linux")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_full_disk(project: "Project", small_disk: Path) -> None:
+    """Finished runs are intact, the others fail; with room again the sweep goes on."""
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(bytes(90_000))
+    options = ("sweep", "toy", "--out", "small/many", "-g", "rate=1,2", "--workers", "1")
+    done = project.run(*options, COLUMNS="300")
+    assert done.returncode == 1
+    assert "No space left on device" in done.stdout
+    ballast.unlink()
+    subprocess.run(["mount", "-o", "remount,size=4m", str(small_disk)], check=True)
+    done = project.run(*options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(runs(small_disk / "many")) == 2
+
+
+def runs(folder: Path) -> list[Path]:
+    """Records of the finished runs."""
+    return sorted(folder.glob("*/record.json"))
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def kill_family(pid: int) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        root = psutil.Process(pid)
+        for process in [root, *root.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.send_signal(signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def studies_of(root: Path) -> Iterator[None]:
+    """Import the toy of a project in this process."""
+    import synthcore.studies
+
+    before = list(synthcore.studies.__path__)
+    synthcore.studies.__path__ = [str(root / "synthcore/studies")]
+    try:
+        yield
+    finally:
+        synthcore.studies.__path__ = before
+        for name in [name for name in sys.modules if name.startswith("synthcore.studies.toy")]:
+            del sys.modules[name]
+
+
+@contextlib.contextmanager
+def cluster(project: "Project") -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """A Dask scheduler and two workers as processes of their own, joined over TCP on loopback."""
+    file = project.root / "scheduler.json"
+    file.unlink(missing_ok=True)
+    common = {"cwd": project.root, "env": project.environment(), "stderr": subprocess.DEVNULL}
+    dask = [sys.executable, "-m", "dask"]
+    where = ["--host", "127.0.0.1", "--port", "0", "--scheduler-file", str(file)]
+    scheduler = subprocess.Popen([*dask, "scheduler", *where, "--no-dashboard"], **common)
+    wait_until(file.exists)
+    address = json.loads(file.read_text())["address"]
+    worker = [*dask, "worker", address, "--nthreads", "1", "--no-dashboard", "--no-nanny"]
+    workers = [subprocess.Popen([*worker, "--death-timeout", "5"], **common) for _ in range(2)]
+    try:
+        yield address, scheduler
+    finally:
+        for process in (scheduler, *workers):
+            kill_family(process.pid)
+            process.wait()
