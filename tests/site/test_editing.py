@@ -30,12 +30,8 @@ pytestmark = pytest.mark.browser
 Run = Callable[..., Any]
 Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 N, HOPS = 14, 2
-CONTEXTS = [
-    0,
-    3,
-    5,
-    9,
-]  # of the relations that the browser puts before a fact, those that exist here
+# Of the relations that the browser puts before a fact, those that exist here.
+CONTEXTS = [0, 3, 5, 9]
 FACT, TARGET = (1, 5), 9
 
 
