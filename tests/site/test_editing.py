@@ -175,13 +175,13 @@ def test_an_edit_shows_in_words_and_cells(shown: Show) -> None:
         map_.click(position={"x": box["width"] - 20, "y": 60})
         assert page.evaluate("drawn()") != before
         assert page.evaluate("model.get('relation')") != FACT[0]
-        page.get_by_label("New answer").select_option(
-            value=str(
-                page.evaluate("model.get('table')[model.get('relation')][model.get('entity')]")
-            )
+        now = page.evaluate(
+            """() => { const world = explorer.editingWorld(model);
+                return world.before[model.get("relation") * world.N + model.get("entity")]; }"""
         )
+        page.get_by_label("New answer").select_option(value=str(now))
         page.evaluate("settled()")
-        assert "already" in verdict.inner_text() or "→" in verdict.inner_text()
+        assert f"= {now} already" in verdict.inner_text()
     assert wrong == []
 
 
