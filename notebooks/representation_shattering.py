@@ -433,7 +433,7 @@ if recorded is not None and "phase_ratio" in recorded:
 # and the model's package (`make llm`); this page shows what the recorded run measured, and the rest of the chapter works without it.
 
 # %%
-if recorded is not None and "month_R" in recorded:
+if recorded is not None and "month_plane" in recorded:
     chapter.figure(
         comparison_figures.months(recorded),
         id="months",
