@@ -136,7 +136,7 @@ chapter.text(
 # ## Model and training
 #
 # Two-block transformers with learned positions, one per seed, trained together on fresh walks; the loss counts entities only, for relations are random. The table of
-# facts has more than half as many bits as two per parameter can hold, so that there is little room to keep each fact by itself.
+# facts has nearly as many bits as two per parameter can hold, so that there is little room to keep each fact by itself.
 
 # %%
 world, data = experiment.trained(config, chapter.progress)
@@ -289,8 +289,8 @@ safe = decisions.explained(data, data.alpha_largest * data.displacement)
 chapter.figure(
     figures.explained(data, by_shattering),
     id="explained",
-    caption="Every edit and order: R against the change of recall. The line is fitted to edits, over all orders.",
-    alt="Scatter of change of accuracy against R, coloured by distance, falling along a line.",
+    caption="Every edit and order: R against the change of recall. R is on a logarithmic axis, on which the straight line that is fitted to edits is a curve.",
+    alt="Scatter of change of recall against R, coloured by distance: flat up to a few hundredths, then falling; a few edits far out lose most facts.",
 )
 chapter.text(
     "R explains {r:.2f} of the variance of the loss over edits, the norm of the change alone {norm:.2f}. An index that is known before editing, the largest $|\\alpha|$ at another entity times $\\lVert\\delta\\rVert$, explains {safe:.2f}.",
@@ -298,6 +298,19 @@ chapter.text(
     norm=by_norm.mean(),
     safe=safe.mean(),
 )
+wild = decisions.total(data).sel(condition=decisions.counterfactual(data)) > 0.5
+if bool(wild.any()):
+    chapter.text(
+        "{count} of {all} edits shatter in the full sense, R above one half: {facts} of {every} facts. They cost {cost:.0f} points on average; another prompt's $|\\alpha|$ reaches {alpha:.0f} there, {usual:.1f} in the median edit: "
+        "the key of such a fact has little power of its own, so others share it many times over.",
+        count=int(wild.sum()),
+        all=wild.size,
+        facts=int(wild.any("condition").sum()),
+        every=wild.isel(condition=0).size,
+        cost=-100 * decisions.direct(data).where(wild).mean(),
+        alpha=data.alpha_largest.where(wild).max(),
+        usual=data.alpha_largest.median(),
+    )
 
 # %% [markdown]
 # ### Why everybody moves
@@ -334,7 +347,7 @@ chapter.figure(
     comparison_figures.not_the_norm(data),
     id="random",
     caption="Left: R of random rank-one changes against ROME's, at equal norm. Right: their harm at equal R.",
-    alt="Left: scatter above the diagonal: random changes shatter more at equal norm. Right: scatter near the diagonal.",
+    alt="Left, on logarithmic axes: scatter above the diagonal: random changes shatter more at equal norm. Right: scatter near the diagonal.",
 )
 near = decisions.short(data)
 ratio = (
@@ -468,8 +481,8 @@ if recorded is not None and "month_plane" in recorded:
 #
 # - **The networks remember.** With 128 entities (the paper: 2048) facts fit into the network, and held-out facts and chains are not inferred: rings are there all the same, and answers to held-out facts
 #   are near the truth along the circle without hitting it. So C1 holds for stated facts only, and the parts of C5 and C6 about reasoning cannot be decided at this size: what is not known cannot be lost.
-# - **Small effects.** An edit costs ten to twenty points here, the paper's up to eighty, and R is a few hundredths, where the paper's table goes from 2 to 28. An R of 28 means that distances grew 28-fold: nearly all of it is
-#   inflation. Our value search stays far from its bound, and shape is the larger part. Direction and order of the effects are compared, not their size.
+# - **Small effects.** Most edits cost five to twenty points here, the paper's up to eighty, and R is a few hundredths, where the paper's table goes from 2 to 28. An R of 28 means that distances grew 28-fold: nearly all of it is
+#   inflation. Our value search seldom meets its bound, and shape is the larger part. Direction and order of the effects are compared, not their size.
 # - Contexts. A walk never has two entities side by side, so a context ends *at* the entity asked about. It is drawn backwards, which has the distribution of a training walk that arrives there.
 # - Editors estimate $C$ on walks over orders I and II only, with a ridge of $10^{-6}$ of its mean eigenvalue. $\lambda$ of MEMIT and PMET is a twentieth of the hidden width, since $\mathbb E[k^\top C^{-1}k]$ is
 #   that width; AlphaEdit keeps the quieter half of directions by rank.
@@ -478,7 +491,7 @@ if recorded is not None and "month_plane" in recorded:
 # - Distances beyond 4 are ours: 64 is half the circle. For $k+d\le4$ the new answer is the right answer of another relation.
 # - C6 is asked at distance 1 of the networks of the phase plot that follow chains; they know every fact, and nothing is left to correct.
 # - C7: over many networks the mean of R rises at every distance, but the steps are small beside what the choice of the new answer does, and in some networks neighbouring distances come out in the other order. Larger at 4 than at 1 it is in nearly every one.
-# - C8: R explains the loss, but not better than the norm of the change does. Where the value search never meets its bound, both are the length of the same $\delta$, seen through $C$; the paper does not make this comparison.
+# - C8: in most networks R explains most of the variance of the loss, but not better than the norm of the change does; a single fact whose edits shatter everything can bring a network below the threshold. Where the value search does not meet its bound, both are the length of the same $\delta$, seen through $C$; the paper does not make this comparison.
 # - C11: edits in the pretrained model harm other months, the more so the farther the new month is, and still R does not tell the harmful ones from the harmless. It is not a matter of where R is read.
 # - C12 has two forms, and one must hold. Random changes of equal norm have *larger* R, not lower; what is decided is the second form, equal harm at equal R.
 # - Later editors are not milder here: at equal success AlphaEdit, which may write in the quiet half of directions only, does more harm than ROME. Directions that are quiet on average are not unused in a network this full.

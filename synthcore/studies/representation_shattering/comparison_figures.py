@@ -77,6 +77,7 @@ def not_the_norm(data: xr.Dataset) -> Figure:
         ax.plot([low, high], [low, high], color=INK, ls="--", lw=1)
         ax.set(xlabel=f"{name}, ROME", ylabel=f"{name}, random")
         tag(ax, f"random changes of {other}")
+    axes[0].set(xscale="log", yscale="log")
     return fig
 
 
@@ -89,13 +90,15 @@ def blocks(data: xr.Dataset) -> Figure:
         one = data.sel(block=block)
         harm = 100 * direct(one, "block_change").mean("edit").sel(condition=near)
         own = total(one, "block_shattering").mean("edit").sel(condition=near)
-        last = one.block_last.sel(part="R").mean("edit").sel(condition=near)
         colour = ("#2563b0", "#a01830", "#13a07f", INK)[i % 4]
-        for ax, values, style, name in (
+        curves = [
             (axes[0], harm, "-", f"block {block}"),
             (axes[1], own, "-", f"block {block}, behind it"),
-            (axes[1], last, ":", f"block {block}, behind the last"),
-        ):
+        ]
+        if block != data.block.values[-1]:
+            last = one.block_last.sel(part="R").mean("edit").sel(condition=near)
+            curves.append((axes[1], last, ":", f"block {block}, behind the last"))
+        for ax, values, style, name in curves:
             table = values.transpose("seed", "condition").values
             ax.errorbar(
                 x,
@@ -113,8 +116,9 @@ def blocks(data: xr.Dataset) -> Figure:
         ax.set_xlabel("distance d")
     axes[0].set_ylabel("change of recall (points)")
     axes[1].set_ylabel("R")
-    key(axes[0])
-    key(axes[1])
+    for ax, bottom, top in ((axes[0], None, 0.0), (axes[1], 0.0, 1.4 * axes[1].get_ylim()[1])):
+        ax.set_ylim(bottom, top)
+        key(ax, loc="upper left" if bottom == 0 else "best")
     return fig
 
 

@@ -218,13 +218,13 @@ def explained(data: xr.Dataset, r_squared: xr.DataArray) -> Figure:
             )
     flat_x, flat_y = total(data).sel(condition=every), 100 * direct(data).sel(condition=every)
     slope, start = np.polyfit(flat_x.values.ravel(), flat_y.values.ravel(), 1)
-    line = np.array([0, float(x.max())])
+    line = np.geomspace(float(x.where(x > 0).min()), float(x.max()), 100)
     ax.plot(line, start + slope * line, color=INK, lw=1.2)
     half = half_width(r_squared.values)
     ax.set(
         xlabel="R of the order's clouds",
         ylabel="change of recall of stated facts (points)",
-        xlim=(0, None),
+        xscale="log",
         ylim=(max(-100.0, min(-5.0, float(y.min()) - 8)), 6),
     )
     tag(ax, f"r² = {float(r_squared.mean()):.2f} ± {float(half):.2f}, mean over seeds of all edits")
