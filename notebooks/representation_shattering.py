@@ -301,8 +301,8 @@ chapter.text(
 wild = decisions.total(data).sel(condition=decisions.counterfactual(data)) > 0.5
 if bool(wild.any()):
     chapter.text(
-        "{count} of {all} edits shatter in the full sense, R above one half: {facts} of {every} facts. They cost {cost:.0f} points on average; another prompt's $|\\alpha|$ reaches {alpha:.0f} there, {usual:.1f} in the median edit: "
-        "the key of such a fact has little power of its own, so others share it many times over.",
+        "{count} of {all} edits shatter in the full sense, R above one half: {facts} of {every} facts. They cost {cost:.0f} points on average; another prompt's $|\\alpha|$ reaches {alpha:.0f} there, {usual:.1f} in the median edit. "
+        "ROME divides by $k\\cdot u$, the bare prompt's key along a direction that it finds from the mean key over contexts: {along:.2f} there, {median:.1f} in the median edit.",
         count=int(wild.sum()),
         all=wild.size,
         facts=int(wild.any("condition").sum()),
@@ -310,6 +310,8 @@ if bool(wild.any()):
         cost=-100 * decisions.direct(data).where(wild).mean(),
         alpha=data.alpha_largest.where(wild).max(),
         usual=data.alpha_largest.median(),
+        along=data.overlap.where(wild).mean(),
+        median=data.overlap.median(),
     )
 
 # %% [markdown]
