@@ -229,7 +229,7 @@ def explained(data: xr.Dataset, x: xr.DataArray) -> xr.DataArray:
     return xr.DataArray([_squared(a.ravel(), b.ravel()) for a, b in pairs], dims="seed")
 
 
-def _squared(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
+def _squared(a: NDArray[np.floating], b: NDArray[np.floating]) -> float:
     known = np.isfinite(a) & np.isfinite(b)
     if np.ptp(a[known]) == 0 or np.ptp(b[known]) == 0:
         return 0.0
