@@ -243,7 +243,7 @@ def tracing(data: xr.Dataset) -> Figure:
             ax.text(
                 j,
                 i,
-                f"{value:.2f}",
+                f"{value:z.2f}",
                 ha="center",
                 va="center",
                 fontsize=9,
