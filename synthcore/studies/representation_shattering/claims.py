@@ -5,6 +5,7 @@ from synthcore.evidence.claim import Claim
 from synthcore.studies.representation_shattering import controls, decisions
 
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
+# Held on four sets of seeds, each by two standard errors.
 REQUIRED = {**EVERYWHERE, "book": True}
 # The pretrained model is asked in the longer runs.
 LARGE = {"recorded": False, "paper": False}
@@ -23,7 +24,7 @@ CLAIMS = (
         "Representations of the entities form rings that mirror the cyclic orders.",
         "abstract; Isomap figures",
         decisions.ring_like,
-        EVERYWHERE,
+        REQUIRED,
         controls.orders_shuffled,
     ),
     Claim(
@@ -31,7 +32,7 @@ CLAIMS = (
         "ROME's edits are taken in.",
         "experimental setup",
         decisions.edits_succeed,
-        EVERYWHERE,
+        REQUIRED,
         controls.nothing_written,
     ),
     Claim(
@@ -39,7 +40,7 @@ CLAIMS = (
         "An edit harms the recall of other facts, in all orders.",
         "table of accuracy changes",
         decisions.collateral,
-        EVERYWHERE,
+        REQUIRED,
         controls.nothing_written,
     ),
     Claim(
@@ -79,7 +80,7 @@ CLAIMS = (
         "Correcting a wrong fact harms other facts.",
         "table of accuracy changes",
         decisions.corrections_hurt,
-        EVERYWHERE,
+        REQUIRED,
         controls.nothing_written,
     ),
     Claim(
@@ -103,7 +104,7 @@ CLAIMS = (
         "It is the mechanism, not the size of the change: random changes shatter less.",
         "not in the paper",
         decisions.not_the_norm,
-        EVERYWHERE,
+        REQUIRED,
         controls.random_is_worse,
     ),
 )
