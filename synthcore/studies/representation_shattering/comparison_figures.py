@@ -126,7 +126,7 @@ def months(data: xr.Dataset) -> Figure:
     """F13: the ring of months before and after an edit, R and what other months lose, and both over
     the distance."""
     fig, axes = panels(4, width=3.9, height=3.1, rows=2)
-    far = int(data.month_distance.argmax())  # the first month, sent as far as can be
+    far = int(data.month_distance.values.argmax())  # the first month, sent as far as can be
     names = data.word.values
     planes = np.stack([data.months_plane.values, data.month_plane.values[far]])
     low, high = planes.min((0, 1)), planes.max((0, 1))
