@@ -36,6 +36,7 @@ def main() -> int:
         generation,
         icl_markov,
         k_adam,
+        percolation,
         representation_shattering,
         sim_concept_learning,
         stepwise_inference,
@@ -50,6 +51,7 @@ def main() -> int:
         sim_concept_learning,
         stepwise_inference,
         compositional_capabilities,
+        percolation,
         forking_paths,
         representation_shattering,
     )

@@ -206,6 +206,7 @@ def serve(
 app.command("sweep")(cli_batch.sweep)
 app.command("collect")(cli_batch.collect)
 app.command("verify")(cli_batch.verify)
+app.command("estimate")(cli_batch.estimate)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

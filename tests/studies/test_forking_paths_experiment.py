@@ -7,31 +7,21 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-import yaml
 
 from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim, decide_all
+from synthcore.evidence.claim import Claim
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.forking import ForkingExplorer
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import Study
 from synthcore.studies.forking_paths import adaptive, counting, decisions, examples, noise
 from synthcore.studies.forking_paths.claims import CLAIMS
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.experiment import Config, run
 from synthcore.studies.forking_paths.task import Recipe
 
-ROOT = Path(__file__).parents[2]
-RECORDED = ROOT / "book" / "recorded" / "forking_paths" / "recorded.nc"
-PARAMETERS = yaml.safe_load((ROOT / "notebooks/params/smoke/forking_paths.yaml").read_text())
-TINY: dict[str, Any] = {
-    "seed": 0,
-    "device": "cpu",
-    "p_thresh": 0.05,
-    "learning_rate": 0.009,
-    "released": False,
-    "live_questions": 0,
-    "live_samples": 20,
-    **PARAMETERS,
-}
+SMOKE = scale_parameters(Study(Path(__file__).parents[2], "forking_paths"), "smoke")
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
 
 
 @pytest.fixture(scope="module")
@@ -226,19 +216,3 @@ def test_a_run_in_which_everything_holds_is_found_to_hold(
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
     assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
-
-
-@pytest.fixture(scope="module")
-def recorded() -> xr.Dataset:
-    data: xr.Dataset = xr.load_dataset(RECORDED, engine="h5netcdf")
-    return data
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null_on_the_recorded_run(claim: Claim, recorded: xr.Dataset) -> None:
-    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
-
-
-def test_every_claim_has_a_verdict_in_the_recorded_run(recorded: xr.Dataset) -> None:
-    for decision in decide_all(CLAIMS, recorded, "recorded"):
-        assert decision.verdict.verdict is not Word.UNDECIDABLE, decision

@@ -17,7 +17,6 @@ from synthcore.studies.representation_shattering.claims import CLAIMS
 from synthcore.studies.representation_shattering.experiment import Config, run
 
 ROOT = Path(__file__).parents[2]
-RECORDED = ROOT / "book" / "recorded" / "representation_shattering" / "recorded.nc"
 TINY = scale_parameters(find_study(ROOT, "representation_shattering"), "smoke").all
 
 
@@ -145,24 +144,3 @@ def test_equal_harm_is_judged_by_the_size_of_the_harm(invented: xr.Dataset) -> N
             worse = xr.where(invented["update"] == "equal R", factor, 1.0)
             change = size * invented.random_change * worse
             assert decisions.not_the_norm(equal.assign(random_change=change)).verdict is word
-
-
-# --- the recorded run -----------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def recorded() -> xr.Dataset:
-    if not RECORDED.is_file():
-        pytest.skip("nothing is recorded yet")
-    data: xr.Dataset = xr.load_dataset(RECORDED, engine="h5netcdf")
-    return data
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null_on_the_recorded_run(claim: Claim, recorded: xr.Dataset) -> None:
-    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
-
-
-def test_every_claim_has_a_verdict_in_the_recorded_run(recorded: xr.Dataset) -> None:
-    for decision in decide_all(CLAIMS, recorded, "recorded"):
-        assert decision.verdict.verdict is not Word.UNDECIDABLE, decision
