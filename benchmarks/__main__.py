@@ -37,6 +37,7 @@ def main() -> int:
         icl_markov,
         k_adam,
         percolation,
+        representation_shattering,
         sim_concept_learning,
         stepwise_inference,
         training,
@@ -52,6 +53,7 @@ def main() -> int:
         compositional_capabilities,
         percolation,
         forking_paths,
+        representation_shattering,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:
