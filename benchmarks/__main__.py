@@ -32,6 +32,7 @@ def main() -> int:
     # Imported late: `--help` and bad usage answer at once.
     from benchmarks import (
         compositional_capabilities,
+        finetuning_wrappers,
         forking_paths,
         generation,
         icl_markov,
@@ -51,6 +52,7 @@ def main() -> int:
         sim_concept_learning,
         stepwise_inference,
         compositional_capabilities,
+        finetuning_wrappers,
         percolation,
         forking_paths,
         representation_shattering,

@@ -57,6 +57,7 @@ class ComposerExplorer(Explorer):
     _esm = bundle(
         "common.js",
         "select.js",
+        "letters.js",
         "chart.js",
         "half.js",
         "composition_model.js",
@@ -65,7 +66,7 @@ class ComposerExplorer(Explorer):
         "composer_views.js",
         "composer.js",
     )
-    _css = bundle("common.css", "select.css", "composer.css")
+    _css = bundle("common.css", "select.css", "letters.css", "composer.css")
 
     weights = traitlets.Bytes(help="all weights, float32 or float16, as `weight_shapes` says").tag(
         sync=True
