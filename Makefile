@@ -35,7 +35,7 @@ serve: ## read the built book in a browser, on this machine only
 bench: $(VENV)/.installed-test ## time populations against loops and peers
 	@$(BIN)/python -m benchmarks
 
-llm: $(VENV)/.installed-book ## add a small language model and the server that runs it
+llm: $(VENV)/.installed-book ## add a small language model, what reads it and a server that runs it
 	@tools/llm.sh $(VENV)
 
 lock: $(VENV)/.installed-book ## resolve constraints.in anew into constraints.txt

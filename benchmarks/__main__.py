@@ -38,6 +38,7 @@ def main() -> int:
         icl_markov,
         k_adam,
         percolation,
+        representation_shattering,
         sim_concept_learning,
         stepwise_inference,
         training,
@@ -54,6 +55,7 @@ def main() -> int:
         finetuning_wrappers,
         percolation,
         forking_paths,
+        representation_shattering,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:

