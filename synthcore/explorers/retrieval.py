@@ -50,7 +50,7 @@ class RetrievalExplorer(Explorer):
         "retrieval_views.js",
         "retrieval.js",
     )
-    _css = bundle("common.css", "retrieval.css")
+    _css = bundle("common.css", "letters.css", "retrieval.css")
 
     states = traitlets.Int().tag(sync=True)
     max_chains = traitlets.Int().tag(sync=True)

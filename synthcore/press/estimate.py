@@ -8,7 +8,6 @@ import json
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -76,15 +75,15 @@ class Estimate:
     peak_rss_mb: float
     peak_gpu_mb: float | None
 
-    @cached_property
+    @property
     def flop(self) -> float:
         return sum(group.flop for group in self.trainings)
 
-    @cached_property
+    @property
     def seconds_here(self) -> float:
         return self.rest + sum(group.seconds_here for group in self.trainings)
 
-    @cached_property
+    @property
     def seconds_on_gpu(self) -> float:
         return self.rest + sum(group.seconds_on_gpu for group in self.trainings)
 

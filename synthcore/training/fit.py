@@ -5,6 +5,7 @@ Axis letters: M member, B batch, T time, V vocabulary, S steps.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -97,7 +98,7 @@ def fit(
     on_cuda = next(model.parameters()).device.type == "cuda"
     check_every = CHECK_EVERY_ON_CUDA if on_cuda else 1
 
-    def train(first: int, end: int) -> Float[Tensor, "S M"]:
+    def train(first: int, end: int, wanted: Collection[int]) -> Float[Tensor, "S M"]:
         losses = torch.empty(0, 0)  # in one piece: small tensors between large ones cost gigabytes
         checked = 0
         for step in range(first, end):
@@ -123,9 +124,9 @@ def fit(
         on_checkpoint(0, model)
     taken = rehearsal.asked()
     if taken is None or start >= steps:
-        return History(train(start, steps).cpu(), start)
-    losses = rehearsal.rehearse(train, model, start, steps, taken)
-    for step in sorted(at for at in wanted if start + taken < at <= steps):
+        return History(train(start, steps, wanted).cpu(), start)
+    losses = rehearsal.rehearse(partial(train, wanted=()), model, start, steps, taken)
+    for step in sorted(at for at in wanted if start < at <= steps):
         on_checkpoint(step, model)  # type: ignore[misc]
     return History(losses.cpu(), start)
 

@@ -27,7 +27,7 @@ FILE_NAME = "trainings.jsonl"  # one line per training, in the run's folder
 def asked() -> int | None:
     """The number of updates to take of each training; None unless this is a rehearsal."""
     text = os.environ.get(UPDATES)
-    return int(text) if text else None
+    return max(1, int(text)) if text else None
 
 
 def rehearse(
@@ -39,8 +39,8 @@ def rehearse(
     not timed, unless it is the only one.
     """
     began = time.perf_counter()
-    end = min(steps, start + max(1, taken))
-    counted = min(end, start + 1)
+    end = min(steps, start + taken)
+    counted = start + 1
     with _Operators() as operators, _flop() as flop:
         losses = [train(start, counted)]
     _wait(model)

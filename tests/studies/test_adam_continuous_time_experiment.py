@@ -18,7 +18,7 @@ from synthcore.studies.adam_continuous_time.claims import CLAIMS
 from synthcore.studies.adam_continuous_time.experiment import Config
 
 SMOKE = scale_parameters(Study(Path(__file__).parents[2], "adam_continuous_time"), "smoke")
-TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "n_seeds": 3}
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "n_seeds": 3, "stages": [1, 2, 3]}
 BY_ID = {claim.id: claim for claim in CLAIMS}
 
 

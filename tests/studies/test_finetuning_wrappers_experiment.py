@@ -6,47 +6,20 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-import yaml
 
 from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim, decide_all
+from synthcore.evidence.claim import Claim
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.compiled_counter import CompiledCounterExplorer
 from synthcore.explorers.unwrap import UnwrapExplorer
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import Study
 from synthcore.studies.finetuning_wrappers import decisions, shown
 from synthcore.studies.finetuning_wrappers.claims import CLAIMS
 from synthcore.studies.finetuning_wrappers.experiment import Config, run
 
-ROOT = Path(__file__).parents[2]
-RECORDED = ROOT / "book" / "recorded" / "finetuning_wrappers" / "recorded.nc"
-PARAMETERS = yaml.safe_load((ROOT / "notebooks/params/smoke/finetuning_wrappers.yaml").read_text())
-TINY: dict[str, Any] = {
-    "seed": 0,
-    "device": "cpu",
-    "beta": 10.0,
-    "slope": 100.0,
-    "compiled_rates": [0.3, 0.1, 0.003, 0.0003],
-    "compiled_shares": [0.0, 0.5, 1.0],
-    "families": ["count", "index", "token"],
-    "priors": ["L", "H"],
-    "heads": 4,
-    "decay": 0.0,
-    "pretrain_rate": 0.004,
-    "tune_rates": [0.001, 0.0001],
-    "tune_shares": [0.0, 0.8, 1.0],
-    "revive_rate": 0.00005,
-    "mixtures": [0.001, 0.1, 0.5],
-    "story_rate": 0.003,
-    "story_tune_rates": [0.0003, 0.0001],
-    "story_revive_rate": 0.0001,
-    "story_choices": 12,
-    **PARAMETERS,
-}
-
-
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
+SMOKE = scale_parameters(Study(Path(__file__).parents[2], "finetuning_wrappers"), "smoke")
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
 
 
 def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
@@ -223,19 +196,3 @@ def test_neurons_are_chosen_on_other_texts_than_they_are_judged_on(invented: xr.
     curve = xr.where(data.deleted == 10, 0.25, xr.where(data.deleted > 0, 0.8, 0.1))
     data["pruned_a"] = filled(data.pruned_a, curve)
     assert float(decisions.gain(data).max()) == pytest.approx(0.15, abs=1e-6)
-
-
-@pytest.fixture(scope="module")
-def recorded() -> xr.Dataset:
-    data: xr.Dataset = xr.load_dataset(RECORDED, engine="h5netcdf")
-    return data
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null_on_the_recorded_run(claim: Claim, recorded: xr.Dataset) -> None:
-    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
-
-
-def test_every_claim_has_a_verdict_in_the_recorded_run(recorded: xr.Dataset) -> None:
-    for decision in decide_all(CLAIMS, recorded, "recorded"):
-        assert decision.verdict.verdict is not Word.UNDECIDABLE, decision

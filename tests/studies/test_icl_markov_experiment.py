@@ -43,11 +43,6 @@ TINY = {
 }
 
 
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
-
-
 def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
     xr.testing.assert_identical(tiny, run(Config(**TINY)))
 

@@ -22,11 +22,6 @@ SMOKE = scale_parameters(Study(Path(__file__).parents[2], "percolation"), "smoke
 TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "properties": [80, 160], "entities": [16]}
 
 
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
-
-
 def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
     again = run(Config(**{**TINY, "world_steps": 0, "variants": []}))
     xr.testing.assert_identical(tiny[list(again.data_vars)].drop_dims([]), again)

@@ -1,6 +1,7 @@
 """The editing experiment: parameters, determinism, claims and their nulls."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,18 +12,13 @@ from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
 from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import find_study
+from synthcore.press.studies import Study
 from synthcore.studies.representation_shattering import decisions, shown
 from synthcore.studies.representation_shattering.claims import CLAIMS
 from synthcore.studies.representation_shattering.experiment import Config, run
 
-ROOT = Path(__file__).parents[2]
-TINY = scale_parameters(find_study(ROOT, "representation_shattering"), "smoke").all
-
-
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
+SMOKE = scale_parameters(Study(Path(__file__).parents[2], "representation_shattering"), "smoke")
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
 
 
 def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:

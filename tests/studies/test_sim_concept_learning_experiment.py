@@ -19,11 +19,6 @@ SMOKE = scale_parameters(Study(Path(__file__).parents[2], "sim_concept_learning"
 TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "n_seeds": 3, "spreads": [0.5, 1.0]}
 
 
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
-
-
 def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
     xr.testing.assert_identical(tiny, run(Config(**TINY)))
 

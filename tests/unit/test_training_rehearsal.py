@@ -58,3 +58,23 @@ def test_arithmetic_of_a_transformer(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert first["updates"] == STEPS
     assert 0 < first["seconds"] < first["spent"]
     assert first["kernels"] == second["kernels"] > 50
+
+
+def test_an_update_is_counted_without_the_checkpoint_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTHCORE_REHEARSAL", "2")
+    monkeypatch.setenv("SYNTHCORE_RUN_DIR", str(tmp_path))
+    model, tokens = GPT(CONFIG, range(M)), torch.zeros(M, B, T, dtype=torch.long)
+    for checkpoints in ((), (1,)):
+        fit(
+            model,
+            lambda step: tokens,
+            steps=STEPS,
+            optimizer=population_adamw(model, 1e-2),
+            checkpoints=checkpoints,
+            on_checkpoint=lambda step, model: model(tokens),
+        )
+    plain, looked_at = map(json.loads, (tmp_path / "trainings.jsonl").read_text().splitlines())
+    assert plain["flop"] == looked_at["flop"]
+    assert plain["kernels"] == looked_at["kernels"]

@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 import xarray as xr
 
+from synthcore.evidence.dataset import joined
 from synthcore.studies.representation_shattering import geometry, theory, tracing
 from synthcore.studies.representation_shattering.editing import EditedModel, edit
 from synthcore.studies.representation_shattering.editors import editors, random_changes
@@ -184,12 +185,5 @@ def nothing_new(world: World, chosen: Plan) -> xr.Dataset:
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="no_conflicts")
-    data = data.reindex(task=list(TASKS))  # merging sorts them
-    for name, variable in data.data_vars.items():
-        if variable.dtype == "float64":
-            data[name] = variable.astype("float32")
-    for name in data.variables:
-        data[name].attrs["units"] = UNITS.get(str(name), "1")
-        data[name].attrs["long_name"] = str(name).replace("_", " ")
-    return data
+    data = joined(parts, UNITS).reindex(task=list(TASKS))  # merging sorts them
+    return data.assign_attrs({name: value for part in parts for name, value in part.attrs.items()})
