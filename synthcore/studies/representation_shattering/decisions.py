@@ -291,7 +291,7 @@ def comparable(data: xr.Dataset) -> xr.DataArray:
 @gated
 def not_the_norm(data: xr.Dataset) -> Verdict:
     """C12: random rank-one changes of equal norm have lower R (mean log ratio below 0), or else
-    those of equal R do equal harm, within half of ROME's."""
+    those of equal R do equal harm: within .05 of all facts, and within half of ROME's harm."""
     if "random_shattering" not in data:
         return missing("comparison with random changes")
     near = short(data)
@@ -301,9 +301,12 @@ def not_the_norm(data: xr.Dataset) -> Verdict:
         bound(ratio.stack(each=("condition", "edit")), 1, "each"), -STRICT, label="log ratio of R"
     )
     harm = direct(data, "random_change").sel(condition=near).mean(["condition", "edit"])
-    apart = abs(harm.sel(update="equal R", drop=True) / harm.sel(update="rome", drop=True) - 1)
-    equal = at_most(apart, 0.5, label="harm at equal R")
-    return lower if lower.verdict is Word.REPRODUCED else equal
+    other, rome = (harm.sel(update=name, drop=True) for name in ("equal R", "rome"))
+    points = at_most(abs(other - rome), 0.05, label="harm at equal R, share of facts")
+    equal = at_most(abs(other / rome - 1), 0.5, label="harm at equal R")
+    if lower.verdict is Word.REPRODUCED:
+        return lower
+    return equal if points.verdict is Word.REPRODUCED else points
 
 
 def rank(x: xr.DataArray, y: xr.DataArray) -> float:
