@@ -131,12 +131,20 @@ def test_what_is_not_known_cannot_be_lost(invented: xr.Dataset) -> None:
     assert (held.verdict, open_.verdict) == (Word.REPRODUCED, Word.UNDECIDABLE)
 
 
-def test_equal_harm_is_judged_by_the_size_of_the_harm(invented: xr.Dataset) -> None:
-    """What is a small difference beside a large harm is a large one beside a small harm."""
+def test_equal_harm_is_judged_in_points_and_by_the_size_of_the_harm(invented: xr.Dataset) -> None:
+    """What is a small difference beside a large harm is a large one beside a small harm; and five
+    points are the most, however large the harm is."""
     R = invented.random_shattering.sel(update="rome", drop=True)
     equal = invented.assign(random_shattering=R.broadcast_like(invented.random_shattering))
-    for factor, word in ((1.4, Word.REPRODUCED), (1.6, Word.NOT), (0.4, Word.NOT)):
-        for size in (1.0, 0.05):
-            worse = xr.where(invented["update"] == "equal R", factor, 1.0)
-            change = size * invented.random_change * worse
-            assert decisions.not_the_norm(equal.assign(random_change=change)).verdict is word
+    for factor, size, word in (
+        (1.4, 0.05, Word.REPRODUCED),
+        (1.6, 0.05, Word.NOT),
+        (0.4, 0.05, Word.NOT),
+        (1.1, 1.0, Word.REPRODUCED),
+        (1.4, 1.0, Word.NOT),
+        (1.6, 1.0, Word.NOT),
+        (0.4, 1.0, Word.NOT),
+    ):
+        worse = xr.where(invented["update"] == "equal R", factor, 1.0)
+        change = size * invented.random_change * worse
+        assert decisions.not_the_norm(equal.assign(random_change=change)).verdict is word
