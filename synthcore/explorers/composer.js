@@ -44,12 +44,19 @@ function render({ model, el }) {
     onvalue: (word) => change({ word }),
   });
   const pick = (n) => Math.floor(Math.random() * n);
+  /** A draw other than what is shown: there are few short words. The same one if no other turns up. */
+  function unlike(shown, draw) {
+    let drawn = draw();
+    for (let i = 0; i < 50 && String(drawn) === String(shown); i++) drawn = draw();
+    return drawn;
+  }
   const another = button("New word", () => {
     letters.clear();
-    change({ word: Array.from({ length: K }, () => pick(A)) });
+    change({ word: unlike(model.get("word"), () => Array.from({ length: K }, () => pick(A))) });
   });
   const draft = button("New functions", () => {
-    change({ composition: Array.from({ length: L }, (_, l) => [l, 1 + pick(F - 1)]) });
+    const draw = () => Array.from({ length: L }, (_, l) => [l, 1 + pick(F - 1)]);
+    change({ composition: unlike(model.get("composition"), draw) });
   });
   const progress = slider("Symbols written", {
     min: 1,
