@@ -338,7 +338,7 @@ chapter.claims(CLAIMS, data)
 # %% [markdown]
 # ## Larger runs, recorded
 #
-# Two larger runs were recorded on a CPU: a map with more diversities and other designs, and a long one for transience. The claims page
+# Three larger runs were recorded on a CPU: a map with more diversities and other designs, a long one for transience, and one with ten states. The claims page
 # lists their verdicts. A parameter file for the paper's own scale is in `notebooks/params/paper/`.
 
 # %%
@@ -452,7 +452,7 @@ chapter.text(
 #
 # - **Scale.** The published chapter has $k=5$ states, sequences of 96 tokens and networks of 26 thousand parameters, small enough for
 #   minutes on two cores. The paper has $k=10$, 512 tokens, a tied table of 676 tokens and up to 107,979 steps. Thresholds in $N$ shift
-#   with $k$: we test the shapes, not single points. With $k=10$ an hour of CPU does not leave the unigram plateau other than by memorising, as shown above.
+#   with $k$: we test the shapes, not single points. With $k=10$ our run does not leave the unigram plateau other than by memorising, as shown above.
 # - **Direction of the KL divergence.** We use $D(\text{estimate}\,\Vert\,\text{truth})$, the one that reproduces the paper's reference lines.
 # - **Retrieval without the leak.** Windows that start inside a sequence must not use the transition into their first token. We evaluate
 #   whole sequences from their start, so after one token both posteriors are equal, as they must be.

@@ -461,7 +461,7 @@ if recorded is not None and "month_plane" in recorded:
     elsewhere = [decisions.rank(R, 1 - recorded.month_others) for R in recorded.month_R_behind.T]
     chapter.text(
         "Before any edit {known:.0%} of months and {days:.0%} of weekdays are right; the ring of months has p = {p:.1g} among random orders. Of {n} edits {took:.0%} are taken in. "
-        "They leave {others:.0%} of the other months ({before:.0%} of those just before the edited one) and {week:.0%} of the weekdays, and plain text costs {nll:+.3f} nats per token more. "
+        "They leave {others:.0%} of the other months ({before:.0%} of those just before the edited one) and {week:.0%} of the weekdays, and the loss on plain text changes by {nll:+.4f} nats per token. "
         "The loss of other months grows with the distance (Spearman {by_d:.2f}), but not with R (Spearman {by_R:.2f}; read behind other blocks, 8 to 29, between {low:.2f} and {high:.2f}). "
         "The ring itself stays: its share of the variance is {ring:.2f} before and {turned:.2f} after.",
         known=recorded.months_known,
