@@ -184,6 +184,12 @@ chapter.text(
     forced=data.unseen_forced.sel(subset=largest).mean(),
     tokens=data.unseen_tokens.sel(subset=largest).mean(),
 )
+chapter.results(
+    **{
+        name: data[name].sel(subset=largest).mean()
+        for name in ("n_train", "unseen", "ceiling", "reached")
+    }
+)
 
 # %% [markdown]
 # ## Which compositions are trained on decides

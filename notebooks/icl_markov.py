@@ -178,6 +178,9 @@ chapter.text(
     many=score[-1],
     n_many=int(score.diversity[-1]),
 )
+chapter.results(
+    threshold=2 ** dataset.thresholds_by_width(data).sel(width=config.width).mean("seed")
+)
 
 # %% [markdown]
 # ## How does it come about? Abruptly, with a previous-token head

@@ -350,6 +350,14 @@ chapter.figure(
     caption="The bump needs rows that are very much alike, and strengths that differ, but not too much. T4, on the right, draws the same map, except where its conditions fail: at large starts and at nearly equal strengths. Green: a draw-up of 2 %; star: the network above.",
     alt="Four heat maps of the draw-up over size and alikeness of the start and over the ratio of strengths, integrated and by closed form, with the largest values at high alikeness.",
 )
+predicted = maps.draw_up_map(
+    [config.omega], [config.rho], config.mu, config.sigma, config.omega, "omega"
+)
+chapter.results(
+    draw_up=main.tied_draw_up.mean(),
+    draw_up_integrated=predicted.simulated.item(),
+    draw_up_closed_form=predicted.closed_form.item(),
+)
 
 # %% [markdown]
 # And for networks initialised as one would: deep linear networks with the usual random weights, and tied ones with Gaussian $U$.
