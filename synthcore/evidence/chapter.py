@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import xarray as xr
 from IPython.display import display
@@ -30,6 +30,9 @@ from synthcore.evidence.record import (
     verify_file,
 )
 from synthcore.evidence.table import claims_html, claims_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 DPI = 144
 COMPRESSED_ABOVE = 4096  # bytes; for less, the index of compressed data takes more than it saves
@@ -158,17 +161,37 @@ class Chapter:
             f"reproduced, with {names}."
         )
 
-    def _recorded(self, scale: str | None) -> tuple[Record, Path] | None:
-        root = os.environ.get("SYNTHCORE_ROOT")
-        base = Path(root) if root else find_root() or find_root(Path(__file__).parent)
-        if base is None:
+    def sweep(self, name: str) -> "pd.DataFrame | None":
+        """The table of a recorded sweep, a row per run, or None if there is none."""
+        folder = self._recorded_folder()
+        path = folder / f"{name}.csv" if folder else None
+        if path is None or not path.is_file():
             return None
-        folder = base / "book" / "recorded" / self.study
+        import pandas as pd
+
+        return pd.read_csv(path)
+
+    def sweep_note(self, table: "pd.DataFrame", name: str) -> None:
+        """Show what a recorded sweep took, and how to repeat it."""
+        _show_markdown(
+            f"Recorded sweep *{name}*: {len(table)} runs, {table.started.max()[:10]}, "
+            f"{table.device_name[0]}, {table.cpu_seconds.sum() / 60:.0f} minutes of CPU time in "
+            f"all; again with `synthcore sweep {self.study} --scale {table.scale[0]} "
+            f"--sweep-file notebooks/sweeps/{name}/{self.study}.yaml --out sweeps/{name}`."
+        )
+
+    def _recorded(self, scale: str | None) -> tuple[Record, Path] | None:
+        folder = self._recorded_folder()
         for name in (scale,) if scale else RECORDED_SCALES:
-            path = folder / f"{name}.json"
-            if path.is_file():
+            path = folder / f"{name}.json" if folder else None
+            if path is not None and path.is_file():
                 return Record.read(path), path.with_suffix(".nc")
         return None
+
+    def _recorded_folder(self) -> Path | None:
+        root = os.environ.get("SYNTHCORE_ROOT")
+        base = Path(root) if root else find_root() or find_root(Path(__file__).parent)
+        return base / "book" / "recorded" / self.study if base else None
 
     def _new_id(self, id: str) -> None:
         """Under the runner ids must differ; live, a cell may be run again."""

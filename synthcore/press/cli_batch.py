@@ -108,18 +108,25 @@ def collect(
             "--plot", metavar="x=... y=... [hue=...]", help="draw one column against another"
         ),
     ] = None,
+    record: Annotated[
+        str | None, typer.Option(metavar="NAME", help="keep the table in book/recorded as NAME.csv")
+    ] = None,
+    root: Root = None,
 ) -> None:
     """Put all runs of a folder into one tidy table: parameters, verdicts, results."""
     from synthcore.press import tables
     from synthcore.press.collect import (
         TABLE_SUFFIXES,
         draw,
+        one_study,
         read_plot,
         read_records,
         table,
         varying,
         write_table,
     )
+    from synthcore.press.runs import keep_sweep_with_book
+    from synthcore.press.studies import find_study
 
     records = read_records(folder)
     frame = table(records)
@@ -134,6 +141,9 @@ def collect(
     if chosen:
         paths.append(folder / f"{chosen['y']}-by-{chosen['x']}.png".replace("/", "_"))
         draw(frame, chosen, paths[-1])
+    if record:
+        study = find_study(project_root(root), one_study(records))
+        paths.append(keep_sweep_with_book(study, record, frame.to_csv(index=False)))
     for path in paths:
         print(path)
 

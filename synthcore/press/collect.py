@@ -77,6 +77,14 @@ def table(records: Mapping[str, Record]) -> "pd.DataFrame":
     return frame.sort_values([*varying(records), "run"], ignore_index=True)
 
 
+def one_study(records: Mapping[str, Record]) -> str:
+    """The study that all runs are of. Raises Refused if there are several."""
+    names = sorted({record.study for record in records.values()})
+    if len(names) > 1:
+        raise Refused(f"These runs are of several studies: {', '.join(names)}.")
+    return names[0]
+
+
 def varying(records: Mapping[str, Record]) -> list[str]:
     """Parameters that are not the same in all runs."""
     names = dict.fromkeys(name for record in records.values() for name in record.parameters)

@@ -36,6 +36,7 @@ from synthcore.press.studies import Study
 
 NOTEBOOK_NAME = "notebook.ipynb"
 STATE_NAME = "cells.json"
+RECORDED_SUFFIXES = (".nc", ".json", ".csv")  # of data, records and tables of sweeps
 STARTS = 3  # a kernel that does not start is tried again; nothing else is
 RUN_DIRECTORY = "SYNTHCORE_RUN_DIR"
 
@@ -77,7 +78,7 @@ def current_code(study: Study) -> CodeRecord:
         notebook=code_hash(study.notebook),
         closure={str(path.relative_to(root)): code_hash(path) for path in closure},
         lock=sha256(lock) if lock.is_file() else "",
-        recorded={path.name: sha256(path) for path in files if path.suffix in (".nc", ".json")},
+        recorded={path.name: sha256(path) for path in files if path.suffix in RECORDED_SUFFIXES},
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,6 @@ def keep_with_book(study: Study, folder: Path, record: Record) -> list[Path]:
             f"Only a run that saved one dataset can be recorded; this one saved {len(record.data)}."
         )
     data, text = (study.recorded / f"{record.scale}{end}" for end in (".nc", ".json"))
-    others = [path for path in study.recorded.glob("*") if path not in (data, text)]
     renamed = record.model_copy(
         update={
             "data": (record.data[0].model_copy(update={"name": data.name}),),
@@ -90,18 +90,37 @@ def keep_with_book(study: Study, folder: Path, record: Record) -> list[Path]:
             "figures": (),
         }
     )
-    size = record.data[0].bytes + len(json.dumps(renamed.model_dump(mode="json"), indent=1))
-    size += sum(path.stat().st_size for path in others)
+    content = len(json.dumps(renamed.model_dump(mode="json"), indent=1))
+    _require_room(study, {data: record.data[0].bytes, text: content})
+    write_atomic(data, (folder / record.data[0].name).read_bytes())
+    renamed.write(text)
+    return [data, text]
+
+
+def keep_sweep_with_book(study: Study, name: str, table: str) -> Path:
+    """Write the table of a sweep to `book/recorded/<study>/<name>.csv`.
+
+    Raises Refused if the name is that of a recorded run, or if the study's recorded files would be
+    larger than 2 MB together.
+    """
+    path = study.recorded / f"{name}.csv"
+    if path.with_suffix(".json").exists():
+        raise Refused(f"'{name}' is a recorded run of {study.name}; give the sweep another name.")
+    _require_room(study, {path: len(table.encode())})
+    write_atomic(path, table)
+    return path
+
+
+def _require_room(study: Study, new: Mapping[Path, int]) -> None:
+    """Refused if `new`, file -> bytes, does not fit beside what is recorded of the study."""
+    size = sum(path.stat().st_size for path in study.recorded.glob("*") if path not in new)
+    size += sum(new.values())
     if size > RECORDED_LIMIT:
         raise Refused(
             f"Recorded files of {study.name} would take {size / 1e6:.2f} MB and may take "
             f"{RECORDED_LIMIT / 1e6:.0f} MB: save fewer or smaller variables (float32) with "
             "chapter.save."
         )
-    study.recorded.mkdir(parents=True, exist_ok=True)
-    write_atomic(data, (folder / record.data[0].name).read_bytes())
-    renamed.write(text)
-    return [data, text]
 
 
 def replaceable(folder: Path) -> bool:

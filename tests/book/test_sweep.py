@@ -20,6 +20,7 @@ import xarray as xr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from synthcore.evidence.record import Record
 from synthcore.press.sweep import Grid, read_axis
 
 KILLS = 20
@@ -137,6 +138,35 @@ def test_collect_gives_one_tidy_table(swept: "Project") -> None:
     wrong = swept.run("collect", "many", "--plot", "x=rat", "y=mean")
     assert (wrong.returncode, "Did you mean 'rate'?" in wrong.stderr) == (2, True)
     assert swept.run("collect", "notebooks").returncode == 2
+
+
+def test_a_sweep_can_be_recorded_with_the_book(swept: "Project", tmp_path: Path) -> None:
+    """The chapter reads what `--record` wrote, and depends on it."""
+    from synthcore.config import StudyConfig
+    from synthcore.evidence.chapter import Chapter
+    from synthcore.press.runner import current_code
+    from synthcore.press.studies import Study
+
+    shutil.copytree(swept.root, tmp_path, dirs_exist_ok=True)
+    copy, study = type(swept)(tmp_path), Study(tmp_path, "toy")
+    before = current_code(study)
+    done = copy.run("collect", "many", "--record", "rates")
+    assert done.returncode == 0, done.stderr
+    assert current_code(study) != before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYNTHCORE_ROOT", str(tmp_path))
+        chapter = Chapter("toy", StudyConfig(seed=0, n_seeds=1, device="cpu"))
+        kept = chapter.sweep("rates")
+        assert chapter.sweep("widths") is None
+    pd.testing.assert_frame_equal(kept, pd.read_csv(tmp_path / "many/table.csv"))
+
+    study.recorded.joinpath("paper.json").write_text("{}")
+    taken = copy.run("collect", "many", "--record", "paper")
+    assert (taken.returncode, "another name" in taken.stderr) == (2, True)
+    path = runs(tmp_path / "many")[0]
+    Record.read(path).model_copy(update={"study": "other"}).write(path)
+    mixed = copy.run("collect", "many", "--record", "rates")
+    assert (mixed.returncode, "several studies: other, toy" in mixed.stderr) == (2, True)
 
 
 def test_damaged_runs_are_refused_unless_forced(swept: "Project", tmp_path: Path) -> None:
