@@ -31,6 +31,7 @@ def main() -> int:
 
     # Imported late: `--help` and bad usage answer at once.
     from benchmarks import (
+        batch,
         compositional_capabilities,
         finetuning_wrappers,
         forking_paths,
@@ -56,6 +57,7 @@ def main() -> int:
         percolation,
         forking_paths,
         representation_shattering,
+        batch,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:
