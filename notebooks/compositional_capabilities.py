@@ -80,6 +80,7 @@ from synthcore.evidence.chapter import Chapter
 from synthcore.explorers.composer import ComposerExplorer
 from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.reachable import ReachableExplorer
+from synthcore.figures import half_width
 from synthcore.studies.compositional_capabilities import (
     counts,
     decisions,
@@ -184,11 +185,13 @@ chapter.text(
     forced=data.unseen_forced.sel(subset=largest).mean(),
     tokens=data.unseen_tokens.sel(subset=largest).mean(),
 )
+one = data.sel(subset=largest)
 chapter.results(
-    **{
-        name: data[name].sel(subset=largest).mean()
-        for name in ("n_train", "unseen", "ceiling", "reached")
-    }
+    trained=one.n_train.mean(),
+    unseen=one.unseen.mean(),
+    unseen_half_width=half_width(one.unseen),
+    ceiling=one.ceiling.mean(),
+    mastered=one.reached.mean(),
 )
 
 # %% [markdown]

@@ -65,6 +65,7 @@ import torch
 
 from synthcore.evidence.chapter import Chapter
 from synthcore.explorers.swing_by import SwingByExplorer
+from synthcore.figures import half_width
 from synthcore.studies.sim_concept_learning import (
     decisions,
     experiment,
@@ -355,6 +356,7 @@ predicted = maps.draw_up_map(
 )
 chapter.results(
     draw_up=main.tied_draw_up.mean(),
+    draw_up_half_width=half_width(main.tied_draw_up),
     draw_up_integrated=predicted.simulated.item(),
     draw_up_closed_form=predicted.closed_form.item(),
 )
