@@ -1,12 +1,14 @@
-"""What holds for every study: parameter files that fit, and claims that the recorded runs decide
-and that fail on their nulls.
+"""What holds for every study: parameter files that fit, claims that the recorded runs decide and
+that fail on their nulls, and recorded sweeps that are those of their files.
 """
 
+import json
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import xarray as xr
 
@@ -14,6 +16,7 @@ from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.verdict import Word
 from synthcore.press.parameters import scale_parameters
 from synthcore.press.studies import all_studies
+from synthcore.press.sweep import plan, read_grid
 
 ROOT = Path(__file__).parents[2]
 STUDIES = {study.name: study for study in all_studies(ROOT)}
@@ -23,6 +26,7 @@ RECORDED = [
     for name, study in STUDIES.items()
     for path in sorted(study.recorded.glob("*.nc"))
 ]
+SWEEPS = [(path.stem, path) for path in sorted(ROOT.glob("notebooks/sweeps/*/*.yaml"))]
 
 
 def claims(name: str) -> Sequence[Claim]:
@@ -60,3 +64,19 @@ def test_every_claim_of_recorded_scales_has_a_verdict_at_one_of_them(name: str) 
         if decision.verdict.verdict is not Word.UNDECIDABLE
     }
     assert decided == {claim.id for claim in claims(name) if set(scales) & set(claim.needs)}
+
+
+@pytest.mark.parametrize(("name", "file"), SWEEPS)
+def test_a_recorded_sweep_has_the_runs_of_its_file(name: str, file: Path) -> None:
+    study = STUDIES[name]
+    table = pd.read_csv(study.recorded / f"{file.parent.name}.csv")
+    [scale] = table.scale.unique()
+    grid, fixed = read_grid(file)
+    planned = [job.parameters.all for job in plan(study, scale, fixed, grid, Path("unused"))]
+    names = [*grid.crossed, *grid.zipped, *fixed, "seed"]
+
+    def cells(values: object) -> str:
+        return json.dumps(json.loads(values) if isinstance(values, str) else values)
+
+    recorded_runs = table[names].map(cells).apply(tuple, axis=1)
+    assert sorted(recorded_runs) == sorted(tuple(cells(p[n]) for n in names) for p in planned)

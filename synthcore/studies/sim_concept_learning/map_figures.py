@@ -1,5 +1,7 @@
 """Figures of maps: draw-ups over initialisations, multiple descents, and the law of the pivots."""
 
+from typing import TYPE_CHECKING
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -15,6 +17,9 @@ from synthcore.studies.sim_concept_learning.drawing import (
     TAU,
     WEAK,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def draw_up_maps(data: xr.Dataset) -> Figure:
@@ -39,6 +44,37 @@ def draw_up_maps(data: xr.Dataset) -> Figure:
     for ax in (axes[0], axes[2]):
         ax.set_ylabel("alikeness ρ of W(0)")
     fig.colorbar(image, ax=axes, label="draw-up of the OOD loss (share of its start)")
+    return fig
+
+
+def draw_up_of_networks(sweep: "pd.DataFrame") -> Figure:
+    """DU of networks trained on samples over the size of the start, one colour per alikeness;
+    integrated field and T4 as lines."""
+    fig, [ax] = panels(1, 3.4, 5.2)
+    shades = plt.get_cmap("viridis")
+    groups = sweep.sort_values("omega").groupby("rho")
+    for i, (rho, part) in enumerate(groups):
+        colour = shades(0.85 * i / max(len(groups) - 1, 1))
+        ax.plot(part.omega, part.draw_up_integrated, color=colour, lw=1.2)
+        ax.plot(part.omega, part.draw_up_closed_form, "--", color=colour, lw=1.2)
+        ax.errorbar(
+            part.omega,
+            part.draw_up,
+            part.draw_up_half_width,
+            fmt="o",
+            ms=4,
+            capsize=2,
+            color=colour,
+            label=f"ρ = {rho:g}",
+        )
+    ax.plot([], [], color=GREY, lw=1.2, label="integrated")
+    ax.plot([], [], "--", color=GREY, lw=1.2, label="T4, closed form")
+    ax.set(
+        xscale="log",
+        xlabel="size ω of W(0)",
+        ylabel="draw-up of the OOD loss (share of its start)",
+    )
+    key(ax, ncols=2)
     return fig
 
 
