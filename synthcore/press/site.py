@@ -21,7 +21,12 @@ from synthcore.press.errors import Failed
 from synthcore.press.notebooks import from_json, read_source, to_json
 from synthcore.press.runner import NOTEBOOK_NAME
 from synthcore.press.runs import built_run, recorded_runs
-from synthcore.press.staging import explorer_cells, page_notebook, prose_with_explorer
+from synthcore.press.staging import (
+    explorer_cells,
+    narrow_figures,
+    page_notebook,
+    prose_with_explorer,
+)
 from synthcore.press.studies import Study
 from synthcore.press.vendor import vendor_files
 
@@ -82,6 +87,8 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
         source = read_source(study.notebook)
         page = page_notebook(study.name, executed[study.name], source, card)
         staged[f"notebooks/{study.name}.ipynb"] = to_json(page).encode()
+        for name, png in narrow_figures(study.name, executed[study.name]).items():
+            staged[f"book/assets/narrow/{name}.png"] = png
     of_studies = [(study, runs[study.name]) for study in studies]
     pieces = {
         pages.CLAIMS_MARKER: pages.claims_page(of_studies),
