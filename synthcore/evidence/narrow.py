@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 
 WIDTH = 3.7  # inches; shown at the scale of the wide figures it fills a screen of 390 pixels
-WIDEST = 5.0  # inches; a panel wider than this would lose too much
+WIDEST = 5.6  # inches; a panel wider than this would lose too much
 AXES = 0.8  # inches; what long labels must leave of each panel at least
 OVER = 1.2  # times WIDTH; what writing beside a panel may stick out
 SHRINK = 0.8  # so much of its width a panel keeps at least, where two fit side by side then
@@ -38,11 +38,11 @@ def narrow(fig: Figure) -> bool:
         for ax in cell:
             ax.set_subplotspec(layout[divmod(index, columns)])
     fig.set_size_inches(WIDTH, height / len(rows) * lines)
-    for legend in fig.legends:
+    for legend in list(fig.legends):
         _fit(legend, fig)
     fig.draw_without_rendering()
     drawn = [cell[0].get_window_extent().width / fig.dpi for cell in cells]
-    return min(drawn) >= AXES and fig.get_tightbbox().width <= OVER * WIDTH
+    return bool(min(drawn) >= AXES and fig.get_tightbbox().width <= OVER * WIDTH)
 
 
 def _grid(fig: Figure) -> list[list[list[Axes]]]:
@@ -83,9 +83,22 @@ def _share(ax: Axes, other: Axes, name: str) -> None:
 
 
 def _fit(legend: Legend, fig: Figure) -> None:
-    """Fewer columns, until the legend of a whole figure is no wider than the figure."""
-    room = WIDTH * fig.dpi
+    """The legend of a whole figure below its panels, in as many columns as there is room for."""
+    names = [text.get_text() for text in legend.get_texts()]
+    size, frame, handles = (
+        legend.get_texts()[0].get_fontsize(),
+        legend.get_frame_on(),
+        legend.legend_handles,
+    )
     for columns in range(3, 0, -1):
-        legend.set_ncols(columns)
-        if legend.get_window_extent().width <= room:
+        legend.remove()
+        legend = fig.legend(
+            [handle for handle in handles if handle is not None],
+            names,
+            loc="outside lower center",
+            ncols=columns,
+            fontsize=size,
+            frameon=frame,
+        )
+        if legend.get_window_extent().width <= WIDTH * fig.dpi:
             return
