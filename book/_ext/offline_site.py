@@ -65,11 +65,22 @@ def _offer_narrow_pictures(
         context["body"] = FIGURE.sub(offer, context["body"])
 
 
+def _plain_citations(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document
+) -> None:
+    """Citations say that they are a list, of entries that may not stand in one."""
+    if "body" in context:
+        context["body"] = re.sub(
+            r' role="(?:list"(?= class="citation-list")|doc-biblioentry")', "", context["body"]
+        )
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the filters behind every other extension and load MathJax on every page."""
     app.set_html_assets_policy("always")
     app.connect("autodoc-process-docstring", _escape_bars)
     app.connect("html-page-context", _drop_thebe_scripts, priority=900)
     app.connect("html-page-context", _offer_narrow_pictures)
+    app.connect("html-page-context", _plain_citations)
     app.connect("doctree-resolved", _drop_thebe_nodes, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

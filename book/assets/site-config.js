@@ -35,3 +35,13 @@ window.addEventListener("DOMContentLoaded", function () {
     reach.observe(box);
   });
 });
+
+// What the theme leaves to be guessed: buttons are called what is written on them, and what opens is called something.
+window.addEventListener("DOMContentLoaded", function () {
+  const all = (selector, change) => document.querySelectorAll(selector).forEach(change);
+  all(".search-button-field, summary[aria-label='Toggle hidden content']", (e) => e.removeAttribute("aria-label"));
+  all(".theme-switch-button [title]", (e) => e.removeAttribute("title"));
+  all("nav summary:not([aria-label])", function (summary) {
+    summary.setAttribute("aria-label", "Pages below " + summary.closest("li").querySelector("a").textContent.trim());
+  });
+});
