@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 STUDIES := $(patsubst notebooks/%.py,%,$(wildcard notebooks/*.py))
 PORT ?= 8000
 JOBS ?= 2
-LOCKED := pyproject.toml constraints.txt tools/install.sh
+LOCKED := pyproject.toml constraints.txt hashes.txt tools/install.sh
 
 .PHONY: help book test lint types serve pdf release audit bench llm lock clean
 
@@ -38,7 +38,7 @@ pdf: $(VENV)/.installed-test $(VENV)/.chromium book ## print the book to PDF, on
 release: book ## archives of the site (to read offline), notebooks and records, with digests, in _build/release
 	@$(BIN)/synthcore release
 
-audit: $(VENV)/.installed-book ## ask the advisory database about every locked package
+audit: ## ask the advisory database about every locked package
 	@tools/audit.sh
 
 bench: $(VENV)/.installed-test ## time populations against loops and peers

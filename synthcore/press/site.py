@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.record import Record
@@ -93,6 +94,7 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
     pieces = {
         pages.CLAIMS_MARKER: pages.claims_page(of_studies),
         pages.STUDIES_MARKER: pages.studies_table(of_studies),
+        pages.BENCHMARKS_MARKER: pages.benchmarks_table(_benchmarks(root)),
     }
     for name in [name for name in staged if name.endswith(".md")]:
         text = pages.fill(root / name, pieces)
@@ -115,6 +117,12 @@ def _runs(study: Study, scale: str) -> dict[str, Record]:
         raise Failed(f"'{study.name}' has no run at {scale} scale: use synthcore book.")
     others = {name: run for name, run in recorded_runs(study).items() if name != scale}
     return {scale: own, **others}
+
+
+def _benchmarks(root: Path) -> list[dict[str, Any]]:
+    path = root / "benchmarks" / "results.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_bytes()) if path.is_file() else []
+    return rows
 
 
 def _stamp(root: Path, staged: dict[str, bytes], html: Path) -> str:
