@@ -15,7 +15,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 NARROW = Path("book", "assets", "narrow")  # becomes _static/narrow
-FIGURE = re.compile(r'(<figure[^>]* id="([^"]+)"[^>]*>\s*)(<img\b[^>]*>)')
+FIGURE = re.compile(r'(<figure[^>]* id="([^"]+)"[^>]*>\s*(?:<a\b[^>]*>\s*)?)(<img\b[^>]*>)')
 
 
 def _is_thebe(script: object) -> bool:
