@@ -78,6 +78,7 @@ def _plain_citations(
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the filters behind every other extension and load MathJax on every page."""
     app.set_html_assets_policy("always")
+    app.setup_extension("sphinx.ext.autodoc")  # whose event comes next
     app.connect("autodoc-process-docstring", _escape_bars)
     app.connect("html-page-context", _drop_thebe_scripts, priority=900)
     app.connect("html-page-context", _offer_narrow_pictures)
