@@ -9,9 +9,9 @@ BIN := $(VENV)/bin
 STUDIES := $(patsubst notebooks/%.py,%,$(wildcard notebooks/*.py))
 PORT ?= 8000
 JOBS ?= 2
-LOCKED := pyproject.toml constraints.txt tools/install.sh
+LOCKED := pyproject.toml constraints.txt hashes.txt tools/install.sh
 
-.PHONY: help book test lint types serve bench llm lock clean
+.PHONY: help book test lint types serve pdf release audit bench llm lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -31,6 +31,15 @@ types: $(VENV)/.installed-test
 
 serve: ## read the built book in a browser, on this machine only
 	@$(BIN)/synthcore serve --port $(PORT)
+
+pdf: $(VENV)/.installed-test $(VENV)/.chromium book ## print the book to PDF, one file per page, in _build/pdf
+	@CHROMIUM="$$(cat $(VENV)/.chromium)" $(BIN)/python tools/print_book.py _build/html _build/pdf
+
+release: book ## archives of the site (to read offline), notebooks and records, with digests, in _build/release
+	@$(BIN)/synthcore release
+
+audit: ## ask the advisory database about every locked package
+	@tools/audit.sh
 
 bench: $(VENV)/.installed-test ## time populations against loops and peers
 	@$(BIN)/python -m benchmarks

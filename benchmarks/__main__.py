@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from synthcore.press.pages import benchmarks_table
+
 HERE = Path(__file__).parent
 TABLE = re.compile(r"(<!-- table -->\n).*(<!-- end of table -->)", re.DOTALL)
 
@@ -41,6 +43,7 @@ def main() -> int:
         percolation,
         representation_shattering,
         sim_concept_learning,
+        site,
         stepwise_inference,
         training,
     )
@@ -58,6 +61,7 @@ def main() -> int:
         forking_paths,
         representation_shattering,
         batch,
+        site,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:
@@ -90,7 +94,7 @@ def main() -> int:
         rows.append(row)
         if options.write:
             store(row, list(known))
-    print(json.dumps(rows, indent=1) if options.json else as_table(rows))
+    print(json.dumps(rows, indent=1) if options.json else benchmarks_table(rows))
     return 0 if all(row["met"] for row in rows) else 1
 
 
@@ -101,7 +105,7 @@ def store(row: dict[str, Any], names: list[str]) -> None:
     ordered = [rows[name] for name in names if name in rows]
     results.write_text(json.dumps(ordered, indent=1) + "\n")
     readme = HERE / "README.md"
-    table = as_table(ordered)
+    table = benchmarks_table(ordered)
     readme.write_text(TABLE.sub(lambda m: f"{m[1]}{table}\n{m[2]}", readme.read_text()))
 
 
@@ -122,21 +126,6 @@ def machine() -> str:
     return (
         f"{cores} cores, {platform.machine()} {simd}, {threads} threads, torch {torch.__version__}"
     )
-
-
-def as_table(rows: list[dict[str, Any]]) -> str:
-    """Markdown, with the spread of the runs and what else the machine was doing."""
-    lines = ["| benchmark | measured | target | runs | met | load of others |", "|---" * 6 + "|"]
-    for row in rows:
-        unit = row["unit"]
-        runs = f"{min(row['runs']):.3g} to {max(row['runs']):.3g}"
-        lines.append(
-            f"| `{row['name']}`: {row['what']} | {row['value']:.3g} {unit} "
-            f"| {row['direction']} {row['target']:g} {unit} | {runs} "
-            f"| {'yes' if row['met'] else 'no'} | {row['load']:g} |"
-        )
-    machines = sorted({f"{row['machine']}; {row['date']}" for row in rows})
-    return "\n".join([*lines, "", *(f"Measured on {machine}." for machine in machines)])
 
 
 if __name__ == "__main__":

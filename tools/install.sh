@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # install.sh VENV EXTRAS: install this project, editable and under the lock, into VENV (made if absent).
 # Uses uv where present (seconds), else pip. Set PYTHON to choose the interpreter.
+# With VERIFY=1 a package is taken only if its file has a digest of hashes.txt. Torch and what it brings are the exception:
+# their builds differ by platform and come from several indexes.
 set -euo pipefail
 venv=$1 extras=$2
 
@@ -28,6 +30,19 @@ if [ ! -x "$venv/bin/python" ]; then
     rm -rf "$venv"
     echo "Python's venv module is missing (Debian, Ubuntu: apt install python3-venv)." >&2
     exit 1
+  fi
+fi
+
+if [ "${VERIFY:-}" = 1 ]; then
+  echo "Installing what hashes.txt names, each file checked against it ..."
+  locked=$(mktemp)
+  trap 'rm -f "$locked"' EXIT
+  awk '/^[^ ]/ { torch = /^torch==/ } !torch' hashes.txt > "$locked"
+  if has_uv; then
+    uv pip install --quiet --python "$venv/bin/python" --no-deps --require-hashes --requirement "$locked"
+  else
+    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes \
+      --requirement "$locked"
   fi
 fi
 

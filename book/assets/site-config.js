@@ -15,8 +15,8 @@ window.addEventListener("load", function () {
   };
 });
 
-// Wide tables scroll inside their own box, so that a phone never scrolls the page sideways.
-// A box that scrolls must be reachable by keyboard.
+// Wide tables scroll inside their own box, so that a phone never scrolls the page sideways; some figures do so too.
+// A box that scrolls must be reachable by keyboard, also after the window has changed.
 window.addEventListener("DOMContentLoaded", function () {
   document.querySelectorAll("article table").forEach(function (table) {
     if (table.closest(".table-scroll, .pst-scrollable-table-container, .jupyter-widgets")) return;
@@ -24,6 +24,24 @@ window.addEventListener("DOMContentLoaded", function () {
     box.className = "table-scroll";
     table.replaceWith(box);
     box.appendChild(table);
-    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  });
+  const reach = new ResizeObserver(function (entries) {
+    for (const { target } of entries) {
+      if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+      else target.removeAttribute("tabindex");
+    }
+  });
+  document.querySelectorAll(".table-scroll, article figure, article div.math, .pst-scrollable-table-container, article pre").forEach(function (box) {
+    reach.observe(box);
+  });
+});
+
+// What the theme leaves to be guessed: buttons are called what is written on them, and what opens is called something.
+window.addEventListener("DOMContentLoaded", function () {
+  const all = (selector, change) => document.querySelectorAll(selector).forEach(change);
+  all(".search-button-field, summary[aria-label='Toggle hidden content']", (e) => e.removeAttribute("aria-label"));
+  all(".theme-switch-button [title]", (e) => e.removeAttribute("title"));
+  all("nav summary:not([aria-label])", function (summary) {
+    summary.setAttribute("aria-label", "Pages below " + summary.closest("li").querySelector("a").textContent.trim());
   });
 });

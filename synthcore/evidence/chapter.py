@@ -22,6 +22,7 @@ from matplotlib.figure import Figure
 from synthcore.config import StudyConfig
 from synthcore.evidence.claim import Claim, Decision, decide_all
 from synthcore.evidence.files import find_root, write_atomic
+from synthcore.evidence.narrow import narrow
 from synthcore.evidence.record import (
     RESULTS_NAME,
     ClaimRecord,
@@ -81,18 +82,25 @@ class Chapter:
         data.to_netcdf(self.directory / f"{name}.nc", engine="h5netcdf", encoding=packed)
 
     def figure(self, fig: Figure, *, id: str, caption: str, alt: str) -> None:
-        """Show a figure with its caption and text alternative, keep it, close it."""
+        """Show a figure with its caption and text alternative, keep it, close it.
+
+        Under the runner it is drawn a second time for narrow screens, where that differs.
+        """
         self._new_id(id)
         png = _png(fig)
         self._keep(id, png)
-        about = {"synthcore": {"id": id, "caption": caption, "alt": alt}}
-        _show({"image/png": _text(png), "text/plain": alt}, about)
+        about = {"id": id, "caption": caption, "alt": alt}
+        if self.directory is not None and narrow(fig):
+            about["narrow"] = _text(_png(fig))
+        pyplot.close(fig)
+        _show({"image/png": _text(png), "text/plain": alt}, {"synthcore": about})
         self._show_caption(id, caption)
 
     def explorer(self, widget: Any, *, id: str, caption: str, alt: str, still: Figure) -> None:
         """Show an interactive widget; `still` stands for it in print or without widgets."""
         self._new_id(id)
         png = _png(still)
+        pyplot.close(still)
         self._keep(id, png)
         about = {"synthcore": {"id": id, "caption": caption, "alt": alt, "explorer": True}}
         view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
@@ -220,10 +228,9 @@ def _as_record(decision: Decision) -> ClaimRecord:
 
 
 def _png(fig: Figure) -> bytes:
-    """The figure as PNG, the same bytes for the same figure; closes it."""
+    """The figure as PNG, the same bytes for the same figure."""
     stream = io.BytesIO()
     fig.savefig(stream, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
-    pyplot.close(fig)
     return stream.getvalue()
 
 

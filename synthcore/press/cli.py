@@ -203,6 +203,26 @@ def serve(
     serve_folder(site_folder(project_root(root), scale) / "html", port)
 
 
+@app.command()
+def release(
+    scale: Scale = "book",
+    out: Annotated[Path | None, typer.Option(help="folder; _build/release if not given")] = None,
+    root: Root = None,
+) -> None:
+    """Archives of the built site, the executed notebooks and the records, and their digests."""
+    from synthcore.press.book import require_fresh
+    from synthcore.press.release import check
+    from synthcore.press.release import release as write
+
+    folder = project_root(root)
+    studies = all_studies(folder)
+    require_fresh(studies, scale)
+    target = out.resolve() if out else folder / "_build" / "release"
+    for path in write(folder, studies, scale, target):
+        print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+    check(target)
+
+
 app.command("sweep")(cli_batch.sweep)
 app.command("collect")(cli_batch.collect)
 app.command("verify")(cli_batch.verify)

@@ -18,13 +18,15 @@ SETTINGS = {
 def local(workers: int, gpus: int = 0) -> Iterator[Any]:
     """A client of `workers` processes on this machine, one run each at a time.
 
-    With `gpus`, worker i sees only CUDA device i modulo `gpus`.
+    They talk among themselves only: nothing listens to other machines. With `gpus`, worker i sees
+    only CUDA device i modulo `gpus`.
     """
     import dask
     import distributed
 
     dd: Any = distributed  # untyped
-    worker = {"nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
+    here = {"host": "127.0.0.1"}
+    worker = {**here, "nthreads": 1, "memory_limit": 0, "silence_logs": logging.CRITICAL}
     specifications = {
         i: {
             "cls": dd.Nanny,
@@ -32,7 +34,8 @@ def local(workers: int, gpus: int = 0) -> Iterator[Any]:
         }
         for i in range(workers)
     }
-    scheduler = {"cls": dd.Scheduler, "options": {"dashboard": False}}
+    options = {**here, "dashboard": False, "dashboard_address": "127.0.0.1:0"}
+    scheduler = {"cls": dd.Scheduler, "options": options}
     with (
         dask.config.set(SETTINGS),
         dd.SpecCluster(

@@ -1,10 +1,11 @@
-"""The generated pieces of the site: header cards, the claims page, the table of studies.
+"""The generated pieces of the site: header cards, claims, tables of studies and benchmarks.
 
 All of it is MyST Markdown made from records.
 """
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from synthcore.evidence.record import Record
 from synthcore.evidence.table import against, interval, verdict_mark
@@ -13,6 +14,7 @@ from synthcore.press.studies import Study
 
 CLAIMS_MARKER = "<!-- claims-table -->"
 STUDIES_MARKER = "<!-- studies-table -->"
+BENCHMARKS_MARKER = "<!-- benchmarks-table -->"
 
 
 def header_card(study: Study, record: Record, others: Mapping[str, Record]) -> str:
@@ -52,6 +54,21 @@ def studies_table(studies: Sequence[tuple[Study, Mapping[str, Record]]]) -> str:
         record = next(iter(runs.values()))
         rows.append((_link(study), study.question or "–", verdicts, _run(record)))
     return _list_table(rows, "24 34 24 18", "studies-table")
+
+
+def benchmarks_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of benchmarks/results.json, with the spread of their runs and the load of others."""
+    lines = ["| benchmark | measured | target | runs | met | load of others |", "|---" * 6 + "|"]
+    for row in rows:
+        unit = row["unit"]
+        runs = f"{min(row['runs']):.3g} to {max(row['runs']):.3g}"
+        lines.append(
+            f"| `{row['name']}`: {row['what']} | {row['value']:.3g} {unit} "
+            f"| {row['direction']} {row['target']:g} {unit} | {runs} "
+            f"| {'yes' if row['met'] else 'no'} | {row['load']:g} |"
+        )
+    machines = sorted({f"{row['machine']}; {row['date']}" for row in rows})
+    return "\n".join([*lines, "", *(f"Measured on {machine}." for machine in machines)])
 
 
 def explorer_marker(text: str) -> tuple[str, str, str] | None:

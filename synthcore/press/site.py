@@ -13,6 +13,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.record import Record
@@ -21,7 +22,12 @@ from synthcore.press.errors import Failed
 from synthcore.press.notebooks import from_json, read_source, to_json
 from synthcore.press.runner import NOTEBOOK_NAME
 from synthcore.press.runs import built_run, recorded_runs
-from synthcore.press.staging import explorer_cells, page_notebook, prose_with_explorer
+from synthcore.press.staging import (
+    explorer_cells,
+    narrow_figures,
+    page_notebook,
+    prose_with_explorer,
+)
 from synthcore.press.studies import Study
 from synthcore.press.vendor import vendor_files
 
@@ -82,10 +88,13 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
         source = read_source(study.notebook)
         page = page_notebook(study.name, executed[study.name], source, card)
         staged[f"notebooks/{study.name}.ipynb"] = to_json(page).encode()
+        for name, png in narrow_figures(study.name, executed[study.name]).items():
+            staged[f"book/assets/narrow/{name}.png"] = png
     of_studies = [(study, runs[study.name]) for study in studies]
     pieces = {
         pages.CLAIMS_MARKER: pages.claims_page(of_studies),
         pages.STUDIES_MARKER: pages.studies_table(of_studies),
+        pages.BENCHMARKS_MARKER: pages.benchmarks_table(_benchmarks(root)),
     }
     for name in [name for name in staged if name.endswith(".md")]:
         text = pages.fill(root / name, pieces)
@@ -108,6 +117,12 @@ def _runs(study: Study, scale: str) -> dict[str, Record]:
         raise Failed(f"'{study.name}' has no run at {scale} scale: use synthcore book.")
     others = {name: run for name, run in recorded_runs(study).items() if name != scale}
     return {scale: own, **others}
+
+
+def _benchmarks(root: Path) -> list[dict[str, Any]]:
+    path = root / "benchmarks" / "results.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_bytes()) if path.is_file() else []
+    return rows
 
 
 def _stamp(root: Path, staged: dict[str, bytes], html: Path) -> str:

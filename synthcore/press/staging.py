@@ -2,6 +2,7 @@
 
 The executed outputs are joined with the source's current prose, figures become captioned figures
 with a text alternative, explorers gain a still for print, and the header card follows the title.
+What narrow screens show in a figure's place is a file beside the pages.
 """
 
 import base64
@@ -30,6 +31,17 @@ def page_notebook(study: str, executed: Any, source: Any, card: str) -> Any:
     cells.insert(titles[0] + 1 if titles else 0, make.new_markdown_cell(card))
     page.cells = cells
     return number_cells(page)
+
+
+def narrow_figures(study: str, executed: Any) -> dict[str, bytes]:
+    """Pictures for narrow screens by the name of the figure that they stand for."""
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    notes = [output.get("metadata", {}).get("synthcore", {}) for output in outputs]
+    return {
+        _figure_name(study, about): base64.b64decode(about["narrow"])
+        for about in notes
+        if "narrow" in about
+    }
 
 
 def explorer_cells(executed: Any, explorer: str) -> tuple[Any, dict[str, Any]]:
@@ -104,7 +116,7 @@ def _staged(study: str, cell: Any) -> Iterator[Any]:
             )
             taken = True
         elif "alt" in about:
-            figure = {"name": f"{study}-{about['id']}", "caption": about["caption"]}
+            figure = {"name": _figure_name(study, about), "caption": about["caption"]}
             image = {"alt": about["alt"], "width": f"{_width(output) * SHOWN:.0f}px"}
             current.metadata["mystnb"] = {"figure": figure, "image": image}
             current.outputs = [output]
@@ -112,6 +124,10 @@ def _staged(study: str, cell: Any) -> Iterator[Any]:
         else:
             current.outputs.append(output)
     yield current
+
+
+def _figure_name(study: str, about: dict[str, Any]) -> str:
+    return f"{study}-{about['id']}"
 
 
 def _width(output: Any) -> int:

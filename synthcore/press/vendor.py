@@ -2,7 +2,7 @@
 
 `book/vendor.json` names each package's version, the sha512 integrity of its tarball, its licence
 and which of its files go where. Tarballs are cached in `.cache/vendor`. anywidget's own loader
-ships in its wheel.
+ships in its wheel. The lock's second list is for tests only.
 """
 
 import base64
@@ -25,11 +25,15 @@ ANYWIDGET = "share/jupyter/nbextensions/anywidget/index.js"
 
 def vendor_files(root: Path) -> dict[str, bytes]:
     """Path below `vendor/` -> content, of every file the pages load."""
+    return {**locked_files(root, "packages"), "anywidget/index.js": _anywidget()}
+
+
+def locked_files(root: Path, group: str) -> dict[str, bytes]:
+    """The chosen files of every package in one list of the lock. Raises Failed for others."""
     lock: dict[str, Any] = json.loads((root / "book" / "vendor.json").read_bytes())
     files: dict[str, bytes] = {}
-    for package in lock["packages"]:
+    for package in lock[group]:
         files.update(_unpack(_tarball(root, package), package))
-    files["anywidget/index.js"] = _anywidget()
     return files
 
 

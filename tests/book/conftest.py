@@ -79,8 +79,9 @@ chapter = Chapter("toy", config)
 data = xr.Dataset({"a": ("seed", [rate + s for s in config.seeds])}, {"seed": list(config.seeds)})
 chapter.save(data)
 chapter.progress("numbers", 1, 2)
-fig, ax = plt.subplots(figsize=(2, 1.5))
-ax.plot(data.seed, data.a)
+fig, axes = plt.subplots(1, 2, figsize=(6, 1.5), layout="constrained")
+for ax in axes:
+    ax.plot(data.seed, data.a)
 chapter.figure(fig, id="line", caption="It grows with $s$.", alt="A rising line.")
 
 # %%
@@ -103,7 +104,12 @@ title: Toy
 only_build_toc_files: true
 execute: {execute_notebooks: "off"}
 parse: {myst_enable_extensions: [colon_fence, deflist, dollarmath]}
-sphinx: {config: {nb_render_markdown_format: myst, mathjax_path: mathjax.js}}
+sphinx:
+  local_extensions: {offline_site: book/_ext}
+  config:
+    nb_render_markdown_format: myst
+    mathjax_path: mathjax.js
+    html_static_path: [book/assets]
 """
 
 
@@ -180,6 +186,7 @@ def make_project(root: Path) -> Project:
         "book/claims.md": "# Claims\n\n<!-- claims-table -->\n",
         "book/vendor.json": '{"packages": []}',
     }
+    shutil.copytree(REPOSITORY / "book" / "_ext", root / "book" / "_ext")
     for name, text in files.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,9 @@
 """`synthcore book`: what is run again, what is only set again, and what is refused."""
 
+import shutil
+
 from bs4 import BeautifulSoup
+from PIL import Image
 
 PAGE = "_build/html/notebooks/toy.html"
 
@@ -16,6 +19,9 @@ def test_the_page_shows_the_run(built: "Project") -> None:
     figure = article.select_one("figure#toy-line")
     assert figure is not None
     assert figure.img["alt"] == "A rising line."
+    narrow = built.root / "_build/html/notebooks" / figure.select_one("picture > source")["srcset"]
+    wide = built.root / "_build/html/notebooks" / figure.img["src"]
+    assert Image.open(narrow).height > 1.5 * Image.open(wide).height, "its panels are not stacked"
     assert "It grows with" in figure.figcaption.get_text()
     assert len(article.select("img")) == 1
     card = article.select_one(".model-card")
@@ -60,6 +66,27 @@ def test_a_change_of_code_runs_again_and_a_broken_claim_fails(copy: "Project") -
     assert "to run (a module it imports changed)" in done.stderr
     assert "Required claims were not reproduced: toy C1." in done.stderr
     assert _article(copy).select_one(".verdict")["data-verdict"] == "not reproduced"
+
+
+def test_a_change_in_one_study_runs_its_chapter_only(copy: "Project") -> None:
+    """Both chapters are built; then a module of one study changes."""
+    text = (copy.root / "notebooks/toy.py").read_text()
+    (copy.root / "notebooks/other.py").write_text(text.replace("studies.toy", "studies.other"))
+    studies = copy.root / "synthcore/studies"
+    shutil.copytree(studies / "toy", studies / "other")
+    copy.edit(
+        "_toc.yml",
+        "  - file: notebooks/toy\n",
+        "  - file: notebooks/toy\n  - file: notebooks/other\n",
+    )
+    assert copy.run("book").returncode == 0
+    before = copy.record()
+    copy.edit("synthcore/studies/other/experiment.py", "how large", "how very large")
+    done = copy.run("book")
+    assert done.returncode == 0, done.stderr
+    assert "toy: fresh" in done.stderr
+    assert "other: to run (a module it imports changed)" in done.stderr
+    assert copy.record() == before
 
 
 def test_two_chapters_run_in_workers_and_one_failure_leaves_the_other(project: "Project") -> None:

@@ -20,9 +20,11 @@ from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from synthcore.explorers.base import Explorer
+from synthcore.press.vendor import vendor_files
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "smoke" / "html"
+OFFLINE = ROOT / "tests" / "offline"
 HARNESS = Path(__file__).with_name("harness.html").as_uri()
 SIZES = {"desktop": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
 QUIET = [
@@ -36,11 +38,12 @@ QUIET = [
 ]
 
 
-def synthcore(*arguments: str) -> None:
+def synthcore(*arguments: str, **environment: str) -> None:
     """Run the command line; fail the test with what it printed."""
     done = subprocess.run(
         [sys.executable, "-m", "synthcore", *arguments],
         cwd=ROOT,
+        env={**os.environ, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -55,18 +58,33 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folder of the site at smoke scale. `MODEL_SYSTEMS_SITE` names a site to test instead."""
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this test session, the same for all workers of xdist."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def network_log(shared: Path) -> Path:
+    """Where attempts to reach another machine are noted; absent if there was none."""
+    return shared / "network.log"
+
+
+@pytest.fixture(scope="session")
+def site(shared: Path, network_log: Path) -> Path:
+    """Folder of the site at smoke scale, run and built without a network.
+
+    `MODEL_SYSTEMS_SITE` names a site to test instead.
+    """
     if given := os.environ.get("MODEL_SYSTEMS_SITE"):
         return Path(given).resolve()
-    # with xdist several workers ask at once: the first builds, the others find its mark
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
+    # several workers ask at once: the first builds, the others find its mark
     with FileLock(shared / "smoke-site.lock"):
         built = shared / "smoke-site.built"
         if not built.exists():
-            synthcore("book", "--scale", "smoke")
+            vendor_files(ROOT)  # browser files are fetched once, at installation
+            guard = {"PYTHONPATH": str(OFFLINE), "OFFLINE_LOG": str(network_log)}
+            synthcore("book", "--scale", "smoke", **guard)
             built.touch()
     return SITE
 

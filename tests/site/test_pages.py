@@ -1,5 +1,6 @@
 """What a reader meets: every page of the smoke site in a real browser, and every link on disk."""
 
+import gzip
 import json
 import re
 from collections.abc import Iterator
@@ -12,10 +13,15 @@ import yaml
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page
 
+from synthcore.press.vendor import locked_files
+
 ROOT = Path(__file__).parents[2]
 DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 # said by the schema library of the widget manager on every page with widgets
 HARMLESS = "strict mode: use allowUnionTypes"
+
+MEGABYTE, HEAVIEST = 1e6, 3.0  # of what travels for one page
+LETTERS = 0.55  # screen pixels per pixel of a figure: letters of eight points are nine pixels high
 
 pytestmark = pytest.mark.browser
 
@@ -88,19 +94,58 @@ def test_every_page_of_the_site_is_in_the_table_of_contents(site: Path) -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
-def test_page_is_self_contained_and_fits_a_phone(
-    name: str, theme: str, address: str, browser: Browser
+def test_page_is_self_contained_accessible_and_fits_a_phone(
+    name: str, theme: str, address: str, browser: Browser, axe: str
 ) -> None:
     with reader(browser, address, theme) as (page, wrong):
         page.goto(f"{address}{name}.html")
         settle(page)
+        assert barriers(page, axe) == []
         assert page.locator("article h1").count() == 1
         assert page.locator("html").get_attribute("data-theme") == theme
         assert wide_elements(page) == []
         page.set_viewport_size(PHONE)
         page.wait_for_timeout(150)  # explorers redraw at the new width
         assert wide_elements(page) == []
+        assert illegible_figures(page) == []
     assert wrong == []
+
+
+@pytest.fixture(scope="module")
+def axe() -> str:
+    """The source of axe-core."""
+    return locked_files(ROOT, "test_packages")["axe.min.js"].decode()
+
+
+def barriers(page: Page, axe: str) -> list[str]:
+    """What axe-core calls serious or critical, and where.
+
+    It takes the tooltip of an SVG mark, its `<title>`, for something written on it.
+    """
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, { resultTypes: ['violations'] })")
+    return [
+        f"{rule['id']}: {node['html'][:200]} {node['failureSummary']}"
+        for rule in found["violations"]
+        for node in rule["nodes"]
+        if rule["impact"] in ("serious", "critical")
+        and not (rule["id"] == "label-content-name-mismatch" and node["html"].startswith("<g "))
+    ]
+
+
+def illegible_figures(page: Page) -> list[str]:
+    """Figures whose letters are too small, and those that need scrolling but not by keyboard."""
+    small: list[str] = page.evaluate(
+        """letters => [...document.querySelectorAll('article figure')].filter(figure => {
+            const image = figure.querySelector('img'), file = image.currentSrc || image.src;
+            if (file.endsWith('.svg')) return false;
+            const scrolls = figure.scrollWidth > figure.clientWidth;
+            const small = image.clientWidth < letters * image.naturalWidth;
+            return small || (scrolls && figure.tabIndex < 0);
+        }).map(figure => figure.id)""",
+        LETTERS,
+    )
+    return small
 
 
 def wide_elements(page: Page) -> list[str]:
@@ -125,6 +170,29 @@ def test_every_figure_says_what_it_shows(name: str, site: Path) -> None:
         alt = str(image.get("alt") or "")
         assert len(alt) > 10, f"alt text of {str(image.get('src'))[:80]} is {alt!r}"
         assert not re.search(r"\.(png|svg|jpg)$", alt), f"alt text is a file name: {alt}"
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_light(name: str, site: Path, address: str, browser: Browser) -> None:
+    """What travels for a first visit where the server compresses text, as hosts of sites do."""
+    asked: set[str] = set()
+    with reader(browser, address) as (page, _):
+        page.on("request", lambda request: asked.add(request.url))
+        page.goto(f"{address}{name}.html")
+        settle(page)
+    weights = {url: weight(site, url.removeprefix(address)) for url in asked if url[:5] != "data:"}
+    heaviest = sorted(weights.items(), key=lambda item: -item[1])[:5]
+    assert sum(weights.values()) <= HEAVIEST * MEGABYTE, heaviest
+
+
+def weight(site: Path, name: str) -> int:
+    """Bytes of a file on its way to a reader."""
+    path = site / unquote(urlsplit(name).path)
+    if not path.is_file():  # a module that an explorer hands over as a blob
+        return 0
+    content = path.read_bytes()
+    text = path.suffix in {".html", ".js", ".css", ".svg", ".json"}
+    return len(gzip.compress(content) if text else content)
 
 
 @pytest.mark.parametrize("name", WITH_EXPLORER)
@@ -225,12 +293,28 @@ def test_internal_links_resolve(site: Path) -> None:
     assert sorted(set(broken)) == []
 
 
-def test_search_finds(address: str, browser: Browser) -> None:
+def test_search_finds_every_term_of_the_glossary(address: str, browser: Browser) -> None:
+    """The index is asked as the search page asks it; one term is searched for by hand."""
     with reader(browser, address) as (page, wrong):
+        page.goto(f"{address}book/glossary.html")
+        terms = [term.split(" (")[0] for term in page.locator("dl.glossary dt").all_inner_texts()]
         page.goto(f"{address}search.html?q=transience")
         page.locator("#search-results li a").first.wait_for()
         titles = " ".join(page.locator("#search-results li a").all_inner_texts())
         assert "Glossary" in titles
+        found = page.evaluate(
+            """terms => terms.map(term => {
+                const [, , words, excluded, highlights, objects] = Search._parseQuery(term);
+                const results = Search._performSearch(term, words, excluded, highlights, objects);
+                return results.map(result => result[0]);
+            })""",
+            [term.replace("#", "").strip() for term in terms],
+        )
+        lost = [
+            term for term, names in zip(terms, found, strict=True) if "book/glossary" not in names
+        ]
+        assert len(terms) > 20
+        assert lost == []
     assert wrong == []
 
 

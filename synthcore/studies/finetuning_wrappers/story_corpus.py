@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from synthcore.studies.finetuning_wrappers import story_words as words
@@ -124,10 +124,3 @@ def instructions(
 def has_feature(tokens: Int[Tensor, "T"], feature: str = DELETED) -> bool:
     """Whether the parser finds the feature in a generated story."""
     return feature in parse(decode(tokens.tolist())).features
-
-
-def readable(tokens: Int[Tensor, "T"]) -> Float[Tensor, ""]:
-    """Share of the sentences of a generated story that the parser understands."""
-    text = decode(tokens.tolist()).removesuffix("the end")
-    pieces = [piece for piece in text.split(" .") if piece.strip()]
-    return torch.tensor(len(parse(text).events) / max(len(pieces), 1), dtype=torch.double)

@@ -109,9 +109,3 @@ def listed_mean(
             inside = counts[a:b].sum(0) + alpha
             mean[a:b] += weight * inside / inside.sum()
     return mean / total
-
-
-def tokens_needed(length: int, branches: float, samples: int) -> float:
-    """Sampled tokens of a full analysis: T positions, each branch continued to the end, which is
-    T / 2 away on average."""
-    return length * branches * samples * length / 2

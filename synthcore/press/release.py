@@ -1,0 +1,125 @@
+"""What a release attaches: the site, the executed notebooks, the records, and their digests.
+
+The archive of the site is also the book to carry away: unpacked, it opens from a folder, without a
+network. Archives of the same content are the same bytes.
+"""
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from synthcore.evidence.files import sha256, write_atomic
+from synthcore.evidence.record import RECORD_NAME, Record
+from synthcore.press.errors import Failed, Refused
+from synthcore.press.runner import NOTEBOOK_NAME
+from synthcore.press.runs import built_run
+from synthcore.press.site import site_folder
+from synthcore.press.studies import Study
+
+SITE, NOTEBOOKS, RECORDS = "model-systems.zip", "notebooks.zip", "records.zip"
+MANIFEST = "manifest.json"
+EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time an archive can tell; a build's time says nothing
+
+
+def release(root: Path, studies: Sequence[Study], scale: str, out: Path) -> list[Path]:
+    """Write three archives and the manifest into `out`; the manifest comes last.
+
+    Raises Refused without a site or a chapter's run, DamagedRecord if a run does not match its
+    checksums.
+    """
+    html = site_folder(root, scale) / "html"
+    if not (html / "index.html").is_file():
+        raise Refused(f"There is no site in {html}: build it with synthcore book.")
+    runs = {study.name: _run(study, scale) for study in studies}
+    notebooks = {
+        f"{study.name}.ipynb": study.run_folder(scale) / NOTEBOOK_NAME for study in studies
+    }
+    records: dict[str, Path] = {}
+    for study in studies:
+        folder = study.run_folder(scale)
+        kept = [folder / RECORD_NAME, *(folder / data.name for data in runs[study.name].data)]
+        records |= {f"{study.name}/{scale}/{path.name}": path for path in kept}
+        records |= {
+            f"{study.name}/recorded/{path.name}": path
+            for path in sorted(study.recorded.glob("*"))
+            if path.is_file()
+        }
+    archives = {
+        SITE: {
+            f"model-systems/{path.relative_to(html).as_posix()}": path
+            for path in sorted(html.rglob("*"))
+            if path.is_file()
+        },
+        NOTEBOOKS: notebooks,
+        RECORDS: records,
+    }
+    written = []
+    for name, files in archives.items():
+        write_atomic(out / name, _archive(files))
+        written.append(out / name)
+    about = _manifest(runs, archives, written)
+    write_atomic(out / MANIFEST, json.dumps(about, indent=1) + "\n")
+    return [*written, out / MANIFEST]
+
+
+def check(folder: Path) -> None:
+    """Raises Failed, naming it, if an archive or a file in one is not what the manifest says."""
+    said = json.loads((folder / MANIFEST).read_bytes())
+    for archive in said["archives"]:
+        path = folder / archive["name"]
+        if not path.is_file() or sha256(path) != archive["sha256"]:
+            raise Failed(f"{archive['name']} is not the file of the manifest.")
+        with zipfile.ZipFile(path) as opened:
+            found = {name: sha256(opened.read(name)) for name in opened.namelist()}
+        if found != archive["files"]:
+            raise Failed(f"{archive['name']} holds other files than the manifest says.")
+
+
+def _run(study: Study, scale: str) -> Record:
+    record = built_run(study, scale)
+    if record is None:
+        raise Refused(f"'{study.name}' has no run at {scale} scale: use synthcore book.")
+    record.verify(study.run_folder(scale))
+    return record
+
+
+def _archive(files: Mapping[str, Path]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, path in files.items():
+            about = zipfile.ZipInfo(name, EPOCH)
+            about.compress_type, about.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
+            archive.writestr(about, path.read_bytes())
+    return stream.getvalue()
+
+
+def _manifest(
+    runs: Mapping[str, Record],
+    archives: Mapping[str, Mapping[str, Path]],
+    written: Sequence[Path],
+) -> dict[str, Any]:
+    """Digests of the archives and of every file in them, and what ran where."""
+    return {
+        "runs": {
+            name: {
+                "scale": record.scale,
+                "identity": record.identity,
+                "started": record.started,
+                "device": str(record.device),
+                "lock": record.code.lock,
+            }
+            for name, record in runs.items()
+        },
+        "archives": [
+            {
+                "name": path.name,
+                "sha256": sha256(path),
+                "bytes": path.stat().st_size,
+                "files": {name: sha256(file) for name, file in archives[path.name].items()},
+            }
+            for path in written
+        ],
+    }
