@@ -469,6 +469,17 @@ chapter.figure(
 #   the initial norm there too, since its update does not depend on the scale of the gradient.
 
 # %% [markdown]
+# ## What to try
+#
+# Each line is one change: of values in the parameters cell, or of the scale of `synthcore run adam_continuous_time --scale ...`.
+#
+# | Change | Expect | Known from |
+# |---|---|---|
+# | `epsilon = 1e-8` | The usual value. It caps the growth of updates outside the stable region. | the list above |
+# | `stages = [1, 2, 3, 4, 5]` | k-Adam with more stages. A second one does not help here, and five cost more than two. | the run *recorded* |
+# | `n_seeds = 5` | Intervals of the part of C6 that rests on waiting get narrower; its verdict stays. | the run *recorded* |
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Show that for $\beta=\gamma$ no update is ever larger than the learning rate, and check it on correlated gradients.

@@ -514,6 +514,18 @@ if recorded is not None:
 #   and leaves the last function out.
 
 # %% [markdown]
+# ## What to try
+#
+# Each line is one change: of values in the parameters cell, or of the scale of `synthcore run compositional_capabilities --scale ...`.
+#
+# | Change | Expect | Known from |
+# |---|---|---|
+# | `subsets = ["base", "randombase_combo 50 50"]` | A few dozen displaced compositions beside the base ones lead to every cell. | the run *recorded* |
+# | `subsets = ["base_combo 50, code"]` | Drawn as the official code draws them, without each position's last function, they do not. | the run *recorded* |
+# | `lstm_steps = 4000` | The LSTM fails on the compositions it was trained on as well. | the run *recorded* |
+# | `depth_steps = 800` | Step by step two layers do as well as four; at once, accuracy rises with depth. | the run *recorded* |
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** From how many random compositions on are nine tenths of the paper's 3125 identifiable?

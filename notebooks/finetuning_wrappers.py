@@ -580,6 +580,17 @@ if recorded is not None:
 # - No official code of the compiled and grammar parts is known to us. Which letters, which order statistic and which $q$ the paper used is ambiguous: here a to i, the seventh after the fifth, and $q$ of 1 and 3.
 
 # %% [markdown]
+# ## What to try
+#
+# Each line is one change: of values in the parameters cell, or of the scale of `synthcore run finetuning_wrappers --scale ...`.
+#
+# | Change | Expect | Known from |
+# |---|---|---|
+# | `variant_steps = 200` | After training on wrong answers the count can still be decoded, but old answers come back more slowly than usual. Mixed-in data of the old task save some under the weak prior. | the run *recorded* |
+# | `compiled_rates = [0.1, 0.01, 0.001, 0.0001]`, `compiled_steps = 1500` | The paper's rates. Without the shortcut, attention of the counter is at b at the largest only. | the run *recorded* |
+# | `story_steps = 1500`, `story_width = 64` | Stories with a twist. Networks this small contradict themselves by mistake, so little can be said. | the run *recorded* |
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** From the share of attention on the begin symbol, $1/(n+1)$, derive the mean attention on the counted letters over random strings, and check it.

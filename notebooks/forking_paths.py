@@ -479,6 +479,17 @@ if "live_o" in longer:
 # - Text interfaces retokenise: a prefix cut at a token and continued with another may be read as other tokens than the model wrote.
 
 # %% [markdown]
+# ## What to try
+#
+# Each line is one change: of values in the parameters cell, or of the scale of `synthcore run forking_paths --scale ...`.
+#
+# | Change | Expect | Known from |
+# |---|---|---|
+# | `samples = [5, 10, 30, 100, 200]` | With 200 completions even jumps of .05 are found. Noise falls as the root of their number. | the run *recorded* |
+# | `headline = 5` | Texts without a fork seem to fork: survival multiplies sampling noise over positions. | the figure on survival |
+# | `released = True` | The paper's own runs (their file is named by `FORKING_PATHS_COUNTS`): CoinFlip hardly forks. | the run *recorded* |
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** How many completions keep two histograms of an even question less than .05 apart on average?

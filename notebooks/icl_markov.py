@@ -490,6 +490,18 @@ if widths is not None:
 #   sequences until every state does; rare chains are not disfavoured that way.
 
 # %% [markdown]
+# ## What to try
+#
+# Each line is one change: of values in the parameters cell, or of the scale of `synthcore run icl_markov --scale ...`.
+#
+# | Change | Expect | Known from |
+# |---|---|---|
+# | `--scale ten`, or `states = 10` | With enough chains the network stays on the unigram plateau; with few it learns them by heart from there. | the run *ten* |
+# | `--scale long` | Loss on new chains falls, then rises again while loss on known ones keeps falling: transience. | the run *long* |
+# | `diversities = [4, 16, 32, 64, 128, 1024]` | The threshold in diversity lies at a few dozen chains. | the run *recorded* |
+# | `variant_widths = [16, 64]` | Networks that are too narrow do not leave the plateau in 500 steps, so their threshold stays unknown. | the run *recorded* |
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** The limit. Check that Bi-Ret becomes Bi-Inf as the library grows: compare their predictions on new chains with $k=3$ and

@@ -533,6 +533,18 @@ if bridged is not None:
 # - **Exponents** are fitted per seed and their interval is Student's: a bootstrap over three seeds would be too narrow. A fit to whole curves is not the exponent of the threshold, not even for graphs.
 
 # %% [markdown]
+# ## What to try
+#
+# Each line is one change: of values in the parameters cell, or of the scale of `synthcore run percolation --scale ...`.
+#
+# | Change | Expect | Known from |
+# |---|---|---|
+# | `variants = ["double batch", "spare tokens"]` | Doubling the batch saves a third of the time, not half. Words that never occur delay the pair learner. | the run *recorded* |
+# | `shares = [0.8, 0.1, 0.1]` | The paper's shares. A batch then holds six sentences to unscramble; with 16 copying had not formed after 900 updates. | the list above |
+# | `--scale seeds` | Six seeds and a wider range of properties: only now can the exponent of C8 be told to be one half. | the run *seeds* |
+# | `--scale bridges` | Classes in fragments: verbs and second subjects join what shown pairs leave apart. | the run *bridges* |
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** At the paper's sizes, after how many iterations of 128 sentences have the pairs seen at least once percolated in every class? How many with a batch of 256?

@@ -513,6 +513,17 @@ if recorded is not None and "month_plane" in recorded:
 # - The same four sets of seeds say which claims a run of this page must reproduce: C2, C3, C4, C9 and C12 held on all four, each part by two standard errors over seeds.
 
 # %% [markdown]
+# ## What to try
+#
+# Each line is one change: of values in the parameters cell, or of the scale of `synthcore run representation_shattering --scale ...`.
+#
+# | Change | Expect | Known from |
+# |---|---|---|
+# | `phase_entities = [32, 64, 128]`, `phase_widths = [16, 32]`, `phase_steps = 6000` | The fuller the network, the more an edit costs. R does not tell these networks apart. | the run *recorded* |
+# | `month_edits = 72` | Months in a pretrained model (needs `make llm`): a ring before, harm after, and R that does not tell harmful edits from harmless ones. | the run *recorded* |
+# | `steps = 12000` | Stated facts are known, held-out ones are still not inferred: the networks remember. | the run *recorded* |
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** The loss on all tokens of a perfect model: what is it for 24 relations, and how much more does a model pay that knows the format only, for 128 entities?

@@ -568,6 +568,18 @@ chapter.figure(
 #   learned concept to an unlearned one. The lattice shows which.
 
 # %% [markdown]
+# ## What to try
+#
+# Each line is one change: of values in the parameters cell, or of the scale of `synthcore run sim_concept_learning --scale ...`.
+#
+# | Change | Expect | Known from |
+# |---|---|---|
+# | `rho = 0.5` | The tied network no longer swings by: rows must be very much alike. (At 0.8 a third of the bump is left.) | the closed flow, integrated |
+# | `spreads = [0.25, 0.5, 1.0, 2.0]` | The wider the clusters, the smaller the bump in the loss. | the figure on spreads |
+# | `deep_dimensions = [2, 4, 8, 16, 64]` | Deep networks often swing in two dimensions and never in many; see where it ends. | the figure on depth |
+# | `--scale recorded` | The paper's samples and step size. Paths do not change. | the run *recorded* |
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Stuck for ever. Let $U$ have fewer columns than concepts: one column, $U(0)=\sqrt{.1}\,(1,1)^\top/\sqrt2$, so $W(0)$ is singular.

@@ -440,6 +440,17 @@ if "steering" in longer:
 # - The gap itself clears its threshold in the mean on every set of seeds we ran, but with four graphs its interval does not always exclude zero.
 
 # %% [markdown]
+# ## What to try
+#
+# Each line is one change: of values in the parameters cell, or of the scale of `synthcore run stepwise_inference --scale ...`.
+#
+# | Change | Expect | Known from |
+# |---|---|---|
+# | `formats = ["step", "direct", "walk"]` | Where dead ends are written out, the same networks gain about twice as much from writing. | the run *recorded* |
+# | `steps = 2500`, `stitch_steps = 1000` | Longer training does not bring stitching back. | the run *recorded* |
+# | `motif_steps = 4000` | Exemplars in the context steer the path, and of two conflicting chains the first is followed. | the run *recorded* |
+
+# %% [markdown]
 # ## Exercises
 #
 # **1.** Across $d$ layers of width $n$ there are $n^{d-1}p^d$ paths on average. Below which $p$ do long connections die out?

@@ -1,4 +1,5 @@
-"""The generated pieces of the site: header cards, claims, tables of studies and benchmarks.
+"""The generated pieces of the site that are shared: header cards, tables of studies and benchmarks,
+markers.
 
 All of it is MyST Markdown made from records.
 """
@@ -8,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from synthcore.evidence.record import Record
-from synthcore.evidence.table import against, interval, verdict_mark
 from synthcore.press.runs import verdict_line
 from synthcore.press.studies import Study
 
-CLAIMS_MARKER = "<!-- claims-table -->"
-STUDIES_MARKER = "<!-- studies-table -->"
-BENCHMARKS_MARKER = "<!-- benchmarks-table -->"
 
-
-def header_card(study: Study, record: Record, others: Mapping[str, Record]) -> str:
+def header_card(
+    study: Study, record: Record, others: Mapping[str, Record], see_also: str = ""
+) -> str:
     """What a reader wants to know before reading: paper, question, verdict, run, commands."""
     lines = [
         (term, text)
@@ -26,22 +24,19 @@ def header_card(study: Study, record: Record, others: Mapping[str, Record]) -> s
     ]
     lines.append(("Verdict", f"{verdict_line(record.claims)} at {record.scale} scale"))
     lines += [
-        (f"At {scale} scale", f"{verdict_line(other.claims)} ({_run(other)})")
+        (f"At {scale} scale", f"{verdict_line(other.claims)} ({run_line(other)})")
         for scale, other in others.items()
     ]
-    lines.append(("Last run", f"{_run(record)}, {record.peak_rss_mb / 1000:.1f} GB of memory"))
+    lines.append(("Last run", f"{run_line(record)}, {record.peak_rss_mb / 1000:.1f} GB of memory"))
     scale = "" if record.scale == "book" else f" --scale {record.scale}"
     lines.append(("Run it", f"`synthcore run {study.name}{scale}`"))
     other_seed = record.seeds[-1] + 1
     command = f"synthcore run {study.name}{scale} -p seed {other_seed}"
     lines.append(("With other seeds", f"`{command}`"))
+    if see_also:
+        lines.append(("See also", see_also))
     terms = "\n\n".join(f"{term}\n: {text}" for term, text in lines)
     return f"::::{{div}} model-card\n{terms}\n::::"
-
-
-def claims_page(studies: Sequence[tuple[Study, Mapping[str, Record]]]) -> str:
-    """One table per study: claims down, scales across."""
-    return "\n\n".join(_claims_of(study, runs) for study, runs in studies)
 
 
 def studies_table(studies: Sequence[tuple[Study, Mapping[str, Record]]]) -> str:
@@ -52,8 +47,8 @@ def studies_table(studies: Sequence[tuple[Study, Mapping[str, Record]]]) -> str:
             f"{verdict_line(record.claims)} ({scale})" for scale, record in runs.items()
         )
         record = next(iter(runs.values()))
-        rows.append((_link(study), study.question or "–", verdicts, _run(record)))
-    return _list_table(rows, "24 34 24 18", "studies-table")
+        rows.append((link(study), study.question or "–", verdicts, run_line(record)))
+    return list_table(rows, "24 34 24 18", "studies-table")
 
 
 def benchmarks_table(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -83,34 +78,8 @@ def explorer_marker(text: str) -> tuple[str, str, str] | None:
     return marker, study, name
 
 
-def _claims_of(study: Study, runs: Mapping[str, Record]) -> str:
-    claims = {claim.id: claim for record in runs.values() for claim in record.claims}
-    rows: list[tuple[str, ...]] = [("Claim", *(f"{scale} scale" for scale in runs))]
-    for name, claim in claims.items():
-        first = f"**{name}.** {claim.statement} *({claim.where})*"
-        rows.append((first, *(_verdict(record, name) for record in runs.values())))
-    widths = " ".join(["40", *["30"] * len(runs)])
-    runs_text = "\n".join(
-        f"- *{scale}*: {verdict_line(record.claims)}; {_run(record)}"
-        for scale, record in runs.items()
-    )
-    heading = f"## {study.title}\n\n{_link(study, 'Read the chapter')}.\n\n{runs_text}"
-    return f"{heading}\n\n{_list_table(rows, widths, 'claims-table')}"
-
-
-def _verdict(record: Record, name: str) -> str:
-    claim = next((claim for claim in record.claims if claim.id == name), None)
-    if claim is None:
-        return "–"
-    parts = [verdict_mark(claim) + (" (required)" if claim.required else "")]
-    if claim.observed is not None:
-        parts += [against(claim), interval(claim)]
-    if claim.note:
-        parts.append(claim.note)
-    return "<br>".join(parts)
-
-
-def _run(record: Record) -> str:
+def run_line(record: Record) -> str:
+    """Day, device and time of a run."""
     return f"{record.started[:10]}, {record.device}, {_minutes(record.seconds)}"
 
 
@@ -118,11 +87,13 @@ def _minutes(seconds: float) -> str:
     return f"{seconds / 60:.1f} minutes" if seconds >= 60 else f"{seconds:.0f} seconds"
 
 
-def _link(study: Study, text: str = "") -> str:
+def link(study: Study, text: str = "") -> str:
+    """A link to a chapter, as MyST."""
     return f"{{doc}}`{text or study.title} </notebooks/{study.name}>`"
 
 
-def _list_table(rows: Sequence[Sequence[str]], widths: str, css: str) -> str:
+def list_table(rows: Sequence[Sequence[str]], widths: str, css: str) -> str:
+    """A MyST table whose first row is the head; every cell becomes one line."""
     lines = [":::{list-table}", ":header-rows: 1", f":widths: {widths}", f":class: {css}", ""]
     for row in rows:
         for index, cell in enumerate(row):

@@ -58,12 +58,16 @@ def describe_study(study: Study) -> dict[str, Any]:
 
 def describe_claims(study: Study) -> list[dict[str, Any]]:
     """What `synthcore claims --json` prints for one study: one object per claim and scale."""
-    rows = []
-    for scale, record in all_runs(study).items():
-        for claim in record.claims:
-            content = claim.model_dump(mode="json")
-            rows.append({"study": study.name, "id": content.pop("id"), "scale": scale, **content})
-    return rows
+    return claim_rows(study, all_runs(study))
+
+
+def claim_rows(study: Study, runs: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """One object per scale and claim of the given runs."""
+    return [
+        {"study": study.name, "id": claim.id, "scale": scale, **_without_id(claim)}
+        for scale, record in runs.items()
+        for claim in record.claims
+    ]
 
 
 def verdict_line(claims: tuple[ClaimRecord, ...]) -> str:
@@ -128,6 +132,10 @@ def replaceable(folder: Path) -> bool:
     return not folder.exists() or (
         folder.is_dir() and (not os.listdir(folder) or (folder / RECORD_NAME).is_file())
     )
+
+
+def _without_id(claim: ClaimRecord) -> dict[str, Any]:
+    return claim.model_dump(mode="json", exclude={"id"})
 
 
 def _summary(record: Record) -> dict[str, Any]:

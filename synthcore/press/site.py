@@ -17,9 +17,10 @@ from typing import Any
 
 from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.record import Record
-from synthcore.press import folders, pages
+from synthcore.press import dashboard, differences, folders, pages
 from synthcore.press.errors import Failed
 from synthcore.press.notebooks import from_json, read_source, to_json
+from synthcore.press.outline import Outline
 from synthcore.press.runner import NOTEBOOK_NAME
 from synthcore.press.runs import built_run, recorded_runs
 from synthcore.press.staging import (
@@ -81,20 +82,27 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
         hidden = "__pycache__" in path.parts or path.name.startswith(".")
         if path.is_file() and not hidden and not name.startswith("book/recorded/"):
             staged[name] = path.read_bytes()
+    outline = Outline.read(root)
     for study in studies:
         own, *_ = runs[study.name].values()
         others = {name: record for name, record in runs[study.name].items() if record is not own}
-        card = pages.header_card(study, own, others)
+        card = pages.header_card(study, own, others, outline.see_also(study.name, studies))
         source = read_source(study.notebook)
         page = page_notebook(study.name, executed[study.name], source, card)
         staged[f"notebooks/{study.name}.ipynb"] = to_json(page).encode()
         for name, png in narrow_figures(study.name, executed[study.name]).items():
             staged[f"book/assets/narrow/{name}.png"] = png
     of_studies = [(study, runs[study.name]) for study in studies]
+    staged |= dashboard.downloads(of_studies, outline)
     pieces = {
-        pages.CLAIMS_MARKER: pages.claims_page(of_studies),
-        pages.STUDIES_MARKER: pages.studies_table(of_studies),
-        pages.BENCHMARKS_MARKER: pages.benchmarks_table(_benchmarks(root)),
+        "<!-- claims-table -->": dashboard.claims_page(of_studies, outline),
+        "<!-- studies-table -->": pages.studies_table(of_studies),
+        "<!-- map -->": outline.map(studies),
+        "<!-- meetings -->": outline.meeting_list(studies),
+        "<!-- outcome-table -->": differences.outcome_table(of_studies),
+        "<!-- failure-table -->": differences.failure_table(of_studies),
+        "<!-- difference-table -->": differences.difference_table(studies),
+        "<!-- benchmarks-table -->": pages.benchmarks_table(_benchmarks(root)),
     }
     for name in [name for name in staged if name.endswith(".md")]:
         text = pages.fill(root / name, pieces)

@@ -61,6 +61,12 @@ class Study:
         """QUESTION of the package, else the first line of its docstring."""
         return self._about.get("QUESTION") or self._about.get("", "")
 
+    @property
+    def deciders(self) -> dict[str, tuple[str, str]]:
+        """Claim id -> module of the study and function that decides it, as `claims.py` says."""
+        path = self.root / "synthcore" / "studies" / self.name / "claims.py"
+        return _deciders(ast.parse(path.read_text("utf-8"))) if path.is_file() else {}
+
     @cached_property
     def _about(self) -> dict[str, str]:
         return _constants(self.root / "synthcore" / "studies" / self.name / "__init__.py")
@@ -106,6 +112,22 @@ def load_command(study: str) -> "Typer":
 def _load(study: str, module: str) -> ModuleType:
     """The only place where the press reaches into a study."""
     return importlib.import_module(f"synthcore.studies.{study}.{module}")
+
+
+def _deciders(tree: ast.Module) -> dict[str, tuple[str, str]]:
+    """From calls such as `Claim("C1", "So.", "Fig. 1", decisions.rises, ...)`; nothing is run."""
+    found = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Claim"):
+            given = {keyword.arg: keyword.value for keyword in node.keywords}
+            given |= dict(zip(("id", "statement", "where", "decide"), node.args, strict=False))
+            name, decide = given.get("id"), given.get("decide")
+            if isinstance(decide, ast.Call):  # partial(decisions.rises, ...)
+                decide = decide.args[0]
+            if isinstance(name, ast.Constant) and isinstance(decide, ast.Name | ast.Attribute):
+                *module, function = ast.unparse(decide).split(".")
+                found[str(name.value)] = (module[-1] if module else "claims", function)
+    return found
 
 
 def _constants(path: Path) -> dict[str, str]:

@@ -1,0 +1,120 @@
+"""The closing chapter's tables: what came out at which scale, and every difference from the papers.
+
+Verdicts come from the records; differences are the items that each chapter lists itself under a
+heading that begins with "What differs".
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from synthcore.evidence.record import Record
+from synthcore.evidence.table import against, interval
+from synthcore.evidence.verdict import Word
+from synthcore.press.notebooks import read_source
+from synthcore.press.pages import link, list_table
+from synthcore.press.studies import Study
+
+HEADING = re.compile(r"^## What differs.*$", re.MULTILINE)
+DECIDED = (Word.REPRODUCED, Word.PARTLY, Word.NOT)
+
+Runs = Sequence[tuple[Study, Mapping[str, Record]]]
+
+
+def best(name: str, runs: Iterable[Record]) -> tuple[Word, bool]:
+    """The most favourable verdict on a claim over all runs, and whether every run that could decide
+    came to the same.
+    """
+    words = [Word(claim.verdict) for run in runs for claim in run.claims if claim.id == name]
+    decided = [word for word in words if word in DECIDED]
+    if not decided:
+        return Word.UNDECIDABLE, True
+    return min(decided, key=DECIDED.index), len(set(decided)) == 1
+
+
+def outcome_table(studies: Runs) -> str:
+    """One row per study: how many claims came out how, over all of its runs."""
+    head = (
+        "Study",
+        "Reproduced always",
+        "Reproduced in some runs",
+        "Partly at best",
+        "Not",
+        "Open",
+    )
+    table: list[tuple[str, ...]] = [head]
+    sums = [0] * 5
+    for study, runs in studies:
+        counts = [0] * 5
+        for name in _claims(runs):
+            word, always = best(name, runs.values())
+            column = 0 if always else 1
+            if word is not Word.REPRODUCED:
+                column = {Word.PARTLY: 2, Word.NOT: 3, Word.UNDECIDABLE: 4}[word]
+            counts[column] += 1
+        sums = [a + b for a, b in zip(sums, counts, strict=True)]
+        table.append((link(study), *map(str, counts)))
+    table.append(("**All**", *(f"**{count}**" for count in sums)))
+    return list_table(table, "40 12 12 12 12 12", "outcome-table")
+
+
+def failure_table(studies: Runs) -> str:
+    """Every claim that no run reproduced, with the numbers of the last run that came nearest."""
+    rows: list[tuple[str, ...]] = [("Study", "Claim", "Verdict", "Observed, 95 % interval")]
+    for study, runs in studies:
+        for name in _claims(runs):
+            word, _ = best(name, runs.values())
+            if word not in (Word.PARTLY, Word.NOT):
+                continue
+            scale, claim = next(
+                (scale, claim)
+                for scale, run in reversed(list(runs.items()))
+                for claim in run.claims
+                if claim.id == name and claim.verdict == word
+            )
+            numbers = f"{against(claim)}<br>{interval(claim)} ({scale})"
+            mark = f'<span class="verdict" data-verdict="{word}">{word}</span>'
+            rows.append((link(study), f"**{name}.** {claim.statement}", mark, numbers))
+    return list_table(rows, "22 36 18 24", "claims-table")
+
+
+def difference_table(studies: Sequence[Study]) -> str:
+    """Every item that a chapter lists as different from its paper."""
+    rows = [("Study", "What differs")]
+    rows += [(link(study), text) for study in studies for text in differences(study)]
+    return list_table(rows, "22 78", "differences-table")
+
+
+def differences(study: Study) -> list[str]:
+    """The items under a chapter's heading "What differs ...", each as one line of Markdown.
+
+    A sentence that ends in a colon introduces the items after it and is put before each of them.
+    """
+    found: list[str] = []
+    lead = ""
+    for block in _blocks(_section(read_source(study.notebook))):
+        text = " ".join(block.split())
+        if text.startswith("- "):
+            found.append(f"*{lead}* {text[2:]}" if lead else text[2:])
+        elif text.endswith(":"):
+            lead = text
+        elif text:
+            found.append(text)
+    return found
+
+
+def _section(source: Any) -> str:
+    """The Markdown below the heading, up to the end of its section."""
+    for cell in source.cells:
+        if cell.cell_type == "markdown" and (start := HEADING.search(cell.source)):
+            return str(cell.source[start.end() :]).split("\n## ")[0]
+    return ""
+
+
+def _blocks(text: str) -> list[str]:
+    """Paragraphs and list items."""
+    return [part for part in re.split(r"\n\s*\n|\n(?=- )", text) if part.strip()]
+
+
+def _claims(runs: Mapping[str, Record]) -> list[str]:
+    return list(dict.fromkeys(claim.id for run in runs.values() for claim in run.claims))
