@@ -36,8 +36,8 @@ def outcome_table(studies: Runs) -> str:
     """One row per study: how many claims came out how, over all of its runs."""
     head = (
         "Study",
-        "Reproduced always",
-        "Reproduced in some runs",
+        "Reproduced",
+        "In some runs only",
         "Partly at best",
         "Not",
         "Open",

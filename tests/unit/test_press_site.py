@@ -14,7 +14,7 @@ from synthcore.press import folders, vendor
 from synthcore.press.cli import _join_pairs
 from synthcore.press.errors import Failed, Refused
 from synthcore.press.notebooks import clean
-from synthcore.press.pages import claims_page, explorer_marker, header_card, studies_table
+from synthcore.press.pages import explorer_marker, header_card, studies_table
 from synthcore.press.progress import clock
 from synthcore.press.site import FOREIGN
 from synthcore.press.staging import (
@@ -205,9 +205,8 @@ def test_generated_pages(tmp_path: Path) -> None:
     assert "At paper scale" in card
     assert "2026-01-02, cpu (Some), 1.5 minutes" in card
     assert "synthcore run toy -p seed 3" in card
-    page = claims_page([(toy, {"book": record, "paper": paper})])
-    assert page.count("not decidable at this scale</span>") == 2
-    assert "## A toy" in page
+    assert "See also" not in card
+    assert "See also\n: another" in header_card(toy, record, {}, "another")
     assert "{doc}`A toy </notebooks/toy>`" in studies_table([(toy, {"book": record})])
 
 
