@@ -304,8 +304,7 @@ def test_search_finds_every_term_of_the_glossary(address: str, browser: Browser)
         assert "Glossary" in titles
         found = page.evaluate(
             """terms => terms.map(term => {
-                const [, , words, excluded, highlights, objects] = Search._parseQuery(term);
-                const results = Search._performSearch(term, words, excluded, highlights, objects);
+                const results = Search._performSearch(...Search._parseQuery(term));
                 return results.map(result => result[0]);
             })""",
             [term.replace("#", "").strip() for term in terms],
