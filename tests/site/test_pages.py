@@ -20,7 +20,7 @@ DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 # said by the schema library of the widget manager on every page with widgets
 HARMLESS = "strict mode: use allowUnionTypes"
 
-OWN, SHARED = 1.5e6, 2.75e6  # bytes of a page and its figures; of what the first page brings for all
+OWN, SHARED = 1.5e6, 2.75e6  # bytes of a page with its figures; of what the first brings for all
 LETTERS = 0.55  # screen pixels per pixel of a figure: letters of eight points are nine pixels high
 
 pytestmark = pytest.mark.browser
