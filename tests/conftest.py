@@ -4,6 +4,8 @@ import pytest
 import torch
 from jaxtyping import install_import_hook
 
+collect_ignore = ["offline"]  # a guard for other processes: imported here, it would act here
+
 # Installed before any test module imports synthcore; the library itself never depends on it.
 # As for a static checker, an int is welcome where a float is asked for (the "numeric tower").
 install_import_hook(

@@ -1,6 +1,7 @@
 """`synthcore book`: what is run again, what is only set again, and what is refused."""
 
 import shutil
+from pathlib import Path
 
 from bs4 import BeautifulSoup
 from PIL import Image
@@ -14,14 +15,20 @@ def _article(project: "Project", page: str = PAGE) -> BeautifulSoup:
     return article
 
 
+def _size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as image:
+        return image.size
+
+
 def test_the_page_shows_the_run(built: "Project") -> None:
     article = _article(built)
     figure = article.select_one("figure#toy-line")
     assert figure is not None
     assert figure.img["alt"] == "A rising line."
-    narrow = built.root / "_build/html/notebooks" / figure.select_one("picture > source")["srcset"]
-    wide = built.root / "_build/html/notebooks" / figure.img["src"]
-    assert Image.open(narrow).height > 1.5 * Image.open(wide).height, "its panels are not stacked"
+    pages = built.root / "_build/html/notebooks"
+    narrow = _size(pages / figure.select_one("picture > source")["srcset"])
+    wide = _size(pages / figure.img["src"])
+    assert narrow[1] > 1.5 * wide[1], "its panels do not stand one below the other"
     assert "It grows with" in figure.figcaption.get_text()
     assert len(article.select("img")) == 1
     card = article.select_one(".model-card")
