@@ -11,7 +11,7 @@ PORT ?= 8000
 JOBS ?= 2
 LOCKED := pyproject.toml constraints.txt tools/install.sh
 
-.PHONY: help book test lint types serve bench lock clean
+.PHONY: help book test lint types serve bench llm lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,9 @@ serve: ## read the built book in a browser, on this machine only
 
 bench: $(VENV)/.installed-test ## time populations against loops and peers
 	@$(BIN)/python -m benchmarks
+
+llm: $(VENV)/.installed-book ## add a small language model, what reads it and a server that runs it
+	@tools/llm.sh $(VENV)
 
 lock: $(VENV)/.installed-book ## resolve constraints.in anew into constraints.txt
 	@tools/lock.sh

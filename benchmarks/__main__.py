@@ -32,9 +32,13 @@ def main() -> int:
     # Imported late: `--help` and bad usage answer at once.
     from benchmarks import (
         compositional_capabilities,
+        finetuning_wrappers,
+        forking_paths,
         generation,
         icl_markov,
         k_adam,
+        percolation,
+        representation_shattering,
         sim_concept_learning,
         stepwise_inference,
         training,
@@ -48,6 +52,10 @@ def main() -> int:
         sim_concept_learning,
         stepwise_inference,
         compositional_capabilities,
+        finetuning_wrappers,
+        percolation,
+        forking_paths,
+        representation_shattering,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:

@@ -32,6 +32,7 @@ from synthcore.evidence.record import (
 from synthcore.evidence.table import claims_html, claims_text
 
 DPI = 144
+COMPRESSED_ABOVE = 4096  # bytes; for less, the index of compressed data takes more than it saves
 RECORDED_SCALES = ("paper", "recorded")
 
 
@@ -66,11 +67,13 @@ class Chapter:
             print(f"\r{stage} [{bar}] {done}/{total}", end=end, flush=True)
 
     def save(self, data: xr.Dataset, name: str = "data") -> None:
-        """Keep the dataset with the run, compressed, as `<name>.nc`."""
+        """Keep the dataset with the run as `<name>.nc`, large variables compressed."""
         if self.directory is None:
             return
         packed = {
-            key: {"zlib": True} for key, var in data.variables.items() if var.dtype.kind in "iufb"
+            key: {"zlib": True}
+            for key, var in data.variables.items()
+            if var.dtype.kind in "iufb" and var.nbytes > COMPRESSED_ABOVE
         }
         data.to_netcdf(self.directory / f"{name}.nc", engine="h5netcdf", encoding=packed)
 

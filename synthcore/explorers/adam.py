@@ -29,7 +29,7 @@ class AdamExplorer(Explorer):
         ValueError: a number is out of its range.
     """
 
-    _esm = bundle("common.js", "chart.js", "adam_model.js", "adam.js")
+    _esm = bundle("common.js", "chart.js", "random.js", "adam_model.js", "adam.js")
     _css = bundle("common.css", "adam.css")
 
     beta = traitlets.Float().tag(sync=True)

@@ -44,23 +44,11 @@ export function region(beta, gamma) {
   return exponent(beta, gamma) > 0 ? "stable" : "wedge";
 }
 
-/** mulberry32: uniforms strictly inside (0, 1). */
-export function uniforms(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (((t ^ (t >>> 14)) >>> 0) + 0.5) / 4294967296;
-  };
-}
-
 /** Gradients of one coordinate for n steps: "dense", "sparse" (with density rho), "dying" (none
  *  after step 20) or "worst" (the one that attains the bound). Normals by Box and Muller; the same
  *  seed gives the same normals whatever the kind. */
 export function gradients(kind, n, rho, beta, gamma, seed) {
-  const draw = uniforms(seed);
+  const draw = generator(seed);
   return Array.from({ length: n }, (_, j) => {
     const normal = Math.sqrt(-2 * Math.log(draw())) * Math.cos(2 * Math.PI * draw());
     const present = draw() < rho;

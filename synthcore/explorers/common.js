@@ -28,9 +28,9 @@ export function uniqueId(stem) {
   return `sx-${stem}-${copy}-${serial}`;
 }
 
-/** 1234567 -> "1,234,567" with thin spaces; small numbers keep their digits. */
+/** 1234567 -> "1,234,567" with narrow spaces that do not break; small numbers keep their digits. */
 export function number(value) {
-  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, "\u2009");
+  return String(value).replace(/\B(?=(\d{3})+(?!\d))/g, "\u202f");
 }
 
 /** 1000 -> "1k", for axes. */
@@ -169,4 +169,9 @@ export function summary() {
 /** Write `text` unless it is already there, so that nothing is read aloud twice. */
 export function say(node, text) {
   if (node.textContent !== text) node.textContent = text;
+}
+
+/** Little-endian float32 of a synced trait. */
+export function floats(view) {
+  return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
 }

@@ -35,32 +35,28 @@ function render({ model, el }) {
       change({ composition });
     }),
   );
-  const error = h("p", { class: "sx-error", role: "alert", id: uniqueId("error") });
-  const letters = h("input", {
-    type: "text",
-    class: "sx-letters",
-    id: uniqueId("word"),
+  const letters = letterField("Word", {
     maxlength: K,
-    spellcheck: "false",
-    autocomplete: "off",
-    autocapitalize: "none",
-    "aria-describedby": error.id,
-    oninput: () => {
-      const read = [...letters.value].map((c) => task.symbols.indexOf(c));
-      const ok = read.length === K && read.every((a) => a >= 0);
-      error.textContent = ok ? "" : `A word has ${K} symbols, each one of ${task.symbols.join("")}.`;
-      letters.toggleAttribute("aria-invalid", !ok);
-      if (ok) change({ word: read });
+    read: (text) => {
+      const word = [...text].map((c) => task.symbols.indexOf(c));
+      return word.length === K && word.every((a) => a >= 0) ? word : `A word has ${K} symbols, each one of ${task.symbols.join("")}.`;
     },
+    onvalue: (word) => change({ word }),
   });
   const pick = (n) => Math.floor(Math.random() * n);
+  /** A draw other than what is shown: there are few short words. The same one if no other turns up. */
+  function unlike(shown, draw) {
+    let drawn = draw();
+    for (let i = 0; i < 50 && String(drawn) === String(shown); i++) drawn = draw();
+    return drawn;
+  }
   const another = button("New word", () => {
-    error.textContent = "";
-    letters.removeAttribute("aria-invalid");
-    change({ word: Array.from({ length: K }, () => pick(A)) });
+    letters.clear();
+    change({ word: unlike(model.get("word"), () => Array.from({ length: K }, () => pick(A))) });
   });
   const draft = button("New functions", () => {
-    change({ composition: Array.from({ length: L }, (_, l) => [l, 1 + pick(F - 1)]) });
+    const draw = () => Array.from({ length: L }, (_, l) => [l, 1 + pick(F - 1)]);
+    change({ composition: unlike(model.get("composition"), draw) });
   });
   const progress = slider("Symbols written", {
     min: 1,
@@ -107,12 +103,12 @@ function render({ model, el }) {
     h(
       "div",
       { class: "sx-controls" },
-      h("label", { class: "sx-field", for: letters.id }, h("span", {}, "Word"), letters),
+      letters.node,
       h("div", { class: "sx-actions" }, another, draft),
       progress.node,
       h("div", { class: "sx-actions" }, play),
     ),
-    error,
+    letters.error,
     h(
       "div",
       { class: "sx-main" },
@@ -148,7 +144,7 @@ function render({ model, el }) {
     const n = symbolsShown(),
       weights = attention(answer.written[n - 1].patterns, head);
     functions.forEach((one, l) => one.set(composition[l].join(".")));
-    if (document.activeElement !== letters) letters.value = word.map((a) => task.symbols[a]).join("");
+    letters.set(word.map((a) => task.symbols[a]).join(""));
     progress.set(n);
     heads.set(head);
     say(line, composerVerdict(task, composition, word, answer, n, weights));

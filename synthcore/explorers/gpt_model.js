@@ -83,38 +83,53 @@ export function makeGpt(weights, { heads, norm, rotary }) {
     return { out: linear(mixed, get(`${name}.output.weight`), get(`${name}.output.bias`), D), pattern };
   }
 
-  /** A fresh sequence: `next(token)` gives { logits, patterns: [block][head][position] }. */
-  function sequence() {
-    const cache = Array.from({ length: depth }, () => Array.from({ length: heads }, () => ({ keys: [], values: [] })));
-    let t = 0;
+  /** Logits from the residual stream behind the last block. */
+  function read(x) {
+    const last = normed(x, norm, get("norm.weight"), get("norm.bias")),
+      head = get("head.weight");
+    if (head) return linear(last, head, null, V);
+    const embedding = get("embedding.weight"),
+      logits = new Float64Array(V);
+    for (let v = 0; v < V; v++) for (let i = 0; i < D; i++) logits[v] += last[i] * embedding[v * D + i];
+    return logits;
+  }
+
+  /** A fresh sequence, or one that goes on from another's cache. `next(token)` gives
+   *  { logits, patterns: [block][head][position], streams: [block] (D), hidden: [block] (MLP) };
+   *  `fork()` is a sequence that has seen the same tokens. */
+  function sequence(cache, t = 0) {
+    cache ??= Array.from({ length: depth }, () => Array.from({ length: heads }, () => ({ keys: [], values: [] })));
     function next(token) {
       const embedding = get("embedding.weight"),
         positions = get("positions");
       let x = Float64Array.from({ length: D }, (_, i) => embedding[token * D + i] + (positions ? positions[t * D + i] : 0));
-      const patterns = [];
+      const patterns = [],
+        streams = [],
+        hiddens = [];
       const norms = (name) => normed(x, norm, get(`${name}.weight`), get(`${name}.bias`));
       for (let b = 0; b < depth; b++) {
         const { out, pattern } = attend(b, norms(`block${b}.attention_norm`), cache, t);
         patterns.push(pattern);
         x = x.map((v, i) => v + out[i]);
         const expand = get(`block${b}.mlp.expand.weight`);
-        if (!expand) continue;
+        if (!expand) {
+          streams.push(x);
+          continue;
+        }
         const inside = norms(`block${b}.mlp_norm`);
         const hidden = linear(inside, expand, get(`block${b}.mlp.expand.bias`), expand.length / D).map(gelu);
         const back = linear(hidden, get(`block${b}.mlp.output.weight`), get(`block${b}.mlp.output.bias`), D);
         x = x.map((v, i) => v + back[i]);
+        streams.push(x);
+        hiddens.push(hidden);
       }
-      const last = norms("norm"),
-        head = get("head.weight");
       t += 1;
-      if (head) return { logits: linear(last, head, null, V), patterns };
-      const logits = new Float64Array(V);
-      for (let v = 0; v < V; v++) for (let i = 0; i < D; i++) logits[v] += last[i] * embedding[v * D + i];
-      return { logits, patterns };
+      return { logits: read(x), patterns, streams, hidden: hiddens };
     }
-    return { next };
+    const fork = () => sequence(cache.map((block) => block.map(({ keys, values }) => ({ keys: [...keys], values: [...values] }))), t);
+    return { next, fork };
   }
-  return { sequence, V, D, heads, depth };
+  return { sequence, read, get, V, D, heads, depth };
 }
 
 /** The network that a model's traits hold. */

@@ -1,10 +1,5 @@
 // A directed graph in SVG: where its nodes stand, its faint edges, labels that keep apart.
 
-/** Little-endian float32 of a synced trait. */
-export function floats(view) {
-  return new Float32Array(view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength));
-}
-
 /** Pixels [x, y] of every node, from flat coordinates whose second axis points up. */
 export function graphPlaces(coordinates, { left, right, top, bottom }) {
   const n = coordinates.length / 2,

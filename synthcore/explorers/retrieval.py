@@ -44,12 +44,13 @@ class RetrievalExplorer(Explorer):
         "common.js",
         "chart.js",
         "algorithms.js",
+        "random.js",
         "retrieval_model.js",
         "retrieval_state.js",
         "retrieval_views.js",
         "retrieval.js",
     )
-    _css = bundle("common.css", "retrieval.css")
+    _css = bundle("common.css", "letters.css", "retrieval.css")
 
     states = traitlets.Int().tag(sync=True)
     max_chains = traitlets.Int().tag(sync=True)

@@ -2,18 +2,6 @@
 // Letters: k states, N chains, T context length, c symbols used (1..T), s current state.
 // A chain is a flat k*k row-stochastic array; a context is an array of state indices.
 
-/** mulberry32: a 32-bit generator; uniforms lie strictly inside (0, 1). */
-export function generator(seed) {
-  let state = seed >>> 0;
-  return function () {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return (((t ^ (t >>> 14)) >>> 0) + 0.5) / 4294967296;
-  };
-}
-
 /** A k*k matrix with Dirichlet(1, ..., 1) rows: normalised unit exponentials. */
 export function drawChain(k, uniform) {
   const chain = new Float64Array(k * k);

@@ -274,14 +274,36 @@ class GPT(nn.Module):
         x = self.embedding(tokens)
         if self.positions is not None:
             x = x + self.positions[:, :, start:end]
-        x = self.embedded(x)
-        turn = None
-        if self.config.positions == "rotary":
-            turn = (self.get_buffer("cos")[start:end], self.get_buffer("sin")[start:end])
-        for block in self.blocks:
-            x = block(x, turn, cache)
+        logits = self._rest(self.embedded(x), self.blocks, start, cache)
         if cache is not None:
             cache.length = end
+        return logits
+
+    def resume(self, x: Float[Tensor, "M B T D"], after: int) -> Float[Tensor, "M B T V"]:
+        """Logits from the residual stream of whole sequences as block `after` left it.
+
+        The same as `forward` from there on, hooks included: `model.resume(seen["block0.residual"],
+        after=0)`. `after=-1` is the stream before the first block. ValueError for a block that the
+        model does not have.
+        """
+        if not -1 <= after < len(self.blocks):
+            raise ValueError(f"after must lie in -1..{len(self.blocks) - 1} (got {after})")
+        return self._rest(x, self.blocks[after + 1 :], 0, None)
+
+    def _rest(
+        self,
+        x: Float[Tensor, "M B T D"],
+        blocks: Sequence[Block],
+        start: int,
+        cache: Cache | None,
+    ) -> Float[Tensor, "M B T V"]:
+        """The blocks that are left, the last norm and the head."""
+        turn = None
+        if self.config.positions == "rotary":
+            places = slice(start, start + x.shape[2])
+            turn = (self.get_buffer("cos")[places], self.get_buffer("sin")[places])
+        for block in blocks:
+            x = block(x, turn, cache)
         x = self.normed(self.norm(x))
         if self.head is not None:
             logits: Tensor = self.head(x)

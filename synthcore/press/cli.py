@@ -4,7 +4,7 @@ import sys
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -25,9 +25,30 @@ from synthcore.press.options import (
     print_json,
     project_root,
 )
-from synthcore.press.studies import Study, all_studies, find_study
+from synthcore.press.studies import (
+    Study,
+    all_studies,
+    find_study,
+    load_command,
+    study_commands,
+)
+
+
+class WithStudies(typer.core.TyperGroup):
+    """The commands below, and those that studies offer; the latter are loaded when asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return [*super().list_commands(ctx), *study_commands()]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        study = study_commands().get(cmd_name)
+        if study is None:
+            return super().get_command(ctx, cmd_name)
+        return typer.main.get_command(load_command(study))
+
 
 app = typer.Typer(
+    cls=WithStudies,
     help="Model Systems: run studies, check their claims, build the book.",
     no_args_is_help=True,
     add_completion=False,
@@ -185,6 +206,7 @@ def serve(
 app.command("sweep")(cli_batch.sweep)
 app.command("collect")(cli_batch.collect)
 app.command("verify")(cli_batch.verify)
+app.command("estimate")(cli_batch.estimate)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

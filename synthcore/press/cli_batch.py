@@ -1,5 +1,5 @@
-"""The commands for many runs: `sweep` makes them, `collect` tabulates them, `verify` repeats
-recorded ones.
+"""The commands for many or long runs: `sweep` makes them, `collect` tabulates them, `verify`
+repeats recorded ones, `estimate` says beforehand what one would take.
 """
 
 import sys
@@ -179,3 +179,35 @@ def verify(
         raise Failed(
             f"{len(broken)} of {len(rows)} numbers are not as recorded: {'; '.join(broken)}."
         )
+
+
+def estimate(
+    study: StudyName,
+    scale: Scale = "paper",
+    parameter: Parameter = None,
+    file: ParameterFile = None,
+    device: Device = None,
+    updates: Annotated[
+        int, typer.Option(min=1, help="updates of each training that are taken")
+    ] = 3,
+    as_json: AsJson = False,
+    time_limit: TimeLimit = None,
+    root: Root = None,
+) -> None:
+    """What a run would take: parameters, FLOP, minutes here and on one H100-class GPU, memory.
+
+    The whole chapter is run at its full size with a few updates of every training.
+    """
+    from synthcore.press import tables
+    from synthcore.press.estimate import estimate as rehearse
+    from synthcore.press.parameters import run_parameters
+    from synthcore.press.studies import find_study
+
+    found = find_study(project_root(root), study)
+    pairs = [pair(text) for text in parameter or []]
+    parameters = run_parameters(found, scale, file or [], pairs, device)
+    expected = rehearse(found, scale, parameters, updates, time_limit)
+    if as_json:
+        print_json(expected.as_dict())
+    else:
+        tables.show_estimate(expected)

@@ -10,7 +10,7 @@ import re
 import shutil
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,7 @@ class Job:
     folder: Path
     threads: int | None = None
     time_limit: float | None = None
+    env: Mapping[str, str] = field(default_factory=dict)  # set in the kernel beside ours
 
 
 @dataclass(frozen=True)
@@ -202,7 +203,7 @@ def _env(job: Job, work: Path) -> dict[str, str]:
     }
     if job.threads:
         env |= {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads)}
-    return env
+    return env | dict(job.env)
 
 
 def _read_json(path: Path, absent: Any) -> Any:

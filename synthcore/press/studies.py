@@ -6,9 +6,16 @@ import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from synthcore.config import StudyConfig, nearest
 from synthcore.press.errors import Refused
+
+if TYPE_CHECKING:
+    from typer import Typer
+
+STUDIES = Path(__file__).parents[1] / "studies"
 
 
 @dataclass(frozen=True)
@@ -56,21 +63,7 @@ class Study:
 
     @cached_property
     def _about(self) -> dict[str, str]:
-        """String constants of the study package, and its docstring's first line under ''."""
-        path = self.root / "synthcore" / "studies" / self.name / "__init__.py"
-        if not path.is_file():
-            return {}
-        tree = ast.parse(path.read_text("utf-8"))
-        about = {"": (ast.get_docstring(tree) or "").partition("\n")[0]}
-        for node in tree.body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-                try:
-                    value = ast.literal_eval(node.value)
-                except ValueError:
-                    continue
-                if isinstance(value, str):
-                    about[node.targets[0].id] = value.strip()
-        return about
+        return _constants(self.root / "synthcore" / "studies" / self.name / "__init__.py")
 
     @cached_property
     def _heading(self) -> str:
@@ -92,7 +85,41 @@ def find_study(root: Path, name: str) -> Study:
 
 
 def load_config(study: Study) -> type[StudyConfig]:
-    """The study's `Config`: the only place where the press reaches into a study."""
-    module = importlib.import_module(f"synthcore.studies.{study.name}.experiment")
-    config: type[StudyConfig] = module.Config
+    """The study's `Config`."""
+    config: type[StudyConfig] = _load(study.name, "experiment").Config
     return config
+
+
+def study_commands() -> dict[str, str]:
+    """Command -> study, of every installed study that names one in COMMAND."""
+    packages = sorted(STUDIES.glob("*/command.py"))
+    said = {path.parent.name: _constants(path.with_name("__init__.py")) for path in packages}
+    return {about["COMMAND"]: name for name, about in said.items() if "COMMAND" in about}
+
+
+def load_command(study: str) -> "Typer":
+    """The Typer app behind a study's command."""
+    app: Typer = _load(study, "command").app
+    return app
+
+
+def _load(study: str, module: str) -> ModuleType:
+    """The only place where the press reaches into a study."""
+    return importlib.import_module(f"synthcore.studies.{study}.{module}")
+
+
+def _constants(path: Path) -> dict[str, str]:
+    """String constants of a module, and its docstring's first line under ''; nothing is run."""
+    if not path.is_file():
+        return {}
+    tree = ast.parse(path.read_text("utf-8"))
+    about = {"": (ast.get_docstring(tree) or "").partition("\n")[0]}
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            try:
+                value = ast.literal_eval(node.value)
+            except ValueError:
+                continue
+            if isinstance(value, str):
+                about[node.targets[0].id] = value.strip()
+    return about

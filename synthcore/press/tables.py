@@ -10,6 +10,8 @@ from rich.table import Table
 from synthcore.evidence.record import ClaimRecord, Record
 from synthcore.evidence.table import against, interval, number
 from synthcore.evidence.verdict import Word
+from synthcore.press.estimate import Estimate
+from synthcore.press.progress import clock
 from synthcore.press.verify import Comparison
 
 
@@ -85,6 +87,29 @@ def show_comparisons(rows: Sequence[Comparison]) -> None:
         cells = (row.claim, number(row.recorded), span, number(row.now), verdict, row.word)
         table.add_row(row.study, row.scale, *cells)
     Console().print(table)
+
+
+def show_estimate(expected: Estimate) -> None:
+    """One row per size of training, the rest of the chapter, and the sum."""
+    title = f"{expected.study} ({expected.scale}), here: {expected.device}"
+    table = Table("trainings of", "count", title=title)
+    for name in ("parameters", "updates", "FLOP", "here", "on a GPU"):
+        table.add_column(name, justify="right")
+    for row in expected.trainings:
+        one = row.one
+        name = f"{one.members} {one.model}"
+        sizes = (name, str(row.count), f"{one.parameters:,}", f"{one.updates:,}")
+        times = (clock(row.seconds_here), clock(row.seconds_on_gpu))
+        table.add_row(*sizes, f"{row.flop:.2g}", *times)
+    rest = clock(expected.rest)
+    table.add_row("all the rest", "", "", "", "", rest, f"< {rest}")
+    totals = (clock(expected.seconds_here), clock(expected.seconds_on_gpu))
+    table.add_row("sum", "", "", "", f"{expected.flop:.2g}", *totals, style="bold")
+    Console().print(table)
+    memory = [f"{expected.peak_rss_mb:,.0f} MB"]
+    if expected.peak_gpu_mb:
+        memory.append(f"{expected.peak_gpu_mb:,.0f} MB on the GPU")
+    print(f"Memory: {' and '.join(memory)}. Times in (h:)min:s; the GPU is one of the H100 class.")
 
 
 def show_failures(failures: Sequence[tuple[str, str, str]]) -> None:

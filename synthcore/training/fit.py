@@ -5,6 +5,7 @@ Axis letters: M member, B batch, T time, V vocabulary, S steps.
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Optimizer
 
+from synthcore.training import rehearsal
 from synthcore.training.accelerate import Acceleration, Loss, gradient_step
 
 # Waiting for a loss stalls a GPU, so there it is looked at every so many steps.
@@ -86,7 +88,8 @@ def fit(
     result is the same bit for bit on a CPU if `sample` draws each batch from `step` alone.
 
     Raises `DivergedError` naming the member, the step and its last finite loss; the other members
-    are as good as before. `acceleration` is for CUDA only.
+    are as good as before. `acceleration` is for CUDA only. In a rehearsal only a few updates are
+    taken, and every checkpoint is made.
     """
     wanted = set(checkpoints) if on_checkpoint is not None else set()
     differentiate = gradient_step(model, loss, clip, acceleration or Acceleration())
@@ -94,27 +97,37 @@ def fit(
         group.setdefault("initial_lr", group["lr"])
     on_cuda = next(model.parameters()).device.type == "cuda"
     check_every = CHECK_EVERY_ON_CUDA if on_cuda else 1
-    losses = torch.empty(0, 0)  # in one piece: small tensors between large ones cost gigabytes
-    checked = 0
+
+    def train(first: int, end: int, wanted: Collection[int]) -> Float[Tensor, "S M"]:
+        losses = torch.empty(0, 0)  # in one piece: small tensors between large ones cost gigabytes
+        checked = 0
+        for step in range(first, end):
+            if schedule is not None:
+                for group in optimizer.param_groups:
+                    group["lr"] = group["initial_lr"] * schedule(step)
+            row = differentiate(sample(step))
+            if step == first:
+                losses = row.new_empty(end - first, len(row))
+            losses[step - first] = row
+            done = step + 1
+            if done in wanted or done == end or done - first - checked >= check_every:
+                _require_finite(losses[: done - first], checked, first)
+                checked = done - first
+            optimizer.step()
+            if done in wanted and on_checkpoint is not None:
+                on_checkpoint(done, model)
+            if progress is not None:
+                progress(done, steps)
+        return losses
+
     if start == 0 and 0 in wanted and on_checkpoint is not None:
         on_checkpoint(0, model)
-    for step in range(start, steps):
-        if schedule is not None:
-            for group in optimizer.param_groups:
-                group["lr"] = group["initial_lr"] * schedule(step)
-        row = differentiate(sample(step))
-        if step == start:
-            losses = row.new_empty(steps - start, len(row))
-        losses[step - start] = row
-        done = step + 1
-        if done in wanted or done == steps or done - start - checked >= check_every:
-            _require_finite(losses[: done - start], checked, start)
-            checked = done - start
-        optimizer.step()
-        if done in wanted and on_checkpoint is not None:
-            on_checkpoint(done, model)
-        if progress is not None:
-            progress(done, steps)
+    taken = rehearsal.asked()
+    if taken is None or start >= steps:
+        return History(train(start, steps, wanted).cpu(), start)
+    losses = rehearsal.rehearse(partial(train, wanted=()), model, start, steps, taken)
+    for step in sorted(at for at in wanted if start < at <= steps):
+        on_checkpoint(step, model)  # type: ignore[misc]
     return History(losses.cpu(), start)
 
 

@@ -111,7 +111,7 @@ def test_the_default_and_a_click(shown: Show) -> None:
         assert words.startswith("25 random compositions")
         assert "(n = 25): 70 % on unseen ones, 700 reached" in words
         assert page.locator("output").inner_text().startswith("25 of")
-        assert f"{100 * share:.1f} % of the 1\u2009024 in-order" in words
+        assert f"{100 * share:.1f} % of the 1\u202f024 in-order" in words
         for across in (0.2, 0.9):
             box = page.locator("rect.sx-hit").nth(1).bounding_box()
             assert box is not None
@@ -121,7 +121,7 @@ def test_the_default_and_a_click(shown: Show) -> None:
             assert n == pytest.approx(1024**across, rel=0.02, abs=1)
         page.evaluate("model.set('n_train', 50)")
         words = page.evaluate("drawn()").split("|")[-1]
-        assert "step by step, random (n = 50): 98 % on unseen ones, 1\u2009000 reached" in words
+        assert "step by step, random (n = 50): 98 % on unseen ones, 1\u202f000 reached" in words
         assert page.locator(".sx-mark").count() == 7 + 3 + 3  # points and legend
         page.evaluate("model.set('n_train', 150)")
         assert "Nothing was measured" in page.evaluate("drawn()")
@@ -130,7 +130,7 @@ def test_the_default_and_a_click(shown: Show) -> None:
 
 def test_the_papers_set(shown: Show) -> None:
     with shown(explorer(functions=4), "phone") as (page, wrong):
-        assert "4\u2009084\u2009101" in page.evaluate("drawn()")
+        assert "4\u202f084\u202f101" in page.evaluate("drawn()")
         assert page.evaluate("overlaps()") == []
     assert wrong == []
 

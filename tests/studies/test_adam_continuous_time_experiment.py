@@ -1,23 +1,24 @@
 """The Adam experiment: parameters, determinism, and its claims on runs with known findings."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
-import yaml
 
 from synthcore.config import ParameterError
 from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.verdict import Word
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import Study
 from synthcore.studies.adam_continuous_time import experiment
 from synthcore.studies.adam_continuous_time.claims import CLAIMS
 from synthcore.studies.adam_continuous_time.experiment import Config
 
-ROOT = Path(__file__).parents[2]
-SMOKE = yaml.safe_load((ROOT / "notebooks/params/smoke/adam_continuous_time.yaml").read_text())
-TINY = SMOKE | {"seed": 0, "n_seeds": 3, "device": "cpu", "epsilon": 1e-15, "stages": [1, 2, 3]}
+SMOKE = scale_parameters(Study(Path(__file__).parents[2], "adam_continuous_time"), "smoke")
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "n_seeds": 3, "stages": [1, 2, 3]}
 BY_ID = {claim.id: claim for claim in CLAIMS}
 
 
@@ -50,16 +51,6 @@ def test_theory_holds_at_every_size(tiny: xr.Dataset) -> None:
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_no_claim_survives_its_null_on_a_tiny_run(claim: Claim, tiny: xr.Dataset) -> None:
     assert claim.decide(claim.null(tiny)).verdict is not Word.REPRODUCED
-
-
-RECORDED = ROOT / "book/recorded/adam_continuous_time/recorded.nc"
-
-
-@pytest.mark.skipif(not RECORDED.exists(), reason="nothing recorded yet")
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim) -> None:
-    data = xr.load_dataset(RECORDED, engine="h5netcdf")
-    assert claim.decide(claim.null(data)).verdict is not Word.REPRODUCED
 
 
 @pytest.mark.parametrize(

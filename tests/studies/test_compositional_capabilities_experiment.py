@@ -6,35 +6,21 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-import yaml
 
 from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim, decide_all
+from synthcore.evidence.claim import Claim
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.composer import ComposerExplorer
 from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.reachable import ReachableExplorer
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import Study
 from synthcore.studies.compositional_capabilities import decisions, shown
 from synthcore.studies.compositional_capabilities.claims import CLAIMS
 from synthcore.studies.compositional_capabilities.experiment import Config, run
 
-ROOT = Path(__file__).parents[2]
-RECORDED = ROOT / "book" / "recorded" / "compositional_capabilities" / "recorded.nc"
-PARAMETERS = yaml.safe_load(
-    (ROOT / "notebooks/params/smoke/compositional_capabilities.yaml").read_text()
-)
-TINY: dict[str, Any] = {
-    "seed": 0,
-    "device": "cpu",
-    "learning_rate": 0.005,
-    "direct_rate": 0.003,
-    **PARAMETERS,
-}
-
-
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
+SMOKE = scale_parameters(Study(Path(__file__).parents[2], "compositional_capabilities"), "smoke")
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
 
 
 def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
@@ -192,19 +178,3 @@ def test_a_run_in_which_everything_holds_is_found_to_hold(
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
     assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
-
-
-@pytest.fixture(scope="module")
-def recorded() -> xr.Dataset:
-    data: xr.Dataset = xr.load_dataset(RECORDED, engine="h5netcdf")
-    return data
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null_on_the_recorded_run(claim: Claim, recorded: xr.Dataset) -> None:
-    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
-
-
-def test_every_claim_has_a_verdict_in_the_recorded_run(recorded: xr.Dataset) -> None:
-    for decision in decide_all(CLAIMS, recorded, "recorded"):
-        assert decision.verdict.verdict is not Word.UNDECIDABLE, decision

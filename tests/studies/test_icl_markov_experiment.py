@@ -1,18 +1,12 @@
 """The Markov experiment: parameters, determinism, and its claims on the recorded runs."""
 
-from pathlib import Path
-
 import pytest
 import xarray as xr
 
 from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim, decide_all
-from synthcore.evidence.verdict import Word
 from synthcore.studies.icl_markov import dataset
-from synthcore.studies.icl_markov.claims import CLAIMS
 from synthcore.studies.icl_markov.experiment import Config, run
 
-ROOT = Path(__file__).parents[2]
 TINY = {
     "seed": 0,
     "n_seeds": 3,
@@ -49,11 +43,6 @@ TINY = {
 }
 
 
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
-
-
 def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
     xr.testing.assert_identical(tiny, run(Config(**TINY)))
 
@@ -81,33 +70,3 @@ def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: st
     with pytest.raises(ParameterError, match=sentence) as caught:
         Config(**(TINY | change))
     assert "\n" not in str(caught.value)
-
-
-RECORDED = sorted((ROOT / "book" / "recorded" / "icl_markov").glob("*.nc"))
-
-
-@pytest.fixture(scope="module", params=RECORDED, ids=lambda path: path.stem)
-def recorded(request: pytest.FixtureRequest) -> xr.Dataset:
-    data: xr.Dataset = xr.load_dataset(request.param, engine="h5netcdf")
-    return data
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim, recorded: xr.Dataset) -> None:
-    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
-
-
-# Learned positions are trained at book scale only.
-BOOK_ONLY = {"C2b"}
-
-
-def test_every_other_claim_has_a_verdict_in_a_recorded_run() -> None:
-    decided = set()
-    for path in RECORDED:
-        data = xr.load_dataset(path, engine="h5netcdf")
-        decided |= {
-            decision.claim.id
-            for decision in decide_all(CLAIMS, data, path.stem)
-            if decision.verdict.verdict is not Word.UNDECIDABLE
-        }
-    assert decided == {claim.id for claim in CLAIMS} - BOOK_ONLY

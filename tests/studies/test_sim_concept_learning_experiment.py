@@ -1,40 +1,22 @@
 """The identity-mapping experiment: parameters, determinism, claims and their nulls."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
-import yaml
 
 from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.verdict import Word
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import Study
 from synthcore.studies.sim_concept_learning import decisions, frequencies, partial_order
 from synthcore.studies.sim_concept_learning.claims import CLAIMS
 from synthcore.studies.sim_concept_learning.experiment import Config, run
 
-ROOT = Path(__file__).parents[2]
-RECORDED = ROOT / "book" / "recorded" / "sim_concept_learning" / "recorded.nc"
-TINY = {
-    "seed": 0,
-    "mu": [1.0, 2.0],
-    "sigma": 0.05,
-    "omega": 0.1,
-    "rho": 0.95,
-    "spreads": [0.5, 1.0],
-    "learning_rate": 0.02,
-    "tied_time": 8.0,
-    "deep_learning_rate": 0.02,
-    **yaml.safe_load((ROOT / "notebooks/params/smoke/sim_concept_learning.yaml").read_text()),
-    "n_seeds": 3,
-    "device": "cpu",
-}
-
-
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
+SMOKE = scale_parameters(Study(Path(__file__).parents[2], "sim_concept_learning"), "smoke")
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "n_seeds": 3, "spreads": [0.5, 1.0]}
 
 
 def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
@@ -100,19 +82,3 @@ def test_shares_have_exact_intervals() -> None:
     many = np.arange(200) < 60
     assert frequencies.more_often(many, one, "").verdict is Word.REPRODUCED
     assert frequencies.more_often(one, none, "").verdict is Word.NOT
-
-
-@pytest.fixture(scope="module")
-def recorded() -> xr.Dataset:
-    data: xr.Dataset = xr.load_dataset(RECORDED, engine="h5netcdf")
-    return data
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim, recorded: xr.Dataset) -> None:
-    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
-
-
-def test_every_claim_has_a_verdict_in_the_recorded_run(recorded: xr.Dataset) -> None:
-    for decision in decide_all(CLAIMS, recorded, "recorded"):
-        assert decision.verdict.verdict is not Word.UNDECIDABLE, decision

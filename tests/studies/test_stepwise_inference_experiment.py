@@ -6,35 +6,18 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-import yaml
 
 from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim, decide_all
+from synthcore.evidence.claim import Claim
 from synthcore.evidence.verdict import Word
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import Study
 from synthcore.studies.stepwise_inference import decisions
 from synthcore.studies.stepwise_inference.claims import CLAIMS
 from synthcore.studies.stepwise_inference.experiment import Config, run
 
-ROOT = Path(__file__).parents[2]
-RECORDED = ROOT / "book" / "recorded" / "stepwise_inference" / "recorded.nc"
-PARAMETERS = yaml.safe_load((ROOT / "notebooks/params/smoke/stepwise_inference.yaml").read_text())
-TINY: dict[str, Any] = {
-    "seed": 0,
-    "device": "cpu",
-    "share": 0.2,
-    "formats": ["step", "direct"],
-    "depth": 2,
-    "learning_rate": 0.003,
-    "mechanism_share": 0.8,
-    "motif_probability": 0.5,
-    "between": 2,
-    **PARAMETERS,
-}
-
-
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return run(Config(**TINY))
+SMOKE = scale_parameters(Study(Path(__file__).parents[2], "stepwise_inference"), "smoke")
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
 
 
 def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
@@ -144,20 +127,3 @@ def test_a_run_in_which_everything_holds_is_found_to_hold(
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
     assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
-
-
-@pytest.fixture(scope="module")
-def recorded() -> xr.Dataset:
-    data: xr.Dataset = xr.load_dataset(RECORDED, engine="h5netcdf")
-    data.attrs["formats"] = np.atleast_1d(data.attrs["formats"]).tolist()
-    return data
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null_on_the_recorded_run(claim: Claim, recorded: xr.Dataset) -> None:
-    assert claim.decide(claim.null(recorded)).verdict is not Word.REPRODUCED
-
-
-def test_every_claim_has_a_verdict_in_the_recorded_run(recorded: xr.Dataset) -> None:
-    for decision in decide_all(CLAIMS, recorded, "recorded"):
-        assert decision.verdict.verdict is not Word.UNDECIDABLE, decision

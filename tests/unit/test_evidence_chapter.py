@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import xarray as xr
 from matplotlib import pyplot
@@ -94,6 +95,16 @@ def test_a_run_keeps_data_figures_claims_and_progress(running: Path, shown: list
     with pytest.raises(ValueError, match="Two figures have the id 'f'"):
         chapter.figure(figure(), id="f", caption="", alt="")
     pyplot.close("all")
+
+
+def test_saved_data_are_small_however_they_are_cut(running: Path) -> None:
+    """A few large variables are compressed; small ones cost little more than their names."""
+    chapter = Chapter("toy", CONFIG)
+    chapter.save(xr.Dataset({"a": ("x", np.zeros(100_000))}), "large")
+    small = {f"v{i}": ("x", np.zeros(100)) for i in range(100)}
+    chapter.save(xr.Dataset(small), "small")
+    assert (running / "large.nc").stat().st_size < 100_000
+    assert (running / "small.nc").stat().st_size < 100 * (800 + 1600)
 
 
 def test_the_same_figure_has_the_same_bytes(running: Path, shown: list[Any]) -> None:

@@ -153,6 +153,19 @@ def test_explicit_attention_agrees_with_the_fused_kernel(config: GPTConfig) -> N
         torch.testing.assert_close(model(tokens), fused, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("config", VARIANTS)
+def test_resume_is_the_rest_of_forward(config: GPTConfig) -> None:
+    model = GPT(config, [0, 1]).requires_grad_(False)
+    tokens = tokens_for(2)
+    streams = ["embedded", *(f"block{b}.residual" for b in range(config.depth))]
+    with record(model, streams) as seen:
+        whole = model(tokens)
+    for after, name in enumerate(streams, start=-1):
+        torch.testing.assert_close(model.resume(seen[name], after), whole)
+    with pytest.raises(ValueError, match=r"after must lie in -1\.\."):
+        model.resume(seen["embedded"], config.depth)
+
+
 def test_too_long_input_is_refused() -> None:
     model = GPT(SMALL, [0])
     with pytest.raises(ValueError, match="13 tokens exceed the context of 12"):

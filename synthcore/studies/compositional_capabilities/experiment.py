@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import xarray as xr
 
+from synthcore.evidence.dataset import joined
 from synthcore.studies.compositional_capabilities.at_once import at_once
 from synthcore.studies.compositional_capabilities.deep import deep
 from synthcore.studies.compositional_capabilities.one_layer import one_layer
@@ -58,13 +59,7 @@ def stages(config: Config) -> list[Callable[[Config, Progress | None], xr.Datase
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
-    for name, variable in data.data_vars.items():
-        if variable.dtype == "float64":
-            data[name] = variable.astype("float32")
-    for name in data.variables:
-        data[name].attrs["units"] = UNITS.get(str(name), "1")
-        data[name].attrs["long_name"] = str(name).replace("_", " ")
+    data = joined(parts, UNITS)
     data.attrs = {
         "study": "compositional_capabilities",
         "slot_decides": config.slot_decides,

@@ -7,6 +7,7 @@ mechanism; `steering` trains on motifs.
 
 import xarray as xr
 
+from synthcore.evidence.dataset import joined
 from synthcore.studies.stepwise_inference.one_layer import one_layer
 from synthcore.studies.stepwise_inference.parameters import Config
 from synthcore.studies.stepwise_inference.single import (
@@ -44,8 +45,8 @@ def navigate(config: Config, progress: Progress | None = None) -> tuple[xr.Datas
         found = found or schools[0]
     assert found is not None
     further = [lengths(config, found), temperatures(config, found)]
-    joined = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
-    return xr.merge([joined, *further], join="outer", compat="no_conflicts"), found
+    merged = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
+    return xr.merge([merged, *further], join="outer", compat="no_conflicts"), found
 
 
 def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
@@ -59,13 +60,7 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
 def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     """One dataset of all parts, with units; measurements are float32."""
-    data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
-    for name, variable in data.data_vars.items():
-        if variable.dtype == "float64":
-            data[name] = variable.astype("float32")
-    for name in data.variables:
-        data[name].attrs["units"] = UNITS.get(str(name), "1")
-        data[name].attrs["long_name"] = str(name).replace("_", " ")
+    data = joined(parts, UNITS)
     data.attrs = {"study": "stepwise_inference", "samples": config.samples, "far": config.far}
     data.attrs |= {"between": config.between, "formats": list(config.formats)}
     return data

@@ -1,0 +1,23 @@
+"""One dataset from what the stages of a study measured."""
+
+from collections.abc import Mapping, Sequence
+
+import xarray as xr
+
+
+def joined(parts: Sequence[xr.Dataset], units: Mapping[str, str]) -> xr.Dataset:
+    """All variables of all parts, NaN where a part has no value; measurements become float32. Every
+    variable and coordinate gets a unit ("1" if `units` has none for it) and a long name.
+
+    >>> parts = [xr.Dataset({"loss": ("seed", [0.5])}), xr.Dataset({"steps": 9})]
+    >>> joined(parts, {"loss": "nats"}).loss.attrs
+    {'units': 'nats', 'long_name': 'loss'}
+    """
+    data = xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
+    for name, variable in data.data_vars.items():
+        if variable.dtype == "float64":
+            data[name] = variable.astype("float32")
+    for name in data.variables:
+        data[name].attrs["units"] = units.get(str(name), "1")
+        data[name].attrs["long_name"] = str(name).replace("_", " ")
+    return data

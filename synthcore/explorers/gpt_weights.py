@@ -1,0 +1,68 @@
+"""Weights of one transformer on their way to the browser."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+
+def layout(
+    weights: Mapping[str, ArrayLike], heads: int, norm: str
+) -> dict[str, NDArray[np.float32]]:
+    """Weights by name in matrix shapes, checked against each other."""
+    given = {name: np.asarray(value, dtype=np.float32) for name, value in weights.items()}
+    if "embedding.weight" not in given:
+        raise ValueError("weights must hold 'embedding.weight'; give the state dict of one member")
+    width = given["embedding.weight"].shape[-1]
+    vocabulary = given["embedding.weight"].shape[-2]
+    depth = 1 + max((int(n[5:].split(".")[0]) for n in given if n.startswith("block")), default=-1)
+    if depth < 1:
+        raise ValueError("weights must hold at least one block")
+    if heads < 1 or width % heads:
+        raise ValueError(f"width {width} must be divisible by heads (got {heads})")
+    matrix: dict[str, tuple[int, ...]] = {"embedding.weight": (vocabulary, width)}
+    if "positions" in given:
+        matrix["positions"] = (given["positions"].shape[-2], width)
+    optional = set()
+
+    def normed(name: str) -> None:
+        matrix[f"{name}.weight"] = (width,)
+        if norm == "layer":
+            matrix[f"{name}.bias"] = (width,)
+            optional.add(f"{name}.bias")
+
+    def linear(name: str, inputs: int, outputs: int) -> None:
+        matrix[f"{name}.weight"] = (inputs, outputs)
+        matrix[f"{name}.bias"] = (outputs,)
+        optional.add(f"{name}.bias")
+
+    for b in range(depth):
+        normed(f"block{b}.attention_norm")
+        linear(f"block{b}.attention.project", width, 3 * width)
+        linear(f"block{b}.attention.output", width, width)
+        if f"block{b}.mlp.expand.weight" in given:
+            hidden = given[f"block{b}.mlp.expand.weight"].shape[-1]
+            normed(f"block{b}.mlp_norm")
+            linear(f"block{b}.mlp.expand", width, hidden)
+            linear(f"block{b}.mlp.output", hidden, width)
+    normed("norm")
+    if "head.weight" in given:
+        matrix["head.weight"] = (width, vocabulary)
+    missing = matrix.keys() - given.keys() - optional
+    unknown = given.keys() - matrix.keys()
+    if missing or unknown:
+        raise ValueError(f"weights lack {sorted(missing)} and hold unknown {sorted(unknown)}")
+    out = {}
+    for name, shape in matrix.items():
+        if name not in given:
+            continue
+        array = given[name]
+        if tuple(size for size in array.shape if size > 1) != tuple(s for s in shape if s > 1):
+            raise ValueError(
+                f"{name} of one member must have shape {shape} (got {array.shape}); "
+                "take value[m] of each weight"
+            )
+        out[name] = array.reshape(shape)
+        if not np.isfinite(out[name]).all():
+            raise ValueError(f"{name} must be finite")
+    return out

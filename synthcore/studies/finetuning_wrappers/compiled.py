@@ -1,0 +1,167 @@
+"""Transformers whose weights are written by a compiler, as a population that can be trained.
+
+Three blocks of one attention head and one ReLU MLP, without layer norm and without a causal mask.
+Residual coordinates are named: a compiled network uses few of them, a trained one may use all. The
+construction is Tracr's (Lindner et al. 2023); logits are the coordinates of `out`.
+
+Axis letters: M member, B batch, T places (begin symbol and slots), D residual width, K head width,
+H hidden units, V vocabulary, O outputs.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from synthcore.nn.hooks import HookPoint
+from synthcore.nn.population import Embedding, Linear
+
+BLOCKS = 3
+
+
+@dataclass(frozen=True)
+class Subspaces:
+    """Where each variable's one-hot code lies in the residual stream.
+
+    >>> spaces = Subspaces({"token": 3, "out": 2})
+    >>> spaces.width, spaces["out"]
+    (5, slice(3, 5, None))
+    """
+
+    sizes: Mapping[str, int]
+
+    @property
+    def width(self) -> int:
+        return sum(self.sizes.values())
+
+    def __getitem__(self, name: str) -> slice:
+        start = 0
+        for other, size in self.sizes.items():
+            if other == name:
+                return slice(start, start + size)
+            start += size
+        raise KeyError(name)
+
+    def at(self, name: str, value: int = 0) -> int:
+        """Coordinate of one value of a variable."""
+        return int(self[name].start) + value
+
+
+@dataclass(frozen=True)
+class Shape:
+    """Sizes of a compiled network; `letters` are tokens 0, 1, ..., then come begin and padding."""
+
+    spaces: Subspaces
+    letters: int
+    slots: int
+    head: int
+    hidden: int
+
+    @property
+    def begin(self) -> int:
+        return self.letters
+
+    @property
+    def padding(self) -> int:
+        return self.letters + 1
+
+    @property
+    def outputs(self) -> int:
+        return self.spaces.sizes["out"]
+
+    def lines(self, strings: Int[Tensor, "*batch L"]) -> Int[Tensor, "*batch T"]:
+        """Strings behind the begin symbol, padded to the network's slots.
+
+        ValueError if a string is longer than the network, or holds a letter it does not know.
+        """
+        length = strings.shape[-1]
+        if length > self.slots:
+            raise ValueError(
+                f"a string of {length} letters is longer than the {self.slots} slots of the network"
+            )
+        if strings.numel() and not 0 <= int(strings.min()) <= int(strings.max()) < self.letters:
+            raise ValueError(f"letters must be numbers below {self.letters}")
+        out = strings.new_full((*strings.shape[:-1], self.slots + 1), self.padding)
+        out[..., 0] = self.begin
+        out[..., 1 : length + 1] = strings
+        return out
+
+
+class Head(nn.Module):
+    """One attention head of all members; padding is never looked at."""
+
+    def __init__(self, shape: Shape, members: int) -> None:
+        super().__init__()
+        width = shape.spaces.width
+        self.query, self.key, self.value = (Linear(members, width, shape.head) for _ in range(3))
+        self.output = Linear(members, shape.head, width)
+        self.pattern = HookPoint()
+
+    def forward(self, x: Float[Tensor, "M B T D"], hidden: Tensor) -> Float[Tensor, "M B T D"]:
+        scores = self.query(x) @ self.key(x).transpose(-1, -2)
+        pattern = self.pattern(scores.masked_fill(hidden, -torch.inf).softmax(-1))
+        mixed: Tensor = self.output(pattern @ self.value(x))
+        return mixed
+
+
+class Block(nn.Module):
+    """`x + head(x)`, then `x + mlp(x)`."""
+
+    def __init__(self, shape: Shape, members: int) -> None:
+        super().__init__()
+        self.attention = Head(shape, members)
+        self.expand = Linear(members, shape.spaces.width, shape.hidden)
+        self.contract = Linear(members, shape.hidden, shape.spaces.width)
+        self.residual = HookPoint()
+
+    def forward(self, x: Float[Tensor, "M B T D"], hidden: Tensor) -> Float[Tensor, "M B T D"]:
+        x = x + self.attention(x, hidden)
+        out: Tensor = self.residual(x + self.contract(torch.relu(self.expand(x))))
+        return out
+
+
+class Compiled(nn.Module):
+    """`members` copies of one network of this shape; all weights are zero until written."""
+
+    def __init__(self, shape: Shape, members: int) -> None:
+        super().__init__()
+        self.shape, self.members = shape, members
+        self.embedding = Embedding(members, shape.letters + 2, shape.spaces.width)
+        self.positions = nn.Parameter(torch.zeros(members, 1, shape.slots + 1, shape.spaces.width))
+        self.blocks: list[Block] = []
+        for index in range(BLOCKS):
+            block = Block(shape, members)
+            self.add_module(f"block{index}", block)  # names read block1.attention.pattern
+            self.blocks.append(block)
+
+    @property
+    def parameters_per_member(self) -> int:
+        return sum(p.numel() for p in self.parameters()) // self.members
+
+    def forward(self, lines: Int[Tensor, "M B T"]) -> Float[Tensor, "M B T O"]:
+        """Output coordinates at every place; `lines` as `Shape.lines` gives them."""
+        hidden = (lines == self.shape.padding)[:, :, None]
+        x = self.embedding(lines) + self.positions
+        for block in self.blocks:
+            x = block(x, hidden)
+        return x[..., self.shape.spaces["out"]]
+
+
+@torch.no_grad()
+def picked(model: Compiled, which: Sequence[int]) -> Compiled:
+    """A population of copies of these members, in this order."""
+    out = Compiled(model.shape, len(which)).to(model.positions.device)
+    for mine, theirs in zip(out.parameters(), model.parameters(), strict=True):
+        mine.copy_(theirs[list(which)])
+    return out
+
+
+@torch.no_grad()
+def perturb(model: nn.Module, std: float, seeds: Sequence[int]) -> None:
+    """Add N(0, std^2) to every weight, from each member's own seed."""
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    for parameter in model.parameters():
+        for own, generator in zip(parameter, generators, strict=True):
+            own.add_(torch.randn(own.shape, generator=generator).to(own.device) * std)

@@ -1,0 +1,97 @@
+"""Outcome counts along base paths, and what is estimated from them. Nothing here knows a truth.
+
+Axis letters: N paths, T positions, W tokens tried at a position (the base token first), K outcomes.
+"""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+Metric = Literal["l2", "tv", "l1", "cosine", "kl"]
+
+
+def distance(
+    a: Float[Tensor, "*N K"], b: Float[Tensor, "*N K"], metric: Metric
+) -> Float[Tensor, "*N"]:
+    """Distance of distributions; `kl` (nats) is of a from b, both clipped at 1e-4.
+
+    >>> heads, tails = torch.tensor([1.0, 0.0]), torch.tensor([0.0, 1.0])
+    >>> [round(float(distance(heads, tails, m)), 2) for m in ("l2", "tv", "l1", "cosine", "kl")]
+    [1.41, 1.0, 2.0, 1.0, 9.21]
+    """
+    if metric == "l2":
+        return (a - b).square().sum(-1).sqrt()
+    if metric in ("tv", "l1"):
+        return (a - b).abs().sum(-1) * (0.5 if metric == "tv" else 1.0)
+    if metric == "cosine":
+        return 1 - torch.nn.functional.cosine_similarity(a, b, dim=-1, eps=1e-12)
+    a, b = (x.clamp(min=1e-4) for x in (a, b))
+    return (a * (a / b).log()).sum(-1)
+
+
+@dataclass(frozen=True)
+class Paths:
+    """How many completions after each token ended in each outcome. float64.
+
+    Attributes:
+        p: probability that the model gives the token, not renormalised; 0 where there is no branch.
+        counts: completions by outcome; the base token is w = 0.
+    """
+
+    p: Float[Tensor, "N T W"]
+    counts: Float[Tensor, "N T W K"]
+
+    def above(self, threshold: float) -> "Paths":
+        """Without tokens of lower probability; the base token always stays."""
+        keep = self.p > threshold
+        keep[..., 0] = True
+        return Paths(self.p * keep, self.counts * keep[..., None])
+
+    @cached_property
+    def weight(self) -> Float[Tensor, "N T W"]:
+        """p~, probabilities renormalised over the tokens that were tried."""
+        return self.p / self.p.sum(-1, keepdim=True)
+
+    @cached_property
+    def samples(self) -> Float[Tensor, "N T W"]:
+        """Completions per branch."""
+        return self.counts.sum(-1)
+
+    @cached_property
+    def o_tw(self) -> Float[Tensor, "N T W K"]:
+        """Outcome shares after each token; 0 where there is no branch."""
+        return self.counts / self.samples.clamp(min=1)[..., None]
+
+    @cached_property
+    def o_t(self) -> Float[Tensor, "N T K"]:
+        """Outcome distribution before each token, sum over w of p~_w o_tw."""
+        return (self.weight[..., None] * self.o_tw).sum(-2)
+
+    @cached_property
+    def n_eff(self) -> Float[Tensor, "N T"]:
+        """Completions that would estimate o_t as well if drawn at once: 1 / sum p~_w^2 / S_w."""
+        return 1 / (self.weight.square() / self.samples.clamp(min=1)).sum(-1)
+
+    @cached_property
+    def pseudo(self) -> Float[Tensor, "N T K"]:
+        """n_eff o_t, the counts that the Dirichlet-multinomial segments add up."""
+        return self.n_eff[..., None] * self.o_t
+
+    def pooled(self) -> Float[Tensor, "N T K"]:
+        """Pseudo-counts with a second estimate of o_{t+1} added: the base branch at t ends where
+        position t + 1 begins (identity I1)."""
+        out = self.pseudo.clone()
+        out[:, 1:] += self.counts[:, :-1, 0]
+        return out
+
+    def drift(self, metric: Metric = "l2") -> Float[Tensor, "N T"]:
+        """y_t = d(o_0, o_t), the paper's series."""
+        return distance(self.o_t[:, :1].expand_as(self.o_t), self.o_t, metric)
+
+    def reordered(self, order: Tensor) -> "Paths":
+        """The same positions in another order (T,): a control without time."""
+        return replace(self, p=self.p[:, order], counts=self.counts[:, order])

@@ -1,0 +1,228 @@
+"""Exact Bayesian segmentation by dynamic programming: where does a series change, and how often?
+
+A series of T positions is cut into m + 1 segments of at least `min_length`; given m, all admissible
+cuts are equally likely, and m is uniform on 0..m_max. Every posterior is then a sum over
+segmentations, done exactly. Cells that no segment may occupy are -inf.
+
+Axis letters: N series, G values of a nuisance parameter, T positions, E = T + 1 cuts, K outcomes,
+M = m_max + 1.
+"""
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+M_MAX, MIN_LENGTH = 6, 3
+
+
+def dm(counts: Float[Tensor, "N T K"], alpha: float = 1.0) -> Float[Tensor, "N E E"]:
+    """Log evidence of segments [s, e) of counts: one Dirichlet-multinomial per segment, with a
+    symmetric prior. Counts need not be whole numbers."""
+    total = torch.nn.functional.pad(counts.cumsum(1), (0, 0, 1, 0))
+    T, K = counts.shape[1:]
+    s, e = torch.triu_indices(T + 1, T + 1, 1, device=counts.device)
+    inside = total[:, e] - total[:, s]
+    whole = torch.tensor(K * alpha, dtype=counts.dtype, device=counts.device)
+    value = torch.lgamma(whole) - torch.lgamma(whole + inside.sum(-1))
+    value = value + (torch.lgamma(alpha + inside) - math.lgamma(alpha)).sum(-1)
+    out = counts.new_full((len(counts), T + 1, T + 1), -math.inf)
+    out[:, s, e] = value
+    return out
+
+
+def gauss(
+    y: Float[Tensor, "N T"], s2: Float[Tensor, "G"], nu: float = 1.0, order: int = 0
+) -> Float[Tensor, "N G E E"]:
+    """Log evidence of segments under y = X b + noise of variance s2, b ~ N(0, s2 / nu).
+
+    X has orthogonal columns, a constant and (order 1) a slope, scaled to squared length T whatever
+    the segment's length. Segments of one position have no slope.
+    """
+    T = y.shape[1]
+    t = torch.arange(T, dtype=y.dtype, device=y.device)
+    sums = torch.stack([y, t * y, y.square()], -1).cumsum(1)
+    sums = torch.nn.functional.pad(sums, (0, 0, 1, 0))
+    inside = sums[:, None] - sums[:, :, None]  # (N, s, e, 3)
+    cut = torch.arange(T + 1, dtype=y.dtype, device=y.device)
+    n = (cut[None] - cut[:, None]).clamp(min=1)
+    explained = inside[..., 0].square() / n
+    if order:
+        middle = (cut[None] + cut[:, None] - 1) / 2
+        moment = inside[..., 1] - middle * inside[..., 0]
+        spread = n * (n.square() - 1) / 12
+        explained = explained + torch.where(
+            spread > 0, moment.square() / spread.clamp(min=0.5), 0.0
+        )
+    rest = inside[..., 2] - T / (T + nu) * explained
+    q = order + 1
+    s2 = s2[:, None, None]
+    out = (
+        -n / 2 * (2 * math.pi * s2).log()
+        + q / 2 * math.log(nu / (T + nu))
+        - rest[:, None] / (2 * s2)
+    )
+    return out.masked_fill(cut[None] <= cut[:, None], -math.inf)
+
+
+def log_segmentations(length: int, segments: int, min_length: int) -> float:
+    """Log number of ways to cut `length` positions; -inf if there is none.
+
+    >>> round(math.exp(log_segmentations(6, 2, 2)))        # cuts at 2, 3 or 4
+    3
+    """
+    free = length - segments * min_length
+    return math.log(math.comb(free + segments - 1, segments - 1)) if free >= 0 else -math.inf
+
+
+@dataclass(frozen=True)
+class Posterior:
+    """Posterior over segmentations of series whose evidences are `L`.
+
+    Attributes:
+        L: log evidence of every segment, -inf where it is too short.
+        forward: log sum over ways to cut [0, e) into k segments, k = 1..M.
+        backward: the same for [s, T).
+        joint: P(m, g | y).
+    """
+
+    L: Float[Tensor, "N G E E"]
+    forward: Float[Tensor, "M N G E"]
+    backward: Float[Tensor, "M N G E"]
+    joint: Float[Tensor, "N G M"]
+
+    @cached_property
+    def p_m(self) -> Float[Tensor, "N M"]:
+        """P(m change points | y); infeasible m have probability 0."""
+        return self.joint.sum(1)
+
+    @cached_property
+    def any(self) -> Float[Tensor, "N"]:
+        """P(m >= 1 | y); above .9 it is a Bayes factor above 9."""
+        return 1 - self.p_m[:, 0]
+
+    @cached_property
+    def _scale(self) -> Float[Tensor, "N G M"]:
+        """log P(m, g | y) less the log sum over segmentations with m change points."""
+        total = self.forward[..., -1].permute(1, 2, 0)
+        return torch.where(self.joint > 0, self.joint.log() - total, -math.inf)
+
+    @cached_property
+    def p_tau(self) -> Float[Tensor, "N T"]:
+        """P(a segment begins at t | y); 0 at t = 0."""
+        most = self.joint.shape[-1] - 1
+        total = torch.zeros_like(self.L[:, 0, 0])
+        for m in range(1, most + 1):
+            for k in range(1, m + 1):
+                ways = self._scale[..., m, None] + self.forward[k - 1] + self.backward[m - k]
+                total = total + ways.exp().sum(1)
+        return total[:, :-1]
+
+    def smoothed(
+        self, counts: Float[Tensor, "N T K"], alpha: float = 1.0
+    ) -> Float[Tensor, "N T K"]:
+        """Posterior mean of the outcome distribution at every position: segment-wise Dirichlet
+        means, averaged over all segmentations. For `L = dm(counts, alpha)`."""
+        edge = torch.full_like(self.forward[:1], -math.inf)
+        first, last = edge.clone(), edge.clone()
+        first[..., 0], last[..., -1] = 0.0, 0.0
+        before, behind = torch.cat([first, self.forward]), torch.cat([last, self.backward])
+        most = self.joint.shape[-1]
+        # ways to be in segment number k + 1, which starts at s: all ends e and what follows
+        weight = torch.full_like(self.L, -math.inf)
+        for k in range(most):
+            rest = torch.stack([self._scale[..., k + j, None] + behind[j] for j in range(most - k)])
+            weight = torch.logaddexp(weight, before[k][..., None] + rest.logsumexp(0)[:, :, None])
+        chance = (weight + self.L).exp().sum(1)  # (N, s, e): P([s, e) is a segment)
+        total = torch.nn.functional.pad(counts.cumsum(1), (0, 0, 1, 0))
+        inside = total[:, None] - total[:, :, None] + alpha
+        mean = inside / inside.sum(-1, keepdim=True)
+        share = chance[..., None] * mean
+        # position t lies in [s, e) for s <= t < e
+        over = share.cumsum(1).flip(2).cumsum(2).flip(2)
+        at = torch.arange(counts.shape[1], device=counts.device)
+        return over[:, at, at + 1]
+
+
+def posterior(
+    L: Float[Tensor, "N *G E E"],
+    m_max: int = M_MAX,
+    min_length: int = MIN_LENGTH,
+    log_prior: Float[Tensor, "G"] | None = None,
+) -> Posterior:
+    """The posterior of segment evidences; with an axis G, integrated over the nuisance parameter
+    with weights exp(`log_prior`), alike by default."""
+    L = L if L.ndim == 4 else L[:, None]
+    cuts = L.shape[-1]
+    at = torch.arange(cuts, device=L.device)
+    L = L.masked_fill(at[None] - at[:, None] < min_length, -math.inf)
+    forward, backward = [L[:, :, 0]], [L[..., -1]]
+    for _ in range(m_max):
+        forward.append((forward[-1][..., None] + L).logsumexp(2))
+        backward.append((L + backward[-1][:, :, None]).logsumexp(3))
+    ways = [log_segmentations(cuts - 1, m + 1, min_length) for m in range(m_max + 1)]
+    prior = L.new_tensor([-w if w > -math.inf else -math.inf for w in ways])
+    score = torch.stack([f[..., -1] for f in forward], -1)
+    score = torch.where(prior > -math.inf, score + prior, -math.inf)
+    if log_prior is not None:
+        score = score + log_prior[:, None]
+    joint = score.flatten(1).softmax(1).view_as(score)
+    return Posterior(L, torch.stack(forward), torch.stack(backward), joint)
+
+
+def gauss_posterior(
+    y: Float[Tensor, "N T"],
+    m_max: int = M_MAX,
+    min_length: int = MIN_LENGTH,
+    grid: int = 30,
+    nu: float = 1.0,
+) -> Posterior:
+    """BEAST-like: z-scored series, flat or sloped segments alike in the prior, the variance
+    integrated on a log grid from 1e-3 to 3 times that of the series."""
+    z = y - y.mean(1, keepdim=True)
+    spread = z.square().mean(1, keepdim=True).sqrt()
+    z = torch.where(spread > 1e-12, z / spread.clamp(min=1e-12), 0.0)
+    s2 = torch.logspace(-3, math.log10(3), grid, dtype=y.dtype, device=y.device)
+    L = torch.logaddexp(gauss(z, s2, nu, 0), gauss(z, s2, nu, 1)) - math.log(2)
+    return posterior(L, m_max, min_length)
+
+
+def best_cuts(
+    L: Float[Tensor, "N E E"], count: Int[Tensor, "N"], min_length: int = MIN_LENGTH
+) -> Bool[Tensor, "N T"]:
+    """The most probable segmentation with `count` change points: True where a segment begins
+    (never at 0)."""
+    cuts = L.shape[-1]
+    at = torch.arange(cuts, device=L.device)
+    L = L.masked_fill(at[None] - at[:, None] < min_length, -math.inf)
+    score, back = L[:, 0], []
+    for _ in range(int(count.max()) if len(count) else 0):
+        score, came = (score[..., None] + L).max(1)
+        back.append(came)
+    found = torch.zeros(len(L), cuts - 1, dtype=torch.bool, device=L.device)
+    place = torch.full_like(count, cuts - 1)
+    rows = torch.arange(len(L), device=L.device)
+    for k in reversed(range(len(back))):
+        active = k < count
+        place = torch.where(active, back[k][rows, place], place)
+        found[rows[active], place[active]] = True
+    return found
+
+
+def penalised_cuts(
+    L: Float[Tensor, "N E E"], penalty: float, m_max: int = M_MAX, min_length: int = MIN_LENGTH
+) -> Bool[Tensor, "N T"]:
+    """The segmentation with the largest sum of L less `penalty` per change point: the optimum that
+    PELT finds. At most m_max change points."""
+    cuts = L.shape[-1]
+    at = torch.arange(cuts, device=L.device)
+    allowed = L.masked_fill(at[None] - at[:, None] < min_length, -math.inf)
+    score = allowed[:, 0]
+    best = [score[:, -1]]
+    for m in range(1, m_max + 1):
+        score = (score[..., None] + allowed).amax(1)
+        best.append(score[:, -1] - penalty * m)
+    return best_cuts(L, torch.stack(best, 1).argmax(1), min_length)

@@ -1,0 +1,86 @@
+"""What closed-form editors are compared with: random changes of equal size, and fine-tuning.
+
+Axis letters: M member, E edit, F fact, J prompts, B batch, K hidden width, D width.
+"""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from synthcore.nn.hooks import record
+from synthcore.studies.representation_shattering.editing.edited import (
+    EditedModel,
+    Transformer,
+    Update,
+    gather,
+)
+from synthcore.studies.representation_shattering.editing.facts import Facts
+from synthcore.studies.representation_shattering.editing.methods import reported
+from synthcore.studies.representation_shattering.editing.values import Values
+
+
+def random_directions(edited: EditedModel, generator: torch.Generator) -> EditedModel:
+    """Rank-one changes in random directions, of the same norm as each edit's in each block."""
+
+    def drawn(update: Update) -> Update:
+        M, E, K, _ = update.left.shape
+        D, device = update.right.shape[-1], update.right.device
+        left = torch.randn(M, E, K, 1, generator=generator, device=generator.device)
+        right = torch.randn(M, E, 1, D, generator=generator, device=generator.device)
+        raw = Update(left.to(device).double(), right.to(device).double())
+        return Update(raw.left, raw.right * (update.norm / raw.norm)[..., None, None])
+
+    return EditedModel(edited.model, {n: drawn(u) for n, u in edited.updates.items()})
+
+
+def fine_tune(
+    model: Transformer,
+    facts: Facts,
+    layer: int,
+    *,
+    rate: float = 0.02,
+    steps: int = 100,
+    stop: float = 0.05,
+) -> EditedModel:
+    """Adam on the output matrix of one block's MLP, on the facts' own prompts, until the loss of
+    an edit falls below `stop`."""
+    M, E, F, J, _ = facts.tokens.shape
+    names = [f"block{layer}.{name}" for name in ("residual_mid", "mlp.hidden", "mlp_out")]
+    with torch.no_grad(), record(model, names) as seen:
+        model(facts.tokens.flatten(1, 3))
+    middle, keys, out = (seen[name] for name in names)
+    stream, read = middle + out, facts.read.flatten(1)
+    if layer == len(model.blocks) - 1:  # behind it positions no longer mix
+        stream, keys, read = gather(stream, read), gather(keys, read), torch.zeros_like(read)
+    K, D = keys.shape[-1], out.shape[-1]
+    change = torch.zeros(M, E, K, D, device=out.device, requires_grad=True)
+    whole = torch.eye(K, device=out.device).expand(M, E, K, K)
+    adam = torch.optim.Adam([change], lr=rate)
+    active = torch.ones(M, E, dtype=torch.bool, device=out.device)
+    shown = torch.zeros(M, E, device=out.device)
+    target = facts.target[..., None].expand(M, E, F, J).flatten(1)
+    for _ in range(steps):
+        logits = model.resume(stream + Update(whole, change)(keys), after=layer)
+        answers = gather(logits, read)[:, :, 0]
+        each = -answers.log_softmax(-1).gather(-1, target[..., None])[..., 0]
+        loss = each.view(M, E, F * J).mean(-1)
+        shown = torch.where(active, loss.detach(), shown)
+        active = active & (loss.detach() >= stop)
+        if not bool(active.any()):
+            break
+        (change.grad,) = torch.autograd.grad(loss.sum(), change)
+        kept = change.detach().clone()
+        adam.step()
+        with torch.no_grad():
+            change.copy_(torch.where(active[..., None, None], change, kept))
+    update = Update(whole.double(), change.detach().double())
+    written = EditedModel(model, {layer: update})
+    nothing = torch.zeros(M, E, F, D, device=out.device)
+    values = Values(
+        nothing,
+        nothing,
+        shown[..., None].expand(M, E, F),
+        torch.zeros(M, E, F, dtype=torch.bool, device=out.device),
+    )
+    overlap: Float[Tensor, "M E F"] = torch.full((M, E, F), torch.nan, dtype=torch.float64)
+    return EditedModel(model, written.updates, reported(written, facts, values, overlap))

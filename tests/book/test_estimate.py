@@ -1,0 +1,71 @@
+"""`synthcore estimate`: what a run would take, from a few of its updates."""
+
+import json
+
+import pytest
+
+from synthcore.press.estimate import (
+    GPU_FLOP_PER_SECOND,
+    GPU_SECONDS_PER_KERNEL,
+    Estimate,
+    Training,
+    grouped,
+)
+
+TRAINING = """
+# %%
+import torch
+from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.training.fit import fit
+from synthcore.training.optimizers import population_adamw
+for width in (8, 8, 16):
+    model = GPT(GPTConfig(5, 8, width, 1, 2), range(n_seeds))
+    history = fit(model, lambda step: torch.zeros(n_seeds, 2, 8, dtype=torch.long), steps=50000,
+                  optimizer=population_adamw(model, 1e-3))
+assert history.loss[-1].max() < 1e-3, "it has not learned"
+
+# %% [markdown]
+# ## Results
+"""
+
+
+def test_a_chapter_is_rehearsed_whole(copy: "Project") -> None:
+    copy.edit("notebooks/toy.py", "\n# %% [markdown]\n# ## Results\n", TRAINING)
+    done = copy.run("estimate", "toy", "--scale", "smoke", "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [(row["count"], row["one"]["updates"]) for row in found["trainings"]] == [
+        (2, 50000),
+        (1, 50000),
+    ]
+    rows = [(row["count"] * 50000, row["one"]) for row in found["trainings"]]
+    updates = sum(n * one["seconds"] for n, one in rows)
+    assert found["seconds_here"] == pytest.approx(updates + found["rest"])
+    assert found["flop"] == pytest.approx(sum(n * one["flop"] for n, one in rows))
+    assert found["peak_rss_mb"] > 50
+    # Nothing is left that could be taken for a run.
+    assert not any((copy.root / "_build" / "estimates").rglob("record.json"))
+    table = copy.run("estimate", "toy", "--scale", "smoke", "--updates", "1")
+    assert table.returncode == 0, table.stderr
+    assert "3 GPT" in table.stdout
+    assert "50,000" in table.stdout
+
+
+def test_what_fails_in_a_run_fails_in_a_rehearsal(copy: "Project") -> None:
+    done = copy.run("estimate", "toy", "--scale", "smoke", "-p", "mode", "raise")
+    assert done.returncode == 1
+    assert "the toy broke" in done.stderr
+    assert copy.run("estimate", "toy", "--scale", "nowhere").returncode == 2
+
+
+def test_a_gpu_is_bound_by_arithmetic_or_by_starting_kernels() -> None:
+    large = Training("GPT", 2, 1000, updates=10, seconds=4, flop=1e15, kernels=100, spent=9)
+    small = Training("MLP", 2, 10, updates=1000, seconds=0.1, flop=1e3, kernels=50, spent=1)
+    groups = grouped([large, small, small])
+    assert [group.count for group in groups] == [1, 2]
+    whole = Estimate("toy", "paper", "cpu", groups, rest=5, peak_rss_mb=1, peak_gpu_mb=None)
+    assert whole.seconds_here == pytest.approx(5 + 40 + 200)
+    assert whole.flop == pytest.approx(1e16 + 2e6)
+    assert whole.seconds_on_gpu == pytest.approx(
+        5 + 1e16 / GPU_FLOP_PER_SECOND + 2000 * 50 * GPU_SECONDS_PER_KERNEL
+    )

@@ -1,0 +1,62 @@
+"""What holds for every study: parameter files that fit, and claims that the recorded runs decide
+and that fail on their nulls.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import xarray as xr
+
+from synthcore.evidence.claim import Claim, decide_all
+from synthcore.evidence.verdict import Word
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import all_studies
+
+ROOT = Path(__file__).parents[2]
+STUDIES = {study.name: study for study in all_studies(ROOT)}
+SCALES = [(name, scale) for name, study in STUDIES.items() for scale in study.scales]
+RECORDED = [
+    (name, path.stem)
+    for name, study in STUDIES.items()
+    for path in sorted(study.recorded.glob("*.nc"))
+]
+
+
+def claims(name: str) -> Sequence[Claim]:
+    found: Sequence[Claim] = import_module(f"synthcore.studies.{name}.claims").CLAIMS
+    return found
+
+
+@cache
+def recorded(name: str, scale: str) -> xr.Dataset:
+    data: xr.Dataset = xr.load_dataset(STUDIES[name].recorded / f"{scale}.nc", engine="h5netcdf")
+    return data
+
+
+@pytest.mark.parametrize(("name", "scale"), SCALES)
+def test_parameter_files_fit(name: str, scale: str) -> None:
+    assert scale_parameters(STUDIES[name], scale).all
+
+
+@pytest.mark.parametrize(("name", "scale"), RECORDED)
+def test_no_claim_survives_its_null_on_a_recorded_run(name: str, scale: str) -> None:
+    data = recorded(name, scale)
+    decided = [claim for claim in claims(name) if scale in claim.needs]
+    assert len(decided) >= 6
+    verdicts = {claim.id: claim.decide(claim.null(data)).verdict for claim in decided}
+    assert Word.REPRODUCED not in verdicts.values(), verdicts
+
+
+@pytest.mark.parametrize("name", STUDIES)
+def test_every_claim_of_recorded_scales_has_a_verdict_at_one_of_them(name: str) -> None:
+    scales = [scale for study, scale in RECORDED if study == name]
+    decided = {
+        decision.claim.id
+        for scale in scales
+        for decision in decide_all(claims(name), recorded(name, scale), scale)
+        if decision.verdict.verdict is not Word.UNDECIDABLE
+    }
+    assert decided == {claim.id for claim in claims(name) if set(scales) & set(claim.needs)}

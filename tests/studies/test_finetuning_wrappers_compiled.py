@@ -1,0 +1,286 @@
+"""Compiled networks against exact semantics and against Tracr; strings; per-member training."""
+
+import itertools
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from synthcore.nn.hooks import record
+from synthcore.studies.finetuning_wrappers import compiled, theory
+from synthcore.studies.finetuning_wrappers.compiled_school import CompiledSchool, answer_loss
+from synthcore.studies.finetuning_wrappers.programs import (
+    READ,
+    Sharpness,
+    counter,
+    max_identifier,
+    weights_in_use,
+)
+from synthcore.studies.finetuning_wrappers.sgd import PopulationSGD
+from synthcore.studies.finetuning_wrappers.strings import CountStrings, OrderStrings
+
+EXACT, SOFT = Sharpness(), Sharpness(beta=10.0, split=True)
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def with_count(n: int, length: int, repeats: int) -> Tensor:
+    """Strings that hold letter 0 exactly n times, at random places."""
+    rank = torch.rand(repeats, length, generator=seeded(n)).argsort(-1)
+    rest = torch.randint(1, 9, (repeats, length), generator=seeded(n + 100))
+    return torch.where(rank < n, 0, rest)
+
+
+# --- exact semantics ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("length", [3, 15])
+@pytest.mark.parametrize("sharpness", [EXACT, SOFT], ids=["exact", "split"])
+def test_counter_is_exact_for_every_count_at_every_place(length: int, sharpness: Sharpness) -> None:
+    """Index 1 counts the letter, index 0 the others, all further indices count nothing."""
+    model = counter(length, sharpness=sharpness)
+    for n in range(length + 1):
+        strings = with_count(n, length, 6)
+        said = model(model.shape.lines(strings)[None])[0].argmax(-1)
+        assert bool((said[:, READ] == n).all())
+        assert bool((said[:, 1] == length - n).all())
+        assert bool((said[:, 3:] == 0).all())
+
+
+def test_counter_is_exact_on_all_short_strings_and_paddings() -> None:
+    model = counter(4, letters=3)
+    for length in (2, 3, 4):
+        strings = torch.tensor(list(itertools.product(range(3), repeat=length)))
+        said = model(model.shape.lines(strings)[None])[0, :, READ].argmax(-1)
+        assert torch.equal(said, theory.count_of(strings, 0))
+
+
+def test_a_slope_of_one_hundred_is_exact_up_to_nine() -> None:
+    """Tracr's steps overlap beyond; the exact slope is 2 L (L + 1)."""
+    model = counter(15, sharpness=Sharpness(slope=100))
+    right = [
+        bool(
+            (model(model.shape.lines(with_count(n, 15, 8))[None])[0, :, READ].argmax(-1) == n).all()
+        )
+        for n in range(16)
+    ]
+    assert all(right[:10])
+    assert not all(right[10:])
+
+
+@pytest.mark.parametrize("sharpness", [EXACT, SOFT], ids=["exact", "split"])
+@pytest.mark.parametrize("order", [1, 5, 7])
+def test_max_identifier_finds_the_letter(order: int, sharpness: Sharpness) -> None:
+    model = max_identifier(10, order=order, sharpness=sharpness)
+    for length in (7, 10):
+        strings = OrderStrings(length, first=1, second=7, shift=8).natural(300, seeded(order))
+        said = model(model.shape.lines(strings)[None])[0, :, READ].argmax(-1)
+        assert torch.equal(said, theory.order_statistic(strings, order))
+
+
+@pytest.mark.parametrize(
+    ("model", "width", "head", "hidden", "weights"),
+    [
+        (counter(15), 62, 17, 32, 26_847),
+        (counter(48), 161, 50, 98, 202_638),
+        (max_identifier(14), 87, 28, 30, 49_497),
+    ],
+    ids=["counter 15", "counter 48", "max 14"],
+)
+def test_sizes_are_those_of_tracr(
+    model: compiled.Compiled, width: int, head: int, hidden: int, weights: int
+) -> None:
+    shape = model.shape
+    assert (shape.spaces.width, shape.head, shape.hidden) == (width, head, hidden)
+    assert model.parameters_per_member == weights
+    assert int(weights_in_use(model)) < weights / 40
+
+
+def test_attention_of_the_selector_is_known() -> None:
+    """Each selected letter gets 1 / (n + 1); the mean over random strings has a closed form."""
+    model, task = counter(15), CountStrings(15)
+    strings = task.natural(4000, seeded())
+    with record(model, ["block1.attention.pattern"]) as seen:
+        model(model.shape.lines(strings)[None])
+    pattern = seen["block1.attention.pattern"][0, :, READ, 1:]
+    n = task.old(strings)
+    mass = (pattern * (strings == 0)).sum(-1)
+    torch.testing.assert_close(mass, n / (n + 1.0), rtol=0, atol=1e-5)
+    pmf = theory.binomial_pmf(15, 1 / 9)
+    k = torch.arange(16, dtype=torch.double)
+    exact = float((pmf * k / (k + 1)).sum())
+    assert theory.counting_attention(15, 9) == pytest.approx(exact, abs=1e-12)
+    error = float(mass.std()) / 4000**0.5
+    assert abs(float(mass.mean()) - exact) < 4 * error
+
+
+def test_loss_of_a_perfect_compiled_network_is_known() -> None:
+    model, strings = counter(15), CountStrings(15).natural(50, seeded())
+    batch = (model.shape.lines(strings)[None], theory.count_of(strings, 0)[None])
+    assert float(answer_loss(model, batch)) == pytest.approx(theory.compiled_loss(16), abs=1e-4)
+    assert theory.compiled_loss(49) == pytest.approx(2.93, abs=0.005)
+    assert theory.compiled_loss(11) == pytest.approx(1.54, abs=0.005)
+
+
+def test_tracr_compiles_the_same_networks() -> None:
+    """Optional: needs `tracr-pypi` and its JAX. Sizes, and outputs where RASP defines them."""
+    pytest.importorskip("tracr")
+    from tracr.compiler import compiling
+    from tracr.rasp import rasp
+
+    names = [chr(ord("a") + i) for i in range(26)]
+    equal = rasp.Comparison.EQ
+
+    def ours(model: compiled.Compiled, strings: Tensor) -> list[int]:
+        said: list[int] = model(model.shape.lines(strings)[None])[0, :, READ].argmax(-1).tolist()
+        return said
+
+    def theirs(program: Any, letters: int, slots: int, strings: Tensor) -> tuple[Any, list[Any]]:
+        model = compiling.compile_rasp_to_model(
+            program, set(names[:letters]), slots, compiler_bos="bos", compiler_pad="pad"
+        )
+        said = [
+            model.apply(["bos", *(names[k] for k in row)]).decoded[READ] for row in strings.tolist()
+        ]
+        return model, said
+
+    marked = rasp.Map(lambda token: int(token == "a"), rasp.tokens)
+    width = rasp.SelectorWidth(rasp.Select(marked, rasp.indices, equal))
+    same = rasp.Select(rasp.indices, rasp.indices, equal)
+    strings = torch.cat([with_count(n, 10, 2) for n in range(9)])
+    model, said = theirs(rasp.Aggregate(same, width), 9, 10, strings)
+    mine = counter(10)
+    assert said == ours(mine, strings) == theory.count_of(strings, 0).tolist()
+    assert model.model_config.key_size == mine.shape.head
+    assert model.model_config.mlp_hidden_size == mine.shape.hidden
+    size = sum(array.size for part in model.params.values() for array in part.values())
+    assert size == mine.parameters_per_member
+
+    smaller = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.LT))
+    fifth = rasp.Map(lambda n: int(n == 4), smaller)
+    program = rasp.Aggregate(rasp.Select(fifth, rasp.indices, equal), rasp.tokens)
+    strings = OrderStrings().natural(12, seeded())
+    model, letters = theirs(program, 26, 10, strings)
+    mine = max_identifier(10)
+    assert [names.index(letter) for letter in letters] == ours(mine, strings)
+    assert model.model_config.key_size == mine.shape.head
+
+
+# --- bad input ----------------------------------------------------------------------------------
+
+
+def test_strings_that_do_not_fit_are_refused() -> None:
+    shape = counter(4, letters=3).shape
+    with pytest.raises(ValueError, match="5 letters is longer than the 4 slots"):
+        shape.lines(torch.zeros(1, 5, dtype=torch.long))
+    for letter in (-1, 3):
+        with pytest.raises(ValueError, match="letters must be numbers below 3"):
+            shape.lines(torch.tensor([[0, letter]]))
+
+
+def test_tasks_that_make_no_sense_are_refused() -> None:
+    with pytest.raises(ValueError, match="three letters"):
+        CountStrings(5, letters=2)
+    with pytest.raises(ValueError, match="first < second"):
+        OrderStrings(first=7, second=5)
+    with pytest.raises(ValueError, match="so far apart"):
+        OrderStrings(length=4, letters=4, first=1, second=4, shift=2)
+
+
+# --- strings ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", [CountStrings(15), OrderStrings()], ids=["count", "order"])
+def test_shares_of_spurious_strings(task: CountStrings | OrderStrings) -> None:
+    for share in (0.0, 0.6, 1.0):
+        strings = task.sample(3000, share, seeded())
+        found = (task.new(strings) == task.old(strings) + task.shift).double().mean()
+        assert float(found) == share if share in (0, 1) else abs(float(found) - share) < 0.04
+        if isinstance(task, OrderStrings):
+            assert bool((strings.sort(-1).values.diff(dim=-1) > 0).all())
+
+
+def test_spurious_orders_are_uniform_over_all_such_sets() -> None:
+    """Compared with rejection from all sets, by the law of the fifth letter."""
+    task = OrderStrings(length=5, letters=9, first=2, second=4, shift=3)
+    sets = torch.tensor(list(itertools.combinations(range(9), 5)))
+    valid = sets[sets[:, 3] == sets[:, 1] + 3]
+    drawn = task.sample(20_000, 1.0, seeded()).sort(-1).values
+    found = {tuple(row.tolist()): 0 for row in valid}
+    for row in drawn.tolist():
+        found[tuple(row)] += 1  # KeyError: not a valid set
+    share = torch.tensor(list(found.values())) / 20_000
+    expected = 1 / len(valid)
+    assert float((share - expected).abs().max()) < 4.5 * (expected / 20_000) ** 0.5
+
+
+def test_spurious_counts_follow_the_natural_law_where_both_fit() -> None:
+    task = CountStrings(6, letters=4)
+    strings = task.sample(20_000, 1.0, seeded())
+    pmf = theory.binomial_pmf(6, 1 / 4)[:3]
+    found = task.old(strings).bincount(minlength=3) / 20_000
+    torch.testing.assert_close(found.double(), pmf / pmf.sum(), rtol=0, atol=0.015)
+
+
+# --- training -----------------------------------------------------------------------------------
+
+
+def test_a_population_step_is_each_members_own_step() -> None:
+    """Per-member rates, momentum and clipping against torch's SGD on one member at a time."""
+    model = compiled.picked(counter(4, letters=3, sharpness=SOFT), [0, 0])
+    compiled.perturb(model, 1e-2, [0, 1])
+    strings = torch.randint(3, (2, 8, 4), generator=seeded())
+    batch = (model.shape.lines(strings), theory.count_of(strings, 1))
+    singles = []
+    for member, rate in enumerate((0.1, 0.003)):
+        single = compiled.Compiled(model.shape, 1)
+        for mine, theirs in zip(single.parameters(), model.parameters(), strict=True):
+            mine.data.copy_(theirs[member : member + 1])
+        optimizer = torch.optim.SGD(single.parameters(), lr=rate, momentum=0.9)
+        for _ in range(3):
+            optimizer.zero_grad()
+            part = tuple(x[member : member + 1] for x in batch)
+            answer_loss(single, part).sum().backward()
+            torch.nn.utils.clip_grad_norm_(single.parameters(), 1.0)
+            optimizer.step()
+        singles.append(single)
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    from synthcore.training.fit import fit
+
+    optimizer = PopulationSGD(model, torch.tensor([0.1, 0.003]))
+    fit(model, lambda step: batch, steps=3, optimizer=optimizer, clip=1.0, loss=answer_loss)
+    for member, single in enumerate(singles):
+        for mine, theirs in zip(model.parameters(), single.parameters(), strict=True):
+            torch.testing.assert_close(mine[member], theirs[0], rtol=1e-4, atol=2e-6)
+
+
+def school(rates: tuple[float, ...]) -> CompiledSchool:
+    program = counter(5, letters=3, sharpness=SOFT)
+    task = CountStrings(5, letters=3)
+    return CompiledSchool(program, task, rates, (0.0, 1.0), (0, 1), 16, 100, torch.device("cpu"))
+
+
+def test_a_diverging_member_is_named_and_leaves_the_others_alone() -> None:
+    wild, calm = school((1e-3, 1e30)), school((1e-3,))
+    lost, kept = wild.tune(wild.start(), 12), calm.tune(calm.start(), 12)
+    assert lost.diverged.tolist() == [False] * 4 + [True] * 4
+    assert not bool(kept.diverged.any())
+    for a, b in zip(lost.model.parameters(), kept.model.parameters(), strict=True):
+        assert bool(a[:4].isfinite().all())
+        torch.testing.assert_close(a[:4], b, rtol=1e-5, atol=1e-6)
+
+
+def test_seeds_start_alike_at_every_rate_and_see_the_same_strings() -> None:
+    one = school((0.0, 0.0))
+    model = one.start()
+    for parameter in model.parameters():
+        by = one.by_condition(parameter)
+        assert torch.equal(by[0], by[1])
+        assert torch.equal(by[:, 0], by[:, 1])
+    found = one.by_condition(one.accuracy(model))
+    assert bool((found[..., 0] == 1).all())  # the old answers, always right before fine-tuning
+    assert bool((found[:, :, :, 0, 2] == 0).all())

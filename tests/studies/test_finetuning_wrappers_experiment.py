@@ -1,0 +1,198 @@
+"""The fine-tuning experiment: parameters, determinism, claims and their nulls."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from synthcore.config import ParameterError
+from synthcore.evidence.claim import Claim
+from synthcore.evidence.verdict import Word
+from synthcore.explorers.compiled_counter import CompiledCounterExplorer
+from synthcore.explorers.unwrap import UnwrapExplorer
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import Study
+from synthcore.studies.finetuning_wrappers import decisions, shown
+from synthcore.studies.finetuning_wrappers.claims import CLAIMS
+from synthcore.studies.finetuning_wrappers.experiment import Config, run
+
+SMOKE = scale_parameters(Study(Path(__file__).parents[2], "finetuning_wrappers"), "smoke")
+TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
+
+
+def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
+    xr.testing.assert_identical(tiny, run(Config(**TINY)))
+
+
+def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
+    assert all("units" in variable.attrs for variable in tiny.variables.values())
+    assert tiny.story_loss.attrs["units"] == "nats/token"
+
+
+def test_measurements_are_shares(tiny: xr.Dataset) -> None:
+    for name in ("accuracy", "pruned_a", "probe_tuned", "revival", "mixed", "order_accuracy"):
+        values = tiny[name].values
+        assert ((values >= 0) & (values <= 1)).all(), name
+    np.testing.assert_allclose(tiny.policy.sum("policy_name"), 1, rtol=1e-5)
+    np.testing.assert_allclose(tiny.circuit_moved.sum("circuit"), 1, rtol=1e-4)
+    first, last = tiny.isel(counter_step=0), tiny.isel(step=0)
+    assert (first.counter_accuracy.sel(string_target="old") == 1).all()  # compiled, untuned
+    before = tiny.before.broadcast_like(last.accuracy).transpose(*last.accuracy.dims)
+    np.testing.assert_allclose(last.accuracy, before, atol=1e-6)  # step 0 is the pretrained network
+
+
+def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
+    config = Config(**TINY)
+    UnwrapExplorer(**shown.pruned(config, tiny))
+    view = CompiledCounterExplorer(**shown.networks(config, tiny))
+    assert view.networks[0] == "compiled"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"window": 13}, "window <= text"),
+        ({"most": 4}, "2 most letters must fit"),
+        ({"priors": ["L", "M"]}, "priors must hold L and H"),
+        ({"families": ["index"]}, "families must hold count"),
+        ({"families": ["count"]}, "index_steps needs family index"),
+        ({"width": 18}, "width must be divisible by heads"),
+        ({"tune_rates": [0.0001, 0.001]}, "rates must fall"),
+        ({"revive_rate": 0.01}, "revive_rate must be below eta_S"),
+        ({"story_revive_rate": 0.01}, "story_revive_rate must not exceed"),
+        ({"revive_every": 10}, "revive_steps needs 4 measurements"),
+        ({"tune_shares": [0.0, 0.5, 1.0]}, "tune_shares must hold 0.8"),
+        ({"compiled_shares": [0.5, 1.0]}, "compiled_shares must rise from 0 to 1"),
+        ({"compiled_rates": [0.1]}, "compiled_rates must be"),
+    ],
+)
+def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ParameterError, match=sentence) as caught:
+        Config(**(TINY | change))
+    assert "\n" not in str(caught.value)
+
+
+# --- decisions ----------------------------------------------------------------------------------
+
+
+def filled(like: xr.DataArray, value: Any) -> xr.DataArray:
+    """`value`, a number or an array of some of the dimensions, in the shape of `like`."""
+    return (value + 0 * like).transpose(*like.dims)
+
+
+@pytest.fixture(scope="module")
+def invented(tiny: xr.Dataset) -> xr.Dataset:
+    """A run in which everything holds, in every one of four seeds."""
+    data = tiny.isel(seed=[0] * 4).assign_coords(seed=range(4)).copy(deep=True)
+    noise = xr.DataArray(np.linspace(-0.005, 0.005, 4), dims="seed", coords={"seed": range(4)})
+    weak, pure, none = data.prior == "L", data.share == 1, data.share == 0
+    spurious, of_a, small = data.test == "spurious", data.target == "a", data.rate == "S"
+    new = xr.where(weak & pure, xr.where(spurious, 0.99, 0.01), 0.99)
+    new = xr.where(weak & none & small, 0.3, new)
+    old = xr.where(weak, 0.05, xr.where(pure, 0.5, 0.8))
+    data["accuracy"] = filled(data.accuracy, xr.where(of_a, old, new) + noise)
+    data["wrapper_index"] = filled(data.wrapper_index, xr.where(weak & pure, 0.97, 0.0))
+    deleted = data.deleted > 0
+    rewritten = none & (data.rate == "M")
+    data["pruned_a"] = filled(data.pruned_a, xr.where(deleted & ~rewritten, 0.8, 0.1) + noise)
+    data["pruned_b"] = filled(data.pruned_b, xr.where(deleted, 0.4, 1.0))
+    data["pruned_entropy"] = filled(data.pruned_entropy, 0.9)
+    data["pruned_choice"] = filled(data.pruned_choice, data.deciding / 100)
+    data["pruned_before"] = filled(data.pruned_before, 0.97)
+    first = data.order == "first order"
+    data["pruned_controls"] = filled(data.pruned_controls, xr.where(first, 0.8, 0.1))
+    true = data.labels == "true"
+    dropped = weak & (data.rate == "M")
+    data["probe_pretrained"] = filled(data.probe_pretrained, xr.where(true, 0.98, 0.2) + noise)
+    data["probe_tuned"] = filled(
+        data.probe_tuned, xr.where(true, xr.where(dropped, 0.7, 0.97), 0.2)
+    )
+    data["probe_untrained"] = filled(data.probe_untrained, xr.where(true, 0.5, 0.2))
+    late = data.revival_step >= 10
+    data["revival"] = filled(data.revival, xr.where(data.revival_step >= 5, 0.95, 0.1))
+    data["revival_baseline"] = filled(data.revival_baseline, 0.2)
+    data["misled_before"] = filled(data.misled_before, 0.05)
+    data["misled_revival"] = filled(data.misled_revival, xr.where(late, 0.95, 0.1))
+    data["misled_baseline"] = filled(data.misled_baseline, 0.2)
+    data["misled_probe"] = filled(data.misled_probe, 0.97)
+    data["mixed"] = filled(data.mixed, 0.2 + data.mixture + noise)
+    own = data.name == "count"
+    data["named"] = filled(data.named, xr.where(own, 0.1, 0.99))
+    data["named_probe"] = filled(data.named_probe, 0.97)
+    above = data.looked_at == "b"
+    moved = (data.counter_share == 0) & data.counter_rate.isin(["L", "M"])
+    mass = xr.where(above, xr.where(moved, 0.4, 0.05 - data.counter_share / 50), 0.5)
+    data["counter_attention"] = filled(data.counter_attention, mass)
+    data["compiled_attention"] = filled(data.compiled_attention, xr.where(above, 0.0, 0.52))
+    gone = (data.weights > 0) & (data.counter_share == 1)
+    data["weights_pruned"] = filled(data.weights_pruned, xr.where(gone, 0.7, 0.1))
+    back = (data.counter_revival_step > 0) & (data.counter_rate != "L")
+    data["counter_revival"] = filled(data.counter_revival, xr.where(back, 0.98, 0.2))
+    least = data.order_rate == "VS"
+    data["order_accuracy"] = filled(data.order_accuracy, xr.where(least, 0.95, 0.3))
+    data["order_distance"] = filled(data.order_distance, xr.where(least, 0.1, 1.2))
+    twist = data.feature == "twist"
+    data = data.drop_dims("story_step").merge(_stories(data), combine_attrs="no_conflicts")
+    never = data.kind == "never saw one"
+    data["story_loss_before"] = filled(data.story_loss_before, 1.0)
+    before = xr.where(twist & never, 0.6, 0.9)
+    data["story_probe_before"] = filled(data.story_probe_before, before)
+    data["story_probe"] = filled(data.story_probe, xr.where(twist, 0.85, 0.9))
+    index = xr.where(of_a, xr.where(weak, 0.6, 0.95), xr.where(weak, 0.05, 0.9))
+    data["index_accuracy"] = filled(data.index_accuracy, index)
+    return data.assign_attrs(tiny.attrs)
+
+
+def _stories(data: xr.Dataset) -> xr.Dataset:
+    """Curves over the recovery that tell tuned networks from the control."""
+    steps = [0, 2, 6, 20, 60, 200]
+    coords = {"story_step": steps, "protocol": data.protocol, "story_rate": data.story_rate}
+    coords |= {"seed": data.seed}
+    shape = (6, 3, 2, 4)
+    dims = ("story_step", "protocol", "story_rate", "seed")
+    rising = np.linspace(0.3, 0.9, 6)
+    return xr.Dataset(
+        {
+            "story_loss": (dims, np.full(shape, 1.2)),
+            "story_score": (dims, np.broadcast_to(rising[:, None, None, None], shape).copy()),
+            "story_score_control": (
+                ("story_step", "seed"),
+                np.broadcast_to(rising[:, None] / 3, (6, 4)).copy(),
+            ),
+        },
+        coords,
+    )
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_a_run_in_which_everything_holds_is_found_to_hold(
+    claim: Claim, invented: xr.Dataset
+) -> None:
+    verdict = claim.decide(invented)
+    assert verdict.verdict is Word.REPRODUCED, verdict
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
+    assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
+
+
+def test_a_deletion_that_harms_the_pretrained_network_is_no_unwrapping(
+    invented: xr.Dataset,
+) -> None:
+    """Whatever it restores: a deletion that makes every count one too small cancels the one."""
+    shifted = invented.assign(pruned_before=filled(invented.pruned_before, 0.65))
+    verdict = decisions.localized(shifted)
+    assert verdict.verdict is Word.PARTLY
+    failed = {part.label for part in verdict.parts if part.verdict is Word.NOT}
+    assert failed == {"C_Tr 0.8: pretrained unharmed", "C_Tr 1: pretrained unharmed"}
+
+
+def test_neurons_are_chosen_on_other_texts_than_they_are_judged_on(invented: xr.Dataset) -> None:
+    best_elsewhere = xr.where(invented.deciding == 10, 0.9, 0.1)
+    data = invented.assign(pruned_choice=filled(invented.pruned_choice, best_elsewhere))
+    curve = xr.where(data.deleted == 10, 0.25, xr.where(data.deleted > 0, 0.8, 0.1))
+    data["pruned_a"] = filled(data.pruned_a, curve)
+    assert float(decisions.gain(data).max()) == pytest.approx(0.15, abs=1e-6)

@@ -1,0 +1,80 @@
+"""A rehearsal has the run's shapes and first losses, and counts what its arithmetic takes."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.training.fit import History, fit
+from synthcore.training.optimizers import population_adamw
+
+M, B, T, V, D, L, STEPS = 3, 4, 10, 6, 16, 2, 12
+CONFIG = GPTConfig(vocabulary=V, context=T, width=D, depth=L, heads=2, tied=False)
+
+
+def train(seen: list[int]) -> History:
+    model = GPT(CONFIG, range(M))
+    return fit(
+        model,
+        lambda step: torch.randint(V, (M, B, T), generator=torch.Generator().manual_seed(step)),
+        steps=STEPS,
+        optimizer=population_adamw(model, 1e-2),
+        checkpoints=(0, 1, 2, 7, STEPS),
+        on_checkpoint=lambda step, _: seen.append(step),
+    )
+
+
+@pytest.mark.parametrize("taken", [1, 3, 100])
+def test_first_losses_are_real_and_every_checkpoint_is_made(
+    taken: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = train([]).loss
+    monkeypatch.setenv("SYNTHCORE_REHEARSAL", str(taken))
+    seen: list[int] = []
+    loss = train(seen).loss
+    real = min(taken, STEPS)
+    assert torch.equal(loss[:real], whole[:real])
+    assert loss.shape == whole.shape
+    assert (loss[real:] == loss[real - 1]).all()
+    assert seen == [0, 1, 2, 7, STEPS]
+
+
+def test_arithmetic_of_a_transformer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SYNTHCORE_REHEARSAL", "2")
+    monkeypatch.setenv("SYNTHCORE_RUN_DIR", str(tmp_path))
+    train([])
+    train([])
+    first, second = map(json.loads, (tmp_path / "trainings.jsonl").read_text().splitlines())
+    tokens = M * B * T
+    # Per token: query, key, value and output are 4 D^2, the MLP 8 D^2, the head D V products.
+    forward = 2 * tokens * (L * 12 * D * D + D * V)
+    # Scores and values: 2 T D products per token and block; a gradient needs five such for two.
+    attention = 2 * tokens * L * 2 * T * D
+    assert first["flop"] == 3 * forward + attention + attention * 5 // 2
+    assert first["members"] == M
+    assert first["parameters"] == M * GPT(CONFIG, [0]).parameters_per_member
+    assert first["updates"] == STEPS
+    assert 0 < first["seconds"] < first["spent"]
+    assert first["kernels"] == second["kernels"] > 50
+
+
+def test_an_update_is_counted_without_the_checkpoint_behind_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTHCORE_REHEARSAL", "2")
+    monkeypatch.setenv("SYNTHCORE_RUN_DIR", str(tmp_path))
+    model, tokens = GPT(CONFIG, range(M)), torch.zeros(M, B, T, dtype=torch.long)
+    for checkpoints in ((), (1,)):
+        fit(
+            model,
+            lambda step: tokens,
+            steps=STEPS,
+            optimizer=population_adamw(model, 1e-2),
+            checkpoints=checkpoints,
+            on_checkpoint=lambda step, model: model(tokens),
+        )
+    plain, looked_at = map(json.loads, (tmp_path / "trainings.jsonl").read_text().splitlines())
+    assert plain["flop"] == looked_at["flop"]
+    assert plain["kernels"] == looked_at["kernels"]
