@@ -6,8 +6,8 @@ per member: what would be M small convolutions is one call. Source of the archit
 each block the raw vector passes a two-layer perceptron of the block's own and is added to the
 features, and so is the time.
 
-Axis letters: M member, B batch, P conditions (P divides B), C channels, I inputs, O outputs, H
-height and width, F features of the time.
+Axis letters: M member, B batch, P conditions (P divides B), T numbers told by a condition, C
+channels, I inputs, O outputs, H height and width, F features of the time.
 """
 
 import math
@@ -119,8 +119,8 @@ class ResidualBlock(nn.Module):
         self.condition = HookPoint()
 
     def forward(
-        self, x: Images, waves: Float[Tensor, "M P F"] | None, told: Float[Tensor, "M P C"] | None
-    ) -> Images:
+        self, x: Images, waves: Float[Tensor, "M P F"] | None, told: Float[Tensor, "M P T"] | None
+    ) -> Float[Tensor, "M B O H H"]:
         h = self.first(functional.gelu(self.first_norm(x)))
         if self.told and waves is not None and told is not None:
             embedded = self.condition(self.conditioning(told))
@@ -197,8 +197,8 @@ class UNet(nn.Module):
         self,
         z: Images,
         time: Float[Tensor, "M P"] | None = None,
-        condition: Float[Tensor, "M P C"] | None = None,
-    ) -> Images:
+        condition: Float[Tensor, "M P T"] | None = None,
+    ) -> Float[Tensor, "M B O H H"]:
         """The output of the last convolution."""
         halvings = len(self.config.widths) - 1
         if z.shape[-1] % 2**halvings:
@@ -223,6 +223,6 @@ class UNet(nn.Module):
         return out
 
     def forward(
-        self, z: Images, time: Float[Tensor, "M P"], condition: Float[Tensor, "M P C"]
+        self, z: Images, time: Float[Tensor, "M P"], condition: Float[Tensor, "M P T"]
     ) -> Images:
         return z + self.features(z, time, condition)
