@@ -14,6 +14,7 @@ Axis letters: M member, B batch, P prompts (P divides B), S side.
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Literal
 
 import torch
@@ -83,7 +84,9 @@ class Diffusion(nn.Module):
         error = (out - noise).square().flatten(2).mean(-1).mean(1)
         return self._bound(x, error)
 
-    def _bound(self, x: Float[Tensor, "M B 3 S S"], error: Float[Tensor, "M"]) -> Float[Tensor, "M"]:
+    def _bound(
+        self, x: Float[Tensor, "M B 3 S S"], error: Float[Tensor, "M"]
+    ) -> Float[Tensor, "M"]:
         """Diffusion term, prior divergence and reconstruction, in bits per dimension; `error` is
         the mean squared error of the noise over uniform times."""
         spread = (self.high - self.low) / 2 * error
@@ -132,7 +135,7 @@ def generate(
     z = noise[:, None].expand(M, P, *noise.shape[1:]).flatten(1, 2)
     ends = torch.linspace(1, 0, steps + 1, device=noise.device)
     image = z
-    for now, then in zip(ends[:-1], ends[1:], strict=True):
+    for now, then in pairwise(ends):
         here = now.expand(M, 1)
         image, estimate = model.estimate(z, here, prompt)
         there = then.expand(M, 1)
@@ -141,7 +144,7 @@ def generate(
             z = alpha * image + sigma * estimate
             continue
         # q(z_s | z_t, x): mean and variance of the exact posterior
-        alpha_t, sigma_t = split(model.gamma(here))
+        alpha_t, _ = split(model.gamma(here))
         kept = -torch.expm1(model.gamma(there) - model.gamma(here))[..., None, None, None]
         mean = alpha / alpha_t * (1 - kept) * z + alpha * kept * image
         fresh = torch.randn(z.shape, generator=ancestral, device=z.device)

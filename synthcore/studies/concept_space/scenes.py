@@ -58,11 +58,14 @@ def distances(
     grid = torch.linspace(-1, 1, side, dtype=x.dtype, device=x.device)
     across = grid - x[..., None, None]
     down = grid[:, None] - y[..., None, None]
-    return torch.broadcast_tensors(across, down)  # type: ignore[return-value]
+    return torch.broadcast_tensors(across, down)
 
 
 def mask(
-    x: Float[Tensor, "*batch"], y: Float[Tensor, "*batch"], radius: Float[Tensor, "*batch"], side: int
+    x: Float[Tensor, "*batch"],
+    y: Float[Tensor, "*batch"],
+    radius: Float[Tensor, "*batch"],
+    side: int,
 ) -> Float[Tensor, "*batch S S"]:
     """How much of every pixel the disc covers, 0 to 1.
 

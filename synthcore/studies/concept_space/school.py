@@ -73,7 +73,8 @@ class Conditions:
             return None if values is None else [v for v in values for _ in range(seeds)]
 
         colour, size = each(self.colour), each(self.size)
-        assert colour is not None and size is not None
+        assert colour is not None
+        assert size is not None
         return World.of(
             colour, size, each(self.background), each(self.prompt_colour), spread=self.spread
         )

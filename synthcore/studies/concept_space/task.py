@@ -105,7 +105,8 @@ class World:
                     )
         told = colour if prompt_colour is None else prompt_colour
         columns = [torch.as_tensor(v, dtype=torch.float32) for v in (colour, size, third, told)]
-        return cls(*columns, spread=spread)
+        apart, sizes, grounds, prompts = columns
+        return cls(apart, sizes, grounds, prompts, spread)
 
     @property
     def members(self) -> int:

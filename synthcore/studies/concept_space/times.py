@@ -53,7 +53,7 @@ def learning_time(
 def convergence(
     steps: Sequence[int] | NDArray[np.int64], paths: ArrayLike, corners: ArrayLike
 ) -> float:
-    """First step at which the trained classes are at their corners: mean squared distance below .01.
+    """First step with the trained classes at their corners: mean squared distance below .01.
 
     `paths` is (K, classes, concepts), `corners` (classes, concepts).
     """
