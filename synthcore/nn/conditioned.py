@@ -5,7 +5,8 @@ Every block has an embedding of the condition of its own, a two-layer perceptron
 (hook `block<i>.condition`), and one of the time. A condition may hold for a run of consecutive
 images: one vector per `B // P` images is embedded once and repeated.
 
-Axis letters: M member, B batch, P conditions (P divides B), D data, C condition, W width.
+Axis letters: M member, B batch, P conditions and T times (each divides B), D data, C condition, W
+width, F features of the time.
 """
 
 import math
@@ -83,7 +84,7 @@ class Block(nn.Module):
         self.condition = HookPoint()
 
     def forward(
-        self, h: Float[Tensor, "M B W"], time: Float[Tensor, "M P F"], told: Float[Tensor, "M P C"]
+        self, h: Float[Tensor, "M B W"], time: Float[Tensor, "M T F"], told: Float[Tensor, "M P C"]
     ) -> Float[Tensor, "M B W"]:
         batch = h.shape[1]
         embedded = self.condition(self.conditioning(told))
@@ -119,7 +120,7 @@ class ConditionedMLP(nn.Module):
     def forward(
         self,
         z: Float[Tensor, "M B *data"],
-        time: Float[Tensor, "M P"],
+        time: Float[Tensor, "M T"],
         condition: Float[Tensor, "M P C"],
     ) -> Float[Tensor, "M B *data"]:
         h = self.enter(z.flatten(2))

@@ -6,8 +6,8 @@ per member: what would be M small convolutions is one call. Source of the archit
 each block the raw vector passes a two-layer perceptron of the block's own and is added to the
 features, and so is the time.
 
-Axis letters: M member, B batch, P conditions (P divides B), T numbers told by a condition, C
-channels, I inputs, O outputs, H height and width, F features of the time.
+Axis letters: M member, B batch, P conditions and T times (each divides B), D numbers told by a
+condition, C channels, I inputs, O outputs, H height and width, F features of the time.
 """
 
 import math
@@ -119,7 +119,7 @@ class ResidualBlock(nn.Module):
         self.condition = HookPoint()
 
     def forward(
-        self, x: Images, waves: Float[Tensor, "M P F"] | None, told: Float[Tensor, "M P T"] | None
+        self, x: Images, waves: Float[Tensor, "M T F"] | None, told: Float[Tensor, "M P D"] | None
     ) -> Float[Tensor, "M B O H H"]:
         h = self.first(functional.gelu(self.first_norm(x)))
         if self.told and waves is not None and told is not None:
@@ -196,8 +196,8 @@ class UNet(nn.Module):
     def features(
         self,
         z: Images,
-        time: Float[Tensor, "M P"] | None = None,
-        condition: Float[Tensor, "M P T"] | None = None,
+        time: Float[Tensor, "M T"] | None = None,
+        condition: Float[Tensor, "M P D"] | None = None,
     ) -> Float[Tensor, "M B O H H"]:
         """The output of the last convolution."""
         halvings = len(self.config.widths) - 1
@@ -223,6 +223,6 @@ class UNet(nn.Module):
         return out
 
     def forward(
-        self, z: Images, time: Float[Tensor, "M P"], condition: Float[Tensor, "M P T"]
+        self, z: Images, time: Float[Tensor, "M T"], condition: Float[Tensor, "M P D"]
     ) -> Images:
         return z + self.features(z, time, condition)

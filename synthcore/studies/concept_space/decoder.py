@@ -34,10 +34,11 @@ class Decoded:
     explained: Float[Tensor, "*batch"]
 
 
-def decode(images: Float[Tensor, "*batch 3 S S"], reach: float = 0.7) -> Decoded:
-    """The disc that fits every image best; centres are looked for within `reach` of the middle.
+def decode(images: Tensor, reach: float = 0.7) -> Decoded:
+    """The disc that fits every image (..., 3, S, S) best.
 
-    `ImageError` for values outside [0, 1] or for images that are not square with 3 channels.
+    Centres are looked for within `reach` of the middle. `ImageError` for values outside [0, 1] or
+    for images that are not square with 3 channels.
     """
     if images.ndim < 3 or images.shape[-3] != 3 or images.shape[-1] != images.shape[-2]:
         raise ImageError(f"images must have shape (..., 3, side, side) (got {tuple(images.shape)})")
@@ -64,7 +65,7 @@ def decode(images: Float[Tensor, "*batch 3 S S"], reach: float = 0.7) -> Decoded
     scene = Scene(colour, place[:, 2], ground, place[:, 0], place[:, 1])
     shape = images.shape[:-3]
     return Decoded(
-        scene.map(lambda t: t.reshape(*shape, *t.shape[1:])),
+        scene.map(lambda t: t.reshape((*shape, *t.shape[1:]))),
         (best / total).reshape(shape),
     )
 

@@ -9,7 +9,7 @@ variational bound (the paper), or predicts the clean image and learns by a squar
 by min(signal to noise, cap) (small networks). The cap decides how much the coarse half of the
 noise levels counts, at which a prompt is needed to know what will be drawn.
 
-Axis letters: M member, B batch, P prompts (P divides B), S side.
+Axis letters: M member, B batch, P prompts (P divides B), T times (so does T), S side.
 """
 
 import math
@@ -45,14 +45,14 @@ class Diffusion(nn.Module):
         self.low = nn.Parameter(torch.full((members,), LOW), requires_grad=learned)
         self.high = nn.Parameter(torch.full((members,), HIGH), requires_grad=learned)
 
-    def gamma(self, time: Float[Tensor, "M P"]) -> Float[Tensor, "M P"]:
+    def gamma(self, time: Float[Tensor, "M T"]) -> Float[Tensor, "M T"]:
         """Minus the log of the signal-to-noise ratio."""
         return self.low[:, None] + (self.high - self.low)[:, None] * time
 
     def estimate(
         self,
         z: Float[Tensor, "M B 3 S S"],
-        time: Float[Tensor, "M P"],
+        time: Float[Tensor, "M T"],
         prompt: Float[Tensor, "M P 11"],
     ) -> tuple[Float[Tensor, "M B 3 S S"], Float[Tensor, "M B 3 S S"]]:
         """The clean image, within [-1, 1], and the noise that goes with it."""
@@ -98,7 +98,7 @@ class Diffusion(nn.Module):
         return (spread + prior + rebuilt) / math.log(2)
 
 
-def split(gamma: Float[Tensor, "M P"]) -> tuple[Tensor, Tensor]:
+def split(gamma: Float[Tensor, "M T"]) -> tuple[Tensor, Tensor]:
     """alpha and sigma, with three axes added for images."""
     shaped = gamma[..., None, None, None]
     return torch.sigmoid(-shaped).sqrt(), torch.sigmoid(shaped).sqrt()
