@@ -82,12 +82,13 @@ class Reading:
 
     def within(self, wanted: Int[Tensor, "P C"]) -> Float[Tensor, "M P"]:
         """As `joint`, if also the radius lies in the range of its class in training, and the
-        contrast does not exceed that of the class by more than a half."""
+        contrast is between a half and one and a half times that of the class."""
         scene = self.decoded.scene
         mean = self.world.mean(wanted.expand(self.world.members, *wanted.shape))
         near = (scene.radius - mean.radius[..., None]).abs()
         sized = near <= self.world.size[:, None, None] * 3 / 8
-        tinted = scene.contrast.abs() <= 1.5 * self.world.colour[:, None, None]
+        tint = scene.contrast.abs() / self.world.colour[:, None, None]
+        tinted = (tint >= 0.5) & (tint <= 1.5)
         agree = (self.bits == wanted[None, :, None]).all(-1)
         return (agree & self.clear & sized & tinted).float().mean(2)
 

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from synthcore.config import StudyConfig
 from synthcore.studies.concept_space.school import Conditions, Recipe
-from synthcore.studies.concept_space.task import LIMITS
+from synthcore.studies.concept_space.task import LIMITS, MIDDLE
 
 
 class Config(StudyConfig):
@@ -36,7 +36,10 @@ class Config(StudyConfig):
     images: int = Field(ge=4, le=1000, description="drawn per prompt at every checkpoint")
     sampling_steps: int = Field(ge=2, le=1000, description="steps of the sampler")
     factors: tuple[float, ...] = Field(
-        min_length=1, description="how much bluer than its class the over-prompt is, times; rising"
+        min_length=1, description="times as blue as the class is what prompts ask for; rising"
+    )
+    shrinks: tuple[float, ...] = Field(
+        description="times as far below the middle radius, with the blue of the class; rising"
     )
     over: float = Field(gt=1, description="the factor that decides, chosen on other seeds")
     sizes: tuple[float, ...] = Field(description="Delta_s of the sweep over size, rising")
@@ -48,7 +51,7 @@ class Config(StudyConfig):
 
     @model_validator(mode="after")
     def _fits(self) -> "Config":
-        rising = ("colours", "factors", "sizes")
+        rising = ("colours", "factors", "shrinks", "sizes")
         for name in rising:
             values = getattr(self, name)
             if list(values) != sorted(set(values)):
@@ -57,6 +60,7 @@ class Config(StudyConfig):
             (self.colours[0] > 0 and self.colours[-1] <= LIMITS["colour"], "colours: 0 to 0.8"),
             (all(0 < s <= LIMITS["size"] for s in self.sizes), "sizes: above 0, at most 0.4"),
             (self.over in self.factors, "over must be in factors"),
+            (all(s * self.size / 2 < MIDDLE for s in self.shrinks), "shrinks leave no disc"),
             (set(self.crossed) <= set(self.colours), "crossed must be in colours"),
             (self.crossed[0] < self.crossed[1], "crossed must rise"),
             (self.network == "mlp" or len(self.widths) > 1, "a U-Net needs two or more widths"),

@@ -1,4 +1,5 @@
-"""Train a population and follow what it draws: the classes, and bluer prompts for the held-out one.
+"""Train a population and follow what it draws: the classes, and for the held-out one bluer and
+smaller prompts than its own.
 
 Axis letters: M member, P prompts, N images.
 """
@@ -16,7 +17,8 @@ from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.school import Conditions, Progress, School
 from synthcore.studies.concept_space.task import (
     CONCEPTS,
-    PROMPT,
+    MIDDLE,
+    RADIUS,
     TARGET,
     TRAINED,
     World,
@@ -52,6 +54,19 @@ def bluer(world: World, factors: tuple[float, ...]) -> Tensor:
     return more_blue(target, (world.prompt_colour[:, None] * times).clamp(max=BLUEST))
 
 
+def smaller(world: World, shrinks: tuple[float, ...]) -> Tensor:
+    """Prompts (M, R, 11) for the held-out class, its radius this many times as far below the
+    middle.
+
+    >>> smaller(World.of([0.2], [0.4]), (1.5,))[0, 0, 4:8]
+    tensor([0.4000, 0.4000, 0.6000, 0.1500])
+    """
+    out = world.prompts([TARGET]).repeat(1, len(shrinks), 1)
+    times = torch.tensor(shrinks, device=out.device)
+    out[..., RADIUS] = MIDDLE - world.size[:, None] / 2 * times
+    return out
+
+
 def follow(
     config: Config,
     conditions: Conditions,
@@ -62,18 +77,20 @@ def follow(
     keep: bool = False,
 ) -> Learned:
     """Train one denoiser per condition and seed. Results have the dimensions `along` (conditions,
-    without coordinate), seed, step, asked, concept and factor; `keep` holds the weights too."""
+    without coordinate), seed, step, asked, concept, factor and shrink; `keep` holds the weights too."""
     school = School(config.recipe, conditions, seeds, config.torch_device)
     noise = starting_noise(school.member_seeds, config.images, config.side, school.device)
-    prompts = torch.cat([school.world.prompts(ASKED), bluer(school.world, config.factors)], 1)
-    assert prompts.shape[-1] == PROMPT
-    wanted = torch.tensor([*ASKED, *[TARGET] * len(config.factors)], device=school.device)
+    world, elicited = school.world, len(config.factors) + len(config.shrinks)
+    prompts = torch.cat(
+        [world.prompts(ASKED), bluer(world, config.factors), smaller(world, config.shrinks)], 1
+    )
+    wanted = torch.tensor([*ASKED, *[TARGET] * elicited], device=school.device)
     rows: list[dict[str, np.ndarray]] = []
     weights: dict[int, dict[str, Tensor]] = {}
 
     def look(step: int, model: Diffusion) -> None:
         drawn = generate(model, prompts, noise, config.sampling_steps)
-        reading = Reading.of(school.world, drawn)
+        reading = Reading.of(world, drawn)
         first = drawn[:: len(seeds), len(ASKED) - 1, :SHOWN]
         rows.append(
             {
@@ -96,7 +113,7 @@ def follow(
 def _dataset(
     config: Config, rows: list[dict[str, np.ndarray]], seeds: tuple[int, ...], along: str
 ) -> xr.Dataset:
-    """Classes under `asked`, over-prompts under `factor`."""
+    """Classes under `asked`, bluer prompts under `factor`, smaller ones under `shrink`."""
     stacked = {
         name: np.stack([row[name] for row in rows], 2) for name in rows[0] if name != "drawn"
     }
@@ -105,7 +122,9 @@ def _dataset(
     for name, table in stacked.items():
         tail = ("concept",) if table.ndim == 5 else ()
         data[name] = ((*lead, "asked", *tail), table[:, :, :, :count])
-        data[f"over_{name}"] = ((*lead, "factor", *tail), table[:, :, :, count:])
+        more = count + len(config.factors)
+        data[f"over_{name}"] = ((*lead, "factor", *tail), table[:, :, :, count:more])
+        data[f"small_{name}"] = ((*lead, "shrink", *tail), table[:, :, :, more:])
     shown = np.stack([row["drawn"] for row in rows], 1)
     data["drawn"] = ((along, "step", "picture", "row", "column", "channel"), shown)
     return xr.Dataset(
@@ -115,6 +134,7 @@ def _dataset(
             "step": config.recipe.at,
             "asked": [words(kind) for kind in ASKED],
             "factor": list(config.factors),
+            "shrink": list(config.shrinks),
             "concept": list(CONCEPTS[: stacked["right"].shape[-1]]),
         },
     )
