@@ -82,7 +82,7 @@ def bare_loss(strength: ArrayLike, time: ArrayLike) -> NDArray[np.float64]:
 
     Source: Yang et al. (2410.08309), Theorem 4.1.
     """
-    return np.exp(-2 * np.asarray(strength, dtype=float) * np.asarray(time, dtype=float))
+    return np.asarray(np.exp(-2 * np.asarray(strength, float) * np.asarray(time, float)))
 
 
 # --- the toy dynamics -----------------------------------------------------------------------------
@@ -102,7 +102,7 @@ def _lagged(time: NDArray[np.float64], rate: float, t0: float, k: float) -> NDAr
 
     def antiderivative(s: ArrayLike) -> NDArray[np.float64]:
         open_ = gate(s, t0, k)
-        return open_ * special.hyp2f1(1, 1, rate / k + 2, open_) / (k + rate)
+        return np.asarray(open_ * special.hyp2f1(1, 1, rate / k + 2, open_) / (k + rate))
 
     return np.asarray(antiderivative(time) - np.exp(-rate * time) * antiderivative(0.0))
 
