@@ -13,6 +13,7 @@ from scipy import stats
 
 from synthcore.evidence.claim import Verdict, Word
 from synthcore.evidence.statistics import all_of, at_least, at_most
+from synthcore.evidence.verdict import Direction
 from synthcore.studies.concept_space import times
 from synthcore.studies.concept_space.task import TRAINED
 from synthcore.studies.concept_space.toy import Toy, fit_toys
@@ -94,6 +95,12 @@ def bends(data: xr.Dataset) -> tuple[xr.DataArray, xr.DataArray]:
     return xr.DataArray(gain, dims=("signal", "seed")), xr.DataArray(when, dims=("signal", "seed"))
 
 
+def log_ratio(one: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
+    """|log(one / other)|, by value; not finite where either is never reached."""
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return xr.apply_ufunc(lambda a, b: np.abs(np.log(a / b)), one, other, join="override")
+
+
 def generalised(data: xr.Dataset) -> xr.DataArray:
     """Whether a run draws the held-out class in the end: (signal, seed)."""
     return naive(data).isel(step=slice(-3, None)).mean("step").reset_coords(drop=True) >= 0.8
@@ -110,7 +117,7 @@ def over_resampled(
     statistic: Callable[[NDArray[np.int64]], float],
     seeds: int,
     threshold: float,
-    direction: str,
+    direction: Direction,
     label: str,
 ) -> Verdict:
     """A number that needs all seeds at once, with its bootstrap interval over seeds.
@@ -128,8 +135,7 @@ def over_resampled(
         holds = observed <= threshold and (high < 0 or threshold > 0)
     word = Word.REPRODUCED if holds else Word.NOT
     note = "of seeds' medians, bootstrap over seeds"
-    way = ">=" if direction == ">=" else "<="
-    return Verdict(observed, threshold, way, (low, high), seeds, word, note, label=label)
+    return Verdict(observed, threshold, direction, (low, high), seeds, word, note, label=label)
 
 
 def speed_against(
@@ -161,7 +167,8 @@ def order(data: xr.Dataset, signal: float) -> xr.DataArray:
     colour, size = (when.sel(concept=c, drop=True) for c in ("colour", "size"))
     some = np.isfinite(colour) | np.isfinite(size)
     with np.errstate(invalid="ignore"):
-        return np.log2(size / colour).clip(-5, 5).where(some)
+        ratio: xr.DataArray = size / colour
+        return xr.apply_ufunc(np.log2, ratio).clip(-5, 5).where(some)
 
 
 def signal_sets_order(data: xr.Dataset) -> Verdict:
@@ -203,8 +210,8 @@ def turns(data: xr.Dataset) -> Verdict:
     gain, when = bends(data)
     known = generalised(data)
     bent = (gain > 10).where(known).mean("signal")
-    off = np.log(when / converged(data).reset_coords(drop=True))
-    off = abs(off.where(np.isfinite(off))).where(known).median("signal")
+    off = log_ratio(when, converged(data).reset_coords(drop=True))
+    off = off.where(np.isfinite(off)).where(known).median("signal")
     return all_of(
         at_least(bent.dropna("seed"), 0.8, label="share of paths with a turn", rule="mean"),
         at_most(off.dropna("seed"), FACTOR, label="log of turn / train convergence", rule="mean"),
@@ -223,11 +230,10 @@ def in_distribution(data: xr.Dataset) -> Verdict:
     return at_most(worst, 0.05, label="furthest from its corner", rule="mean")
 
 
-def _weak(data: xr.Dataset) -> xr.Dataset:
-    """The signal at which the paper finds the gap."""
+def weak_signal(data: xr.Dataset) -> float:
+    """The signal at which the paper finds the gap; the weakest if there is none in its range."""
     inside = data.signal[(data.signal >= WEAK[0]) & (data.signal <= WEAK[1])]
-    chosen = float(inside[0]) if len(inside) else float(data.signal[0])
-    return data.sel(signal=chosen, drop=True)
+    return float(inside[0]) if len(inside) else float(data.signal[0])
 
 
 def hidden_now(data: xr.Dataset, prompted: xr.DataArray) -> xr.DataArray:
@@ -244,10 +250,9 @@ def per_run_smooth(values: xr.DataArray) -> xr.DataArray:
 
 def hidden(data: xr.Dataset) -> Verdict:
     """C6, with two controls that must not be capable: untrained, and trained without blue."""
-    weak = _weak(data)
-    when = crossing(capability(weak))
-    with np.errstate(invalid="ignore"):
-        off = abs(np.log(when / converged(data).sel(signal=weak_signal(data), drop=True)))
+    signal = weak_signal(data)
+    weak = data.sel(signal=signal, drop=True)
+    off = log_ratio(crossing(capability(weak)), converged(data).sel(signal=signal, drop=True))
     untrained = data.over_joint.isel(step=0, drop=True).max(["factor", "signal"])
     blind = data.blind_over.max("step").dropna("seed")
     return all_of(
@@ -258,14 +263,9 @@ def hidden(data: xr.Dataset) -> Verdict:
     )
 
 
-def weak_signal(data: xr.Dataset) -> float:
-    inside = data.signal[(data.signal >= WEAK[0]) & (data.signal <= WEAK[1])]
-    return float(inside[0]) if len(inside) else float(data.signal[0])
-
-
 def consistent(data: xr.Dataset) -> Verdict:
     """C8: spread over seeds of the two times; a time that is not reached counts as the horizon."""
-    weak, horizon = _weak(data), float(data.step[-1])
+    weak, horizon = data.sel(signal=weak_signal(data), drop=True), float(data.step[-1])
     able, shown = (crossing(v).clip(max=horizon).values for v in (capability(weak), naive(weak)))
 
     def ratio(chosen: NDArray[np.int64]) -> float:

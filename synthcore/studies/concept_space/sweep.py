@@ -76,8 +76,11 @@ def follow(
     progress: Progress | None = None,
     keep: bool = False,
 ) -> Learned:
-    """Train one denoiser per condition and seed. Results have the dimensions `along` (conditions,
-    without coordinate), seed, step, asked, concept, factor and shrink; `keep` holds the weights too."""
+    """Train one denoiser per condition and seed; `keep` holds the weights of all checkpoints.
+
+    Results have the dimensions `along` (conditions, without coordinate), seed, step, asked,
+    concept, factor and shrink.
+    """
     school = School(config.recipe, conditions, seeds, config.torch_device)
     noise = starting_noise(school.member_seeds, config.images, config.side, school.device)
     world, elicited = school.world, len(config.factors) + len(config.shrinks)

@@ -1,0 +1,89 @@
+"""The paper's claims about concept space: statement, place, decision, control it fails on."""
+
+from synthcore.evidence.claim import Claim
+from synthcore.studies.concept_space import controls, decisions
+
+EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
+
+CLAIMS = (
+    Claim(
+        "C1",
+        "The stronger the signal of a concept, the faster it is learned.",
+        "Fig. 4; Sec. 4.1",
+        decisions.signal_sets_speed,
+        EVERYWHERE,
+        controls.signals_alike,
+    ),
+    Claim(
+        "C2",
+        "The concept with the stronger signal is learned first.",
+        "Fig. 4; Sec. 4.1",
+        decisions.signal_sets_order,
+        EVERYWHERE,
+        controls.concepts_swapped,
+    ),
+    Claim(
+        "C3",
+        "Before it generalises, the network draws the training class of the stronger concept.",
+        "Fig. 5; Sec. 4.2",
+        decisions.memorises,
+        EVERYWHERE,
+        controls.signals_alike,
+    ),
+    Claim(
+        "C4",
+        "The path of the held-out class turns suddenly, when training converges.",
+        "Fig. 5; Sec. 4.2",
+        decisions.turns,
+        EVERYWHERE,
+        controls.straight,
+    ),
+    Claim(
+        "C5",
+        "Trained classes end in their corners of concept space.",
+        "Fig. 5a",
+        decisions.in_distribution,
+        EVERYWHERE,
+        controls.untrained,
+    ),
+    Claim(
+        "C6",
+        "A capability is there long before a plain prompt shows it.",
+        "abstract; Fig. 6",
+        decisions.hidden,
+        EVERYWHERE,
+        controls.prompts_alike,
+    ),
+    Claim(
+        "C8",
+        "Seeds agree on when the capability comes, not on when the plain prompt shows it.",
+        "Fig. 6",
+        decisions.consistent,
+        EVERYWHERE,
+        controls.prompts_alike,
+    ),
+    Claim(
+        "C9",
+        "The capability comes when the path turns.",
+        "Sec. 4.3",
+        decisions.turn_is_emergence,
+        EVERYWHERE,
+        controls.capable_backwards,
+    ),
+    Claim(
+        "C10",
+        "The stronger the colour, the smaller the gap between capable and shown.",
+        "Fig. 6; App.",
+        decisions.gap_shrinks,
+        EVERYWHERE,
+        controls.prompts_alike,
+    ),
+    Claim(
+        "C15",
+        "Two linear equations with a gate give the fan of paths.",
+        "Sec. 4.2, toy model",
+        decisions.toy_fits,
+        EVERYWHERE,
+        controls.time_reversed,
+    ),
+)
