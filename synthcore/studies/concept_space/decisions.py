@@ -190,7 +190,10 @@ def memorises(data: xr.Dataset) -> Verdict:
     signal = data.signal.values.astype(float)
 
     def rank(chosen: NDArray[np.int64]) -> float:
-        return spearman(np.nanmedian(table[chosen], axis=0), signal)
+        known = np.isfinite(table[chosen]).any(0)
+        if known.sum() < 4:
+            return float("nan")
+        return spearman(np.nanmedian(table[chosen][:, known], axis=0), signal[known])
 
     def of(values: xr.DataArray, where: dict[str, float]) -> xr.DataArray:
         return values.sel(where, drop=True)
@@ -226,7 +229,7 @@ def in_distribution(data: xr.Dataset) -> Verdict:
     last = data.coordinates.isel(step=slice(-3, None), asked=slice(0, len(TRAINED)))
     last = last.sel(signal=data.signal >= 0.174).mean("step").drop_vars(["asked", "concept"])
     off = abs(last - corners).stack(place=("signal", "asked", "concept"))
-    worst = off.isel(place=int(off.mean("seed").argmax()), drop=True).reset_coords(drop=True)
+    worst = off.isel(place=int(off.mean("seed").values.argmax()), drop=True).reset_coords(drop=True)
     return at_most(worst, 0.05, label="furthest from its corner", rule="mean")
 
 

@@ -1,9 +1,9 @@
 """Train denoisers on three classes of discs, and watch the way to the fourth in concept space.
 
 `learn` is the main sweep over the contrast of colour and returns the networks too; every stage
-after it is a function of the config and what `learn` returned. `size_sweep` varies the contrast of
-size, `crossed` pixels and prompts apart from each other, `without_blue` is the control that must
-not be capable.
+after it is a function of the config and what `learn` returned. `inside` asks within the networks,
+`size_sweep` varies the contrast of size, `crossed` pixels and prompts apart from each other,
+`without_blue` is the control that must not be capable.
 """
 
 from collections.abc import Callable
@@ -12,6 +12,7 @@ import xarray as xr
 
 from synthcore.evidence.dataset import joined
 from synthcore.studies.concept_space.crossed import crossed, without_blue
+from synthcore.studies.concept_space.inside import inside
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.school import Conditions, Progress
 from synthcore.studies.concept_space.sweep import Learned, follow
@@ -46,7 +47,8 @@ def size_sweep(config: Config, learned: Learned, progress: Progress | None = Non
 
 def stages(config: Config) -> list[Stage]:
     """What follows `learn`; those without members or steps are left out."""
-    found: list[Stage] = [size_sweep] if config.sizes else []
+    found: list[Stage] = [inside]
+    found += [size_sweep] if config.sizes else []
     return [*found, crossed, without_blue]
 
 
@@ -63,6 +65,7 @@ def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
     data.attrs = {
         "study": "concept_space",
         "over": config.over,
+        "push": config.push,
         "size": config.size,
         "images": config.images,
         "side": config.side,

@@ -47,7 +47,7 @@ def concept_axes(ax: Axes) -> None:
 def classes(colours: Sequence[float], size: float, side: int, spread: float) -> Figure:
     """F1: the four classes at the weakest and strongest colour, and both signals."""
     fig = plt.figure(figsize=(8.4, 3.2), layout="constrained")
-    left, right = np.atleast_1d(fig.subfigures(1, 2, width_ratios=[1.15, 1]))
+    left, right = fig.subfigures(1, 2, squeeze=False, width_ratios=[1.15, 1])[0]
     grid = left.subplots(2, 4)
     kinds = (*TRAINED, TARGET)
     world = World.of([colours[0], colours[-1]], [size] * 2, spread=spread)
@@ -74,7 +74,7 @@ def classes(colours: Sequence[float], size: float, side: int, spread: float) -> 
 def fan(data: xr.Dataset) -> Figure:
     """F2: the held-out class in concept space, and what one path looks like."""
     fig = plt.figure(figsize=(9, 4.4), layout="constrained")
-    left, right = np.atleast_1d(fig.subfigures(1, 2))
+    left, right = fig.subfigures(1, 2, squeeze=False)[0]
     ax = left.subplots()
     concept_axes(ax)
     means = decisions.mean_paths(data)

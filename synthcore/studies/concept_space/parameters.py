@@ -42,6 +42,10 @@ class Config(StudyConfig):
         description="times as far below the middle radius, with the blue of the class; rising"
     )
     over: float = Field(gt=1, description="the factor that decides, chosen on other seeds")
+    pushes: tuple[float, ...] = Field(
+        min_length=1, description="strengths of the push inside the network; rising"
+    )
+    push: float = Field(gt=0, description="the strength that decides, chosen on other seeds")
     sizes: tuple[float, ...] = Field(description="Delta_s of the sweep over size, rising")
     size_colour: float = Field(gt=0, le=0.8, description="Delta_c of the sweep over size")
     few_seeds: int = Field(ge=1, le=64, description="seeds of the sweep over size and the controls")
@@ -51,7 +55,7 @@ class Config(StudyConfig):
 
     @model_validator(mode="after")
     def _fits(self) -> "Config":
-        rising = ("colours", "factors", "shrinks", "sizes")
+        rising = ("colours", "factors", "shrinks", "pushes", "sizes")
         for name in rising:
             values = getattr(self, name)
             if list(values) != sorted(set(values)):
@@ -60,6 +64,7 @@ class Config(StudyConfig):
             (self.colours[0] > 0 and self.colours[-1] <= LIMITS["colour"], "colours: 0 to 0.8"),
             (all(0 < s <= LIMITS["size"] for s in self.sizes), "sizes: above 0, at most 0.4"),
             (self.over in self.factors, "over must be in factors"),
+            (self.push in self.pushes, "push must be in pushes"),
             (all(s * self.size / 2 < MIDDLE for s in self.shrinks), "shrinks leave no disc"),
             (set(self.crossed) <= set(self.colours), "crossed must be in colours"),
             (self.crossed[0] < self.crossed[1], "crossed must rise"),
