@@ -114,6 +114,14 @@ def ideal() -> xr.Dataset:
             "right": ((*run_dims, "asked", "concept"), coordinates),
             "joint": ((*run_dims, "asked"), np.repeat(plain[..., None], 4, -1)),
             "over_joint": ((*run_dims, "factor"), np.repeat(over[..., None], 2, -1)),
+            "latent_joint": ((*run_dims, "push"), over[..., None]),
+            "patched_joint": (run_dims, over),
+            "embed_cosine": (
+                (*run_dims, "block", "pair"),
+                np.broadcast_to(
+                    (1 - 0.8 * steps / steps[-1])[:, None, None], (*shape, 2, 3)
+                ).copy(),
+            ),
             "blind_over": (("seed", "step"), np.zeros(shape[1:])),
             "size_right": (
                 ("size", "seed", "step", "concept"),
@@ -128,8 +136,9 @@ def ideal() -> xr.Dataset:
             "factor": factors,
             "concept": ["colour", "size"],
             "size": sizes,
+            "push": [1.0],
         },
-        attrs={"over": 1.5},
+        attrs={"over": 1.5, "push": 1.0},
     )
 
 

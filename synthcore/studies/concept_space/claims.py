@@ -1,7 +1,7 @@
 """The paper's claims about concept space: statement, place, decision, control it fails on."""
 
 from synthcore.evidence.claim import Claim
-from synthcore.studies.concept_space import controls, decisions
+from synthcore.studies.concept_space import controls, decisions, inside_decisions
 
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
 
@@ -55,6 +55,14 @@ CLAIMS = (
         controls.prompts_alike,
     ),
     Claim(
+        "C7",
+        "A push inside the network brings it out too, at the same time as a bluer prompt.",
+        "Fig. 6; Sec. 4.3",
+        inside_decisions.two_roads,
+        EVERYWHERE,
+        controls.nothing_inside,
+    ),
+    Claim(
         "C8",
         "Seeds agree on when the capability comes, not on when the plain prompt shows it.",
         "Fig. 6",
@@ -77,6 +85,14 @@ CLAIMS = (
         decisions.gap_shrinks,
         EVERYWHERE,
         controls.prompts_alike,
+    ),
+    Claim(
+        "C11",
+        "The prompt encoder tells the colours apart late: there lies the backlog.",
+        "App., embedding analysis",
+        inside_decisions.disentangled_late,
+        EVERYWHERE,
+        controls.nothing_inside,
     ),
     Claim(
         "C15",

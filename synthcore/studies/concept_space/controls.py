@@ -57,3 +57,13 @@ def time_reversed(data: xr.Dataset) -> xr.Dataset:
     """Every path is walked from its end."""
     backwards = data.coordinates.isel(step=slice(None, None, -1))
     return data.assign(coordinates=data.coordinates.copy(data=backwards.values))
+
+
+def nothing_inside(data: xr.Dataset) -> xr.Dataset:
+    """Pushing and patching do what the plain prompt does; embeddings stay as they are at first."""
+    plain = data.joint.isel(asked=-1, drop=True)
+    return data.assign(
+        latent_joint=plain.broadcast_like(data.latent_joint),
+        patched_joint=plain,
+        embed_cosine=data.embed_cosine.isel(step=0, drop=True).broadcast_like(data.embed_cosine),
+    )

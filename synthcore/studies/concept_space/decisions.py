@@ -24,7 +24,7 @@ WEAK = (0.175, 0.25)
 FACTOR = np.log(1.5)
 NOWHERE = 0.5
 """both coordinates of a network that draws no discs yet"""
-RESAMPLES = 1000
+RESAMPLES = 400
 
 
 def per_run(values: xr.DataArray, measure: Callable[[NDArray[np.float64]], float]) -> xr.DataArray:
@@ -331,21 +331,22 @@ def gap_shrinks(data: xr.Dataset) -> Verdict:
 
 def toys(data: xr.Dataset) -> list[Toy]:
     """The fitted toy path of every signal's mean path."""
-    return fit_toys(
-        data.step.values, list(mean_paths(data).transpose("signal", "step", ...).values)
-    )
+    table = mean_paths(data).transpose("signal", "step", "concept").values.astype(float)
+    return fit_toys(data.step.values, list(table))
 
 
 def toy_fits(data: xr.Dataset) -> Verdict:
     """C15: distance of every seed's path from the toy path fitted to the mean, worst signal."""
     found = toys(data)
     worst = int(np.argmax([toy.distance for toy in found]))
-    made = xr.DataArray(found[worst].path, dims=("step", "concept"))
-    mean = mean_paths(data).isel(signal=worst).drop_vars(["step", "concept"])
-    table = path(data).isel(signal=worst).drop_vars(["step", "concept"])
+    known = (
+        mean_paths(data).isel(signal=worst).transpose("step", "concept").notnull().all("concept")
+    )
+    table = path(data).isel(signal=worst).transpose("seed", "step", "concept").values[:, known]
+    made = found[worst].path[known]
 
     def distance(chosen: NDArray[np.int64]) -> float:
-        drawn = table.isel(seed=chosen).mean("seed").where(mean.notnull())
-        return float(np.sqrt(((drawn - made) ** 2).sum("concept", skipna=False)).mean())
+        off = np.nanmean(table[chosen], axis=0) - made
+        return float(np.nanmean(np.linalg.norm(off, axis=1)))
 
     return over_resampled(distance, data.sizes["seed"], 0.1, "<=", "furthest mean path")

@@ -15,7 +15,10 @@ from synthcore.studies.concept_space.theory import toy_path
 A_LIMITS, T0_LIMITS = (0.2, 5.0), (0.0, 60.0)
 UNITS = 30
 """a horizon is at least this many units of the toy time"""
-STARTS = ((0.5, 10.0), (2.0, 10.0), (0.5, 40.0), (2.0, 40.0))
+STARTS = ((0.6, 25.0), (2.0, 25.0))
+EVALUATIONS = 30
+FEWEST = 6
+"""known points below which nothing is fitted, and the distance is infinite"""
 
 
 @dataclass(frozen=True)
@@ -44,20 +47,24 @@ def fit_toys(steps: ArrayLike, paths: Sequence[NDArray[np.float64]]) -> list[Toy
     """
     times = np.asarray(steps, dtype=float)
     horizon = times.max()
-    units = np.geomspace(horizon / (8 * UNITS), horizon / UNITS, 7)
+    units = np.geomspace(horizon / (8 * UNITS), horizon / UNITS, 5)
     tried = [[_fit(times, unit, path) for path in paths] for unit in units]
     return min(tried, key=lambda toys: sum(toy.distance for toy in toys))
 
 
 def _fit(times: NDArray[np.float64], unit: float, path: NDArray[np.float64]) -> Toy:
     known = np.isfinite(path).all(1)
+    if known.sum() < FEWEST:
+        return Toy(np.nan, np.nan, float(unit), np.full(path.shape, np.nan), np.inf)
 
     def off(x: NDArray[np.float64]) -> NDArray[np.float64]:
         return (toy_path(times[known] / unit, float(np.exp(x[0])), x[1]) - path[known]).ravel()
 
     low, high = zip([np.log(v) for v in A_LIMITS], T0_LIMITS, strict=True)
     tried = [
-        optimize.least_squares(off, (np.log(a), t0), bounds=(low, high), x_scale=(1.0, 10.0))
+        optimize.least_squares(
+            off, (np.log(a), t0), bounds=(low, high), x_scale=(1.0, 10.0), max_nfev=EVALUATIONS
+        )
         for a, t0 in STARTS
     ]
     best = min(tried, key=lambda found: float(found.cost))
