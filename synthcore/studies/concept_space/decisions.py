@@ -11,10 +11,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthcore.evidence.claim import Verdict, Word
+from synthcore.evidence.claim import Verdict
 from synthcore.evidence.statistics import all_of, at_least, at_most
-from synthcore.evidence.verdict import Direction
 from synthcore.studies.concept_space import times
+from synthcore.studies.concept_space.resampling import over_resampled, spearman
 from synthcore.studies.concept_space.task import TRAINED
 from synthcore.studies.concept_space.toy import Toy, fit_toys
 
@@ -24,7 +24,6 @@ WEAK = (0.175, 0.25)
 FACTOR = np.log(1.5)
 NOWHERE = 0.5
 """both coordinates of a network that draws no discs yet"""
-RESAMPLES = 400
 
 
 def per_run(values: xr.DataArray, measure: Callable[[NDArray[np.float64]], float]) -> xr.DataArray:
@@ -104,38 +103,6 @@ def log_ratio(one: xr.DataArray, other: xr.DataArray) -> xr.DataArray:
 def generalised(data: xr.Dataset) -> xr.DataArray:
     """Whether a run draws the held-out class in the end: (signal, seed)."""
     return naive(data).isel(step=slice(-3, None)).mean("step").reset_coords(drop=True) >= 0.8
-
-
-def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
-    """Rank correlation; NaN if either is constant."""
-    if np.ptp(stats.rankdata(x)) == 0 or np.ptp(stats.rankdata(y)) == 0:
-        return float("nan")
-    return float(stats.spearmanr(x, y).statistic)
-
-
-def over_resampled(
-    statistic: Callable[[NDArray[np.int64]], float],
-    seeds: int,
-    threshold: float,
-    direction: Direction,
-    label: str,
-) -> Verdict:
-    """A number that needs all seeds at once, with its bootstrap interval over seeds.
-
-    Reproduced if it is beyond the threshold and its interval on the threshold's side of zero.
-    """
-    observed = statistic(np.arange(seeds))
-    if not np.isfinite(observed) or seeds < 3:
-        return Verdict.undecidable("not defined here: no variation, or too few seeds", label, seeds)
-    drawn = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
-    known = [v for v in map(statistic, drawn) if np.isfinite(v)]
-    low, high = (float(q) for q in np.quantile(known, [0.025, 0.975]))
-    holds = observed >= threshold and low > 0
-    if direction == "<=":
-        holds = observed <= threshold and (high < 0 or threshold > 0)
-    word = Word.REPRODUCED if holds else Word.NOT
-    note = "of seeds' medians, bootstrap over seeds"
-    return Verdict(observed, threshold, direction, (low, high), seeds, word, note, label=label)
 
 
 def speed_against(
@@ -336,17 +303,16 @@ def toys(data: xr.Dataset) -> list[Toy]:
 
 
 def toy_fits(data: xr.Dataset) -> Verdict:
-    """C15: distance of every seed's path from the toy path fitted to the mean, worst signal."""
+    """C15: distance of the mean path from the toy path fitted to it, at the worst signal."""
     found = toys(data)
     worst = int(np.argmax([toy.distance for toy in found]))
-    known = (
-        mean_paths(data).isel(signal=worst).transpose("step", "concept").notnull().all("concept")
-    )
-    table = path(data).isel(signal=worst).transpose("seed", "step", "concept").values[:, known]
-    made = found[worst].path[known]
+    walked = path(data).isel(signal=worst).transpose("seed", "step", "concept").values
+    known = np.isfinite(walked).all(axis=(0, 2))
+    if not np.isfinite(found[worst].distance) or not known.any():
+        return Verdict.undecidable("a path with too few discs", "", data.sizes["seed"])
+    table, made = walked[:, known], found[worst].path[known]
 
     def distance(chosen: NDArray[np.int64]) -> float:
-        off = np.nanmean(table[chosen], axis=0) - made
-        return float(np.nanmean(np.linalg.norm(off, axis=1)))
+        return float(np.linalg.norm(table[chosen].mean(0) - made, axis=1).mean())
 
     return over_resampled(distance, data.sizes["seed"], 0.1, "<=", "furthest mean path")
