@@ -61,6 +61,8 @@ import numpy as np
 import torch
 
 from synthcore.evidence.chapter import Chapter
+from synthcore.explorers.concept_path import ConceptPathExplorer
+from synthcore.explorers.concept_prompt import ConceptPromptExplorer
 from synthcore.studies.concept_space import (
     decisions,
     decoder,
@@ -68,6 +70,7 @@ from synthcore.studies.concept_space import (
     figures,
     prompt_figures,
     scenes,
+    shown,
     task,
     theory,
     times,
@@ -297,6 +300,31 @@ chapter.text(
 
 # %% [markdown]
 # ## Explore
+#
+# Choose a contrast and step through training: the point is where drawings of the held-out class lie, the star is the step at which the trained classes have
+# arrived. The toy model is integrated in the page; move its two numbers and see which paths it can and cannot make.
+
+# %%
+chapter.explorer(
+    ConceptPathExplorer(**shown.paths(data)),
+    id="path-explorer",
+    caption="The way of small blue through concept space, with eight drawings at every step and the toy dynamics over it.",
+    alt="A square of shares of blue and small with one path per contrast, eight small pictures, and both shares over training, with sliders for contrast, step and the toy model.",
+    still=figures.fan(data),
+)
+
+# %% [markdown]
+# Now ask the network itself. Three of its checkpoints are in this page and draw whatever colour and radius you ask for. Start at the plain prompt, then take away
+# some of the blue, or ask for a smaller disc; the boxes say how far from the held-out class the drawings lie.
+
+# %%
+chapter.explorer(
+    ConceptPromptExplorer(**shown.prompts(config, learned)),
+    id="prompt-explorer",
+    caption="Blue in the prompt and training step: what a network of the strongest contrast draws, computed in the browser. What it can draw before the plain prompt shows it lies to the left of the dashed line.",
+    alt="Sliders for step, blue and radius of the prompt, eight drawn images, their colour and radius among the classes, and a map of accuracy over blue and step with a line at the plain prompt.",
+    still=prompt_figures.elicitation(data),
+)
 
 # %% [markdown]
 # ## Claims

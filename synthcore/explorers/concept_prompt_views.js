@@ -26,10 +26,10 @@ export function drawGallery(host, pixels, found, side) {
 
 /** Contrast and radius of the images, among the ranges that training showed. */
 export function drawClasses(host, { contrast, separation }, found, amount, radius) {
-  const area = { left: 52, right: Math.max(host.clientWidth, 160) - 12, top: 22, bottom: 222 };
+  const area = { left: 52, right: Math.max(host.clientWidth, 160) - 12, top: 8, bottom: 212 };
   const { svg } = canvas(host, area.bottom + 40, "Colour and radius of the eight images among the classes.");
   const x = scale(-1.05, 1.05, area.left, area.right),
-    y = scale(0, 0.9, area.bottom, area.top);
+    y = scale(0, 0.92, area.bottom, area.top);
   axis(svg, "x", area, [-0.8, -0.4, 0, 0.4, 0.8].map((v) => [x(v), String(v)]), "blue less red");
   axis(svg, "y", area, [0, 0.2, 0.4, 0.6, 0.8].map((v) => [y(v), short(v)]), "radius", { grid: true });
   const reach = contrast / 4,

@@ -8,16 +8,48 @@ from typing import Any
 
 import numpy as np
 import torch
+import xarray as xr
 from torch import Tensor
 
 from synthcore.nn.conditioned import sinusoids
+from synthcore.studies.concept_space import decisions, times
 from synthcore.studies.concept_space.diffusion import generate, starting_noise
 from synthcore.studies.concept_space.measure import Reading
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.sweep import BLUEST, Learned, follow
 from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, World, more_blue
 
+PIXELS = 8
 AMOUNTS = np.round(np.linspace(0.05, BLUEST, 19), 2)
+
+
+def paths(data: xr.Dataset) -> dict[str, Any]:
+    """Arguments of `ConceptPathExplorer`: means over seeds, where most seeds draw discs."""
+    seen = data.coordinates.transpose("signal", "seed", "step", "asked", "concept")
+    mean = seen.mean("seed").where(seen.notnull().mean("seed") > 0.5)
+    toys = decisions.toys(data)
+    reached = [times.median(row) for row in decisions.converged(data).values]
+    return {
+        "contrasts": data.signal.values.tolist(),
+        "steps": data.step.values.tolist(),
+        "paths": mean.values,
+        "pictures": coarse(data.drawn.values),
+        "converged": np.where(np.isfinite(reached), reached, np.nan),
+        "toys": [[toy.a, toy.t0] for toy in toys],
+        "unit": toys[0].unit,
+        "step": int(np.abs(data.step.values - data.step.values[-1] / 3).argmin()),
+    }
+
+
+def coarse(pictures: np.ndarray) -> np.ndarray:
+    """Pictures (..., S, S, 3) as uint8 with 8 pixels a side, each the mean of a block.
+
+    >>> coarse(np.full((2, 16, 16, 3), 200)).shape
+    (2, 8, 8, 3)
+    """
+    *lead, side, _, channels = pictures.shape
+    blocks = pictures.reshape(*lead, PIXELS, side // PIXELS, PIXELS, side // PIXELS, channels)
+    return np.round(blocks.mean((-4, -2))).astype(np.uint8)
 
 
 def browser_network(weights: Mapping[str, Tensor], sampling_steps: int) -> dict[str, np.ndarray]:
@@ -54,7 +86,7 @@ def browser_network(weights: Mapping[str, Tensor], sampling_steps: int) -> dict[
 
 
 def runnable(config: Config, learned: Learned) -> tuple[Config, Learned]:
-    """`learned` if a page can carry its networks, else one small perceptron that is trained here."""
+    """`learned` if a page can carry its networks, else a small perceptron that is trained here."""
     if config.network == "mlp" and config.side == 8 and config.widths[0] <= 128:
         return config, learned
     small = {"network": "mlp", "widths": (128,), "side": 8, "predicts": "image", "weight_cap": 0.05}
