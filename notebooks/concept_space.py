@@ -68,6 +68,7 @@ from synthcore.studies.concept_space import (
     decoder,
     experiment,
     figures,
+    inside_figures,
     prompt_figures,
     scenes,
     shown,
@@ -293,6 +294,26 @@ chapter.text(
         f"{toy.distance:.2f} ({s:g})"
         for s, toy in zip(data.signal.values, decisions.toys(data), strict=True)
     ),
+)
+
+# %% [markdown]
+# ## Inside the network
+#
+# The official code also moves the embedding of the prompt: along that of blue alone, and away from that of large alone. And it gives an unfinished network the
+# prompt encoders of the finished one. If that helps, what was missing sits in the encoder.
+
+# %%
+chapter.figure(
+    inside_figures.roads(data),
+    id="inside",
+    caption="Accuracy on blue small: plain prompt, push of the embedding, and prompt encoders of the final network.",
+    alt="One panel per contrast of colours: accuracy against step for the plain prompt, a pushed embedding and patched encoders.",
+)
+chapter.figure(
+    inside_figures.embeddings(data),
+    id="embeddings",
+    caption="Left: cosine of the embeddings of blue and red alone, mean over blocks; 1 is no difference. Right: relative change of weights from one checkpoint to the next.",
+    alt="Left: cosine against step, one curve per contrast. Right: change of prompt encoders and of the rest.",
 )
 
 # %% [markdown]
