@@ -18,7 +18,7 @@ UNITS = 30
 STARTS = ((0.6, 25.0), (2.0, 25.0))
 EVALUATIONS = 30
 FEWEST = 6
-"""known points below which nothing is fitted, and the distance is infinite"""
+"""known points below which nothing is fitted: equal pulls, at an infinite distance"""
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def fit_toys(steps: ArrayLike, paths: Sequence[NDArray[np.float64]]) -> list[Toy
 def _fit(times: NDArray[np.float64], unit: float, path: NDArray[np.float64]) -> Toy:
     known = np.isfinite(path).all(1)
     if known.sum() < FEWEST:
-        return Toy(np.nan, np.nan, float(unit), np.full(path.shape, np.nan), np.inf)
+        return Toy(1.0, 0.0, float(unit), np.full(path.shape, np.nan), np.inf)
 
     def off(x: NDArray[np.float64]) -> NDArray[np.float64]:
         return (toy_path(times[known] / unit, float(np.exp(x[0])), x[1]) - path[known]).ravel()
