@@ -102,13 +102,13 @@ def like_the_identity_map(data: xr.Dataset) -> Verdict:
 
 
 def backwards(data: xr.Dataset) -> xr.Dataset:
-    """Control: the strongest and the weakest signal trade places, and every path runs evenly from
-    its first disc to its end, so that no error rises and nothing slows down."""
+    """Control: the strongest and the weakest signal trade places, and every path runs straight and
+    at one pace from the middle to its end, so that no error rises and nothing slows down."""
     control = data.copy(deep=True)
     control["right"] = data.right.isel(signal=slice(None, None, -1)).assign_coords(
         signal=data.signal
     )
-    share = xr.DataArray(np.linspace(0, 1, data.sizes["step"]), dims="step")
+    share = data.step.astype(float) / int(data.step[-1])
     even = 0.5 + 0.5 * share.broadcast_like(data.coordinates).transpose(*data.coordinates.dims)
     return control.assign(coordinates=data.coordinates.copy(data=even.values))
 

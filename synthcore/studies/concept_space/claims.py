@@ -1,7 +1,7 @@
 """The paper's claims about concept space: statement, place, decision, control it fails on."""
 
 from synthcore.evidence.claim import Claim
-from synthcore.studies.concept_space import controls, decisions, inside_decisions
+from synthcore.studies.concept_space import bridge, controls, decisions, inside_decisions
 
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
 
@@ -101,5 +101,13 @@ CLAIMS = (
         decisions.toy_fits,
         EVERYWHERE,
         controls.time_reversed,
+    ),
+    Claim(
+        "B1",
+        "The bridge: a diffusion model's error in concept space moves as the identity map's does.",
+        "Yang et al. (2410.08309), Sec. 5 and Fig. 6",
+        bridge.like_the_identity_map,
+        EVERYWHERE,
+        bridge.backwards,
     ),
 )
