@@ -90,7 +90,7 @@ def fan(data: xr.Dataset) -> Figure:
         trained = data.coordinates.sel(signal=signal).isel(asked=slice(0, 3)).mean("seed")
         for kind in trained.transpose("asked", "step", "concept").values:
             ax.plot(kind[:, 0], kind[:, 1], ":", color=colour, lw=0.7)
-    key(ax, title="$\\Delta_c$", loc="center left", bbox_to_anchor=(0.05, 0.45))
+    key(ax, title="$\\Delta_c$", loc="center", bbox_to_anchor=(0.72, 0.45))
     ends = (float(data.signal[0]), float(data.signal[-1]))
     pictures(right, data, ends)
     return fig
@@ -180,7 +180,7 @@ def toy_overlay(data: xr.Dataset) -> Figure:
     right.plot([], [], "o", color=INK, label="fitted a")
     right.set(xlabel="$\\Delta_c$", ylabel="a, pull of colour against size", yscale="log")
     key(right)
-    key(ax, title="$\\Delta_c$", loc="center left", bbox_to_anchor=(0.05, 0.45))
+    key(ax, title="$\\Delta_c$", loc="center", bbox_to_anchor=(0.72, 0.45))
     return fig
 
 

@@ -70,15 +70,51 @@ def strengths(data: xr.Dataset) -> Figure:
         tag(ax, f"$\\Delta_c$ = {signal:g}")
     for ax in axes[:: -(-data.sizes["signal"] // 2)]:
         ax.set_ylabel("accuracy, blue small")
-    for ax in axes[data.sizes["signal"] :]:
+    spare = axes[data.sizes["signal"] :]
+    for ax in spare:
         ax.set_axis_off()
-    key(axes[0])
+    axes[0].plot([], [], "x", color="#a01830", label="as in the class")
+    handles, names = axes[0].get_legend_handles_labels()
+    key(spare[0] if spare else axes[0], handles=handles, labels=names, loc="center")
+    return fig
+
+
+def as_told(data: xr.Dataset) -> Figure:
+    """What the plain and the smaller prompt draw, not as shares of right values: mean contrast and
+    size of the discs (0 and 1 are the class means), and how many are like those of the class.
+    """
+    fig, axes = panels(3, height=3.0, width=3.2)
+    small = float(data.shrink[-1])
+    for signal in data.signal.values:
+        colour = signal_colour(data, signal)
+        one = data.sel(signal=signal).drop_vars("signal")
+        asked = {"-": one.continuous.isel(asked=-1), "--": one.small_continuous.sel(shrink=small)}
+        for style, table in asked.items():
+            for ax, concept in zip(axes, ("colour", "size"), strict=False):
+                curve = table.sel(concept=concept).mean("seed")
+                ax.plot(data.step, curve, style, color=colour)
+        axes[2].plot(
+            data.step,
+            one.within.isel(asked=-1).mean("seed"),
+            "-",
+            color=colour,
+            label=f"{signal:g}",
+        )
+        axes[2].plot(data.step, one.small_within.sel(shrink=small).mean("seed"), "--", color=colour)
+    for ax, name in zip(
+        axes, ("blue, 1 is the class", "small, 1 is the class", "share like the class"), strict=True
+    ):
+        ax.set(xlabel="step", ylabel=name, ylim=(-0.05, 1.25))
+    axes[0].plot([], [], "-", color=INK, label="plain prompt")
+    axes[0].plot([], [], "--", color=INK, label="smaller")
+    key(axes[0], loc="lower right")
+    key(axes[2], title="$\\Delta_c$", loc="upper left", ncols=2)
     return fig
 
 
 def emergence(data: xr.Dataset) -> Figure:
     """F5: when a run becomes capable, and when its path turns."""
-    fig, (ax,) = panels(1, height=3.4, width=4.2)
+    fig, (ax,) = panels(1, height=3.4, width=5.6)
     turn = decisions.bends(data)[1].transpose("signal", "seed").values
     able = decisions.crossing(decisions.capability(data)).transpose("signal", "seed").values
     plain = decisions.crossing(decisions.naive(data)).transpose("signal", "seed").values
