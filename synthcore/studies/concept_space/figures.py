@@ -165,7 +165,7 @@ def toy_overlay(data: xr.Dataset) -> Figure:
         p = decisions.mean_paths(data).sel(signal=signal).transpose("step", "concept").values
         ax.plot(p[:, 0], p[:, 1], "o", ms=3, color=colour, label=f"{signal:g}")
         ax.plot(toy.path[:, 0], toy.path[:, 1], "--", color=colour)
-        right.plot(signal, toy.a, "o", color=colour)
+        right.plot(signal, toy.a, "o", color=colour, mec=GREY)
     ratio = [
         theory.signals(float(c), data.attrs["size"], data.attrs["side"], data.attrs["spread"])
         for c in data.signal.values
@@ -180,7 +180,6 @@ def toy_overlay(data: xr.Dataset) -> Figure:
     right.plot([], [], "o", color=INK, label="fitted a")
     right.set(xlabel="$\\Delta_c$", ylabel="a, pull of colour against size", yscale="log")
     key(right)
-    key(ax, title="$\\Delta_c$", loc="center", bbox_to_anchor=(0.72, 0.45))
     return fig
 
 
