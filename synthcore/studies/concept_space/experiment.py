@@ -3,7 +3,8 @@
 `learn` is the main sweep over the contrast of colour and returns the networks too; every stage
 after it is a function of the config and what `learn` returned. `inside` asks within the networks,
 `size_sweep` varies the contrast of size, `crossed` pixels and prompts apart from each other,
-`without_blue` is the control that must not be capable.
+`without_blue` is the control that must not be capable, `masked` tells less, `three` adds a concept,
+`ink` draws real digits, `unet_sweep` uses the paper's kind of network.
 """
 
 from collections.abc import Callable
@@ -13,10 +14,14 @@ import xarray as xr
 from synthcore.evidence.dataset import joined
 from synthcore.studies.concept_space.crossed import crossed, without_blue
 from synthcore.studies.concept_space.inside import inside
+from synthcore.studies.concept_space.ink import ink
+from synthcore.studies.concept_space.masked import masked
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.school import Conditions, Progress
 from synthcore.studies.concept_space.sweep import Learned, follow
 from synthcore.studies.concept_space.theory import signals
+from synthcore.studies.concept_space.three import three
+from synthcore.studies.concept_space.unet_sweep import unet_sweep
 
 __all__ = ["Config", "assemble", "learn", "run", "size_sweep", "stages"]
 
@@ -49,7 +54,12 @@ def stages(config: Config) -> list[Stage]:
     """What follows `learn`; those without members or steps are left out."""
     found: list[Stage] = [inside]
     found += [size_sweep] if config.sizes else []
-    return [*found, crossed, without_blue]
+    found += [crossed, without_blue]
+    found += [masked] if config.masks else []
+    found += [three] if config.three_colours and config.three_grounds else []
+    found += [ink] if config.ink_colours else []
+    found += [unet_sweep] if config.unet_colours else []
+    return found
 
 
 def run(config: Config, progress: Progress | None = None) -> xr.Dataset:

@@ -52,10 +52,30 @@ class Config(StudyConfig):
     crossed: tuple[float, float] = Field(
         description="the weak and the strong contrast of the 2x2 control; both in colours"
     )
+    masks: tuple[float, ...] = Field(
+        description="probabilities that a prompt for red does not tell it, rising; none for no stage"
+    )
+    mask_colour: float = Field(gt=0, le=0.8, description="Delta_c with masked prompts")
+    three_colours: tuple[float, ...] = Field(description="Delta_c with three concepts")
+    three_grounds: tuple[float, ...] = Field(
+        description="Delta_b, light to dark ground, with three concepts; none for no stage"
+    )
+    ink_colours: tuple[float, ...] = Field(
+        description="Delta_c of the inks of real digits; none for no stage"
+    )
+    unet_colours: tuple[float, ...] = Field(
+        description="Delta_c of the sweep with U-Nets; none for no stage"
+    )
+    unet_seeds: int = Field(ge=1, le=64, description="its seeds, at most few_seeds")
+    unet_side: int = Field(ge=8, le=64, description="its pixels of a side")
+    unet_widths: tuple[int, ...] = Field(min_length=2, description="its channels")
+    unet_steps: int = Field(ge=8, description="its updates")
+    unet_rate: float = Field(gt=0, le=1, description="its learning rate")
 
     @model_validator(mode="after")
     def _fits(self) -> "Config":
-        rising = ("colours", "factors", "shrinks", "pushes", "sizes")
+        rising = ("colours", "factors", "shrinks", "pushes", "sizes", "masks")
+        rising += ("three_colours", "three_grounds", "ink_colours", "unet_colours")
         for name in rising:
             values = getattr(self, name)
             if list(values) != sorted(set(values)):
@@ -67,6 +87,11 @@ class Config(StudyConfig):
             (self.push in self.pushes, "push must be in pushes"),
             (all(s * self.size / 2 < MIDDLE for s in self.shrinks), "shrinks leave no disc"),
             (set(self.crossed) <= set(self.colours), "crossed must be in colours"),
+            (all(0 <= a <= 1 for a in self.masks), "masks are probabilities"),
+            (
+                all(0 < c <= LIMITS["colour"] for c in self._further_contrasts),
+                "three_colours, three_grounds, ink_colours and unet_colours: 0 to 0.8",
+            ),
             (self.crossed[0] < self.crossed[1], "crossed must rise"),
             (self.network == "mlp" or len(self.widths) > 1, "a U-Net needs two or more widths"),
             (self.network == "unet" or len(self.widths) == 1, "a perceptron has one width"),
@@ -75,6 +100,10 @@ class Config(StudyConfig):
             if not holds:
                 raise ValueError(sentence)
         return self
+
+    @property
+    def _further_contrasts(self) -> tuple[float, ...]:
+        return self.three_colours + self.three_grounds + self.ink_colours + self.unet_colours
 
     @property
     def recipe(self) -> Recipe:
