@@ -80,6 +80,8 @@ from synthcore.studies.concept_space import (
     decoder,
     experiment,
     figures,
+    further_decisions,
+    further_figures,
     inside_figures,
     prompt_figures,
     scenes,
@@ -382,6 +384,72 @@ chapter.text(
 
 # %% [markdown]
 # ## Further measurements
+#
+# **Vague prompts.** With probability $\alpha$ a prompt for a red disc does not tell the colour: its three entries hold $-1$. At $\alpha=1$ no prompt ever
+# tells red, and the missing colour comes to mean it.
+
+# %%
+if "mask_right" in data:
+    chapter.figure(
+        further_figures.masked(data),
+        id="masked",
+        caption="Blue small asked with a whole prompt, after training with masked ones. Left: speed of learning blue (0 is never); middle and right: the end of training.",
+        alt="Three panels against the share of masked prompts: speed of blue, shares of blue and small, accuracy of the plain and the bluer prompt.",
+    )
+    ends = further_decisions.mask_ends(data).mean("seed")
+    chapter.text(
+        "Of what is drawn for *blue small* in the end, {none:.2f} is blue without masks and {all:.2f} if every prompt for red is masked.",
+        none=ends[0],
+        all=ends[-1],
+    )
+
+# %% [markdown]
+# The next three are measured in the longer run only.
+#
+# **Three concepts.** The ground becomes a concept, light or dark, and prompts tell it. Training shows large red discs on light ground and the three classes that
+# differ from it in one concept; the other four are held out.
+
+# %%
+recorded = chapter.recorded()
+far = next((d for d in (recorded, data) if d is not None and "three_joint" in d), None)
+if far is not None:
+    chapter.figure(
+        further_figures.three(far),
+        id="three",
+        caption="Three concepts. Left: learning time of each concept on held-out classes against its signal. Right: learning time of a class against how far off it is when the trained ones have arrived.",
+        alt="Two scatter plots on logarithmic axes: learning time falls with the pixel signal, and against distance at train convergence.",
+    )
+
+# %% [markdown]
+# **Real images.** Handwritten zeros and ones (scikit-learn, 8 by 8 pixels) in red or blue ink; the blue one is held out, and the digit is told where the radius was. What
+# was drawn is read off the nearest real digit, and counts if its correlation is at least .7. This is a check on real images, not the paper's faces.
+
+# %%
+chapter.figure(
+    further_figures.digits(0.8),
+    id="digits",
+    caption="Zeros and ones in two inks; the last row is never shown.",
+    alt="Four rows of handwritten digits: red zeros, red ones, blue zeros, blue ones.",
+)
+if far is not None and "ink_joint" in far:
+    chapter.figure(
+        further_figures.inks(far),
+        id="inks",
+        caption="The held-out blue one: its way through concept space, and accuracy by prompt.",
+        alt="Left: paths in the square of shares blue and one. Right: accuracy against step for the plain prompt, a bluer one and a push, by contrast of inks.",
+    )
+
+# %% [markdown]
+# **U-Nets.** The paper's kind of network, small: convolutions, noise prediction, the variational bound with learned end points.
+
+# %%
+if far is not None and "unet_joint" in far:
+    chapter.figure(
+        further_figures.unets(far),
+        id="unets",
+        caption="The main sweep with small U-Nets: paths of the held-out class, and its accuracy by prompt.",
+        alt="Left: paths in concept space. Right: accuracy against step by prompt, one panel per contrast of colours.",
+    )
 
 # %% [markdown]
 # ## Explore

@@ -1,7 +1,13 @@
 """The paper's claims about concept space: statement, place, decision, control it fails on."""
 
 from synthcore.evidence.claim import Claim
-from synthcore.studies.concept_space import bridge, controls, decisions, inside_decisions
+from synthcore.studies.concept_space import (
+    bridge,
+    controls,
+    decisions,
+    further_decisions,
+    inside_decisions,
+)
 
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
 
@@ -93,6 +99,31 @@ CLAIMS = (
         inside_decisions.disentangled_late,
         EVERYWHERE,
         controls.nothing_inside,
+    ),
+    Claim(
+        "C12",
+        "Prompts that leave out a colour slow its concept down and pull the held-out class to red.",
+        "Sec. 5, underspecification",
+        further_decisions.underspecified,
+        EVERYWHERE,
+        further_decisions.masks_alike,
+    ),
+    Claim(
+        "C13",
+        "With three concepts signals set the order, and a class is learned the later, the further "
+        "off it is.",
+        "App., three concepts",
+        further_decisions.three_concepts,
+        EVERYWHERE,
+        further_decisions.concepts_shuffled,
+    ),
+    Claim(
+        "C14",
+        "Real images do the same: the path bends to the stronger concept, capability is hidden.",
+        "Sec. 5, real images; here digits",
+        further_decisions.real_digits,
+        EVERYWHERE,
+        further_decisions.inks_alike,
     ),
     Claim(
         "C15",

@@ -13,8 +13,8 @@ import xarray as xr
 
 from synthcore.evidence.dataset import joined
 from synthcore.studies.concept_space.crossed import crossed, without_blue
-from synthcore.studies.concept_space.inside import inside
 from synthcore.studies.concept_space.ink import ink
+from synthcore.studies.concept_space.inside import inside
 from synthcore.studies.concept_space.masked import masked
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.school import Conditions, Progress

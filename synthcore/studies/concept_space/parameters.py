@@ -53,7 +53,7 @@ class Config(StudyConfig):
         description="the weak and the strong contrast of the 2x2 control; both in colours"
     )
     masks: tuple[float, ...] = Field(
-        description="probabilities that a prompt for red does not tell it, rising; none for no stage"
+        description="probabilities that a prompt hides red, rising; none for no stage"
     )
     mask_colour: float = Field(gt=0, le=0.8, description="Delta_c with masked prompts")
     three_colours: tuple[float, ...] = Field(description="Delta_c with three concepts")
@@ -88,6 +88,7 @@ class Config(StudyConfig):
             (all(s * self.size / 2 < MIDDLE for s in self.shrinks), "shrinks leave no disc"),
             (set(self.crossed) <= set(self.colours), "crossed must be in colours"),
             (all(0 <= a <= 1 for a in self.masks), "masks are probabilities"),
+            (len(self.masks) not in (1, 2), "masks: none, or three and more"),
             (
                 all(0 < c <= LIMITS["colour"] for c in self._further_contrasts),
                 "three_colours, three_grounds, ink_colours and unet_colours: 0 to 0.8",
