@@ -55,7 +55,7 @@ sizes = [0.2, 0.25, 0.3, 0.35, 0.4]
 size_colour = 0.4
 few_seeds = 3
 crossed = [0.2, 0.5]
-masks = [0.0, 0.25, 0.5, 0.75, 1.0]
+masks = []
 mask_colour = 0.3
 three_colours = []
 three_grounds = [0.1, 0.2, 0.4]
@@ -385,18 +385,22 @@ chapter.text(
 # %% [markdown]
 # ## Further measurements
 #
+# What follows is measured in runs of their own, with the same networks.
+#
 # **Vague prompts.** With probability $\alpha$ a prompt for a red disc does not tell the colour: its three entries hold $-1$. At $\alpha=1$ no prompt ever
 # tells red, and the missing colour comes to mean it.
 
 # %%
-if "mask_right" in data:
+further_run = chapter.recorded("further")
+vague = next((d for d in (data, further_run) if d is not None and "mask_right" in d), None)
+if vague is not None:
     chapter.figure(
-        further_figures.masked(data),
+        further_figures.masked(vague),
         id="masked",
         caption="Blue small asked with a whole prompt, after training with masked ones. Left: speed of learning blue (0 is never); middle and right: the end of training.",
         alt="Three panels against the share of masked prompts: speed of blue, shares of blue and small, accuracy of the plain and the bluer prompt.",
     )
-    ends = further_decisions.mask_ends(data).mean("seed")
+    ends = further_decisions.mask_ends(vague).mean("seed")
     chapter.text(
         "Of what is drawn for *blue small* in the end, {none:.2f} is blue without masks and {all:.2f} if every prompt for red is masked.",
         none=ends[0],
@@ -404,14 +408,11 @@ if "mask_right" in data:
     )
 
 # %% [markdown]
-# The next three are measured in the longer run only.
-#
 # **Three concepts.** The ground becomes a concept, light or dark, and prompts tell it. Training shows large red discs on light ground and the three classes that
 # differ from it in one concept; the other four are held out.
 
 # %%
-recorded = chapter.recorded()
-far = next((d for d in (recorded, data) if d is not None and "three_joint" in d), None)
+far = next((d for d in (data, further_run) if d is not None and "three_joint" in d), None)
 if far is not None:
     chapter.figure(
         further_figures.three(far),
@@ -443,9 +444,11 @@ if far is not None and "ink_joint" in far:
 # **U-Nets.** The paper's kind of network, small: convolutions, noise prediction, the variational bound with learned end points.
 
 # %%
-if far is not None and "unet_joint" in far:
+convolutions = chapter.recorded("convolutions")
+nets = next((d for d in (data, convolutions) if d is not None and "unet_joint" in d), None)
+if nets is not None:
     chapter.figure(
-        further_figures.unets(far),
+        further_figures.unets(nets),
         id="unets",
         caption="The main sweep with small U-Nets: paths of the held-out class, and its accuracy by prompt.",
         alt="Left: paths in concept space. Right: accuracy against step by prompt, one panel per contrast of colours.",

@@ -10,6 +10,8 @@ from synthcore.studies.concept_space import (
 )
 
 EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
+# Measured in a run of their own.
+FURTHER = {"smoke": False, "further": False, "paper": False}
 
 CLAIMS = (
     Claim(
@@ -105,7 +107,7 @@ CLAIMS = (
         "Prompts that leave out a colour slow its concept down and pull the held-out class to red.",
         "Sec. 5, underspecification",
         further_decisions.underspecified,
-        EVERYWHERE,
+        FURTHER,
         further_decisions.masks_alike,
     ),
     Claim(
@@ -114,7 +116,7 @@ CLAIMS = (
         "off it is.",
         "App., three concepts",
         further_decisions.three_concepts,
-        EVERYWHERE,
+        FURTHER,
         further_decisions.concepts_shuffled,
     ),
     Claim(
@@ -122,7 +124,7 @@ CLAIMS = (
         "Real images do the same: the path bends to the stronger concept, capability is hidden.",
         "Sec. 5, real images; here digits",
         further_decisions.real_digits,
-        EVERYWHERE,
+        FURTHER,
         further_decisions.inks_alike,
     ),
     Claim(
