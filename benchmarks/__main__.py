@@ -32,6 +32,7 @@ def main() -> int:
     # Imported late: `--help` and bad usage answer at once.
     from benchmarks import (
         compositional_capabilities,
+        concept_space,
         finetuning_wrappers,
         forking_paths,
         generation,
@@ -56,6 +57,7 @@ def main() -> int:
         percolation,
         forking_paths,
         representation_shattering,
+        concept_space,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}
     if options.name is not None and options.name not in known:
