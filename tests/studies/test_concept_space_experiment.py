@@ -151,7 +151,9 @@ def toys(ideal: xr.Dataset) -> xr.Dataset:
     return data
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.id)
+@pytest.mark.parametrize(
+    "claim", [c for c in CLAIMS if "further" not in c.needs], ids=lambda c: c.id
+)
 def test_claims_hold_where_the_paper_is_right_and_fail_on_their_null(
     claim: Claim, ideal: xr.Dataset, toys: xr.Dataset
 ) -> None:
