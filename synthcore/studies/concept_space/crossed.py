@@ -33,7 +33,6 @@ def _part(data: xr.Dataset, config: Config) -> xr.Dataset:
         {
             "crossed_joint": data.joint.isel(asked=-1, drop=True),
             "crossed_over": data.over_joint.sel(factor=config.over, drop=True),
-            "crossed_coordinates": data.coordinates.isel(asked=-1, drop=True),
         }
     )
 
