@@ -45,7 +45,7 @@ class Config(StudyConfig):
     pushes: tuple[float, ...] = Field(
         min_length=1, description="strengths of the push inside the network; rising"
     )
-    push: float = Field(gt=0, description="the strength that decides, chosen on other seeds")
+    push: float = Field(gt=0, description="the strength that decides")
     sizes: tuple[float, ...] = Field(description="Delta_s of the sweep over size, rising")
     size_colour: float = Field(gt=0, le=0.8, description="Delta_c of the sweep over size")
     few_seeds: int = Field(ge=1, le=64, description="seeds of the sweep over size and the controls")
