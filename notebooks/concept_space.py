@@ -20,7 +20,8 @@
 # does it show what it has learned? {cite:t}`park2024concept` give every concept an axis, place what a diffusion model draws in this
 # *concept space*, and follow the point through training. They find that a concept is learned the sooner, the more it changes the pixels; that
 # the model first draws the training class of the stronger concept and then turns sharply; and that at the turn it *could* already draw the
-# small blue disc, if only it were asked for more blue. Here the discs are small enough to train forty models in minutes, every image is read by a
+# small blue disc, if only it were asked for more blue. {cite:t}`okawa2023compositional` had seen that such compositions are learned as the product of
+# their parts. Here the discs are small enough to train forty models in minutes, every image is read by a
 # decoder that inverts the renderer, and the pixels and the prompts can be varied apart from each other.
 
 # %% [markdown]

@@ -108,7 +108,8 @@ class ConceptPromptExplorer(Explorer):
             raise ValueError("all networks must have the same depth")
         matrices = [name for name, array in first.items() if array.ndim == 2]
         vectors = [name for name, array in first.items() if array.ndim == 1]
-        whole, halves = [], []
+        whole: list[NDArray[np.int64]] = []
+        halves: list[NDArray[Any]] = []
         for network in given:
             for name in matrices:
                 numbers, scales = quantised(network[name])
