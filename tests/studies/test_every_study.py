@@ -59,4 +59,4 @@ def test_every_claim_of_recorded_scales_has_a_verdict_at_one_of_them(name: str) 
         if decision.verdict.verdict is not Word.UNDECIDABLE
     }
     assert decided == {claim.id for claim in claims(name) if set(scales) & set(claim.needs)}
-    assert len(decided) >= 6
+    assert not scales or len(decided) >= 6
