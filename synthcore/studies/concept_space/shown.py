@@ -20,6 +20,8 @@ from synthcore.studies.concept_space.sweep import BLUEST, Learned, follow
 from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, World, more_blue
 
 PIXELS = 8
+MOST_STEPS = 16
+"""of the sampler in a page: more would neither fit nor be seen"""
 AMOUNTS = np.round(np.linspace(0.05, BLUEST, 19), 2)
 
 
@@ -103,6 +105,7 @@ def prompts(config: Config, learned: Learned, signal: int = -1) -> dict[str, Any
     the number of checkpoints before the gap.
     """
     config, learned = runnable(config, learned)
+    sampling = min(config.sampling_steps, MOST_STEPS)
     index = range(len(config.colours))[signal] * len(config.seeds)
     member = slice(index, index + 1)
     own = World.of([config.colours[signal]], [config.size], spread=config.spread)
@@ -114,7 +117,7 @@ def prompts(config: Config, learned: Learned, signal: int = -1) -> dict[str, Any
     table = []
     for weights in learned.weights.values():
         empty.load_state_dict({name: value[member].cpu() for name, value in weights.items()})
-        drawn = generate(empty, asked, noise, config.sampling_steps)
+        drawn = generate(empty, asked, noise, sampling)
         table.append(Reading.of(own, drawn).joint(wanted)[0].numpy())
     steps, found = list(learned.weights), np.stack(table)
     widest = int((found[:, 1:].max(1) - found[:, 0]).argmax())
@@ -125,11 +128,11 @@ def prompts(config: Config, learned: Learned, signal: int = -1) -> dict[str, Any
         "networks": {
             steps[k]: browser_network(
                 {n: v[member] for n, v in learned.weights[steps[k]].items()},
-                config.sampling_steps,
+                sampling,
             )
             for k in live
         },
-        "gammas": np.linspace(high, low, config.sampling_steps + 1).tolist(),
+        "gammas": np.linspace(high, low, sampling + 1).tolist(),
         "accuracy": found[:, 1:],
         "steps": steps,
         "amounts": AMOUNTS.tolist(),
