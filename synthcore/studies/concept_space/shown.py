@@ -87,12 +87,13 @@ def browser_network(weights: Mapping[str, Tensor], sampling_steps: int) -> dict[
     return {name: value.float().numpy() for name, value in out.items()}
 
 
-def runnable(config: Config, learned: Learned) -> tuple[Config, Learned]:
-    """`learned` if a page can carry its networks, else a small perceptron that is trained here."""
+def runnable(config: Config, learned: Learned, steps: int = 3000) -> tuple[Config, Learned]:
+    """`learned` if a page can carry its networks, else a small perceptron that is trained here for
+    so many steps."""
     if config.network == "mlp" and config.side == 8 and config.widths[0] <= 128:
         return config, learned
     small = {"network": "mlp", "widths": (128,), "side": 8, "predicts": "image", "weight_cap": 0.05}
-    rest = {"n_seeds": 1, "learning_rate": 5e-4, "steps": 3000, "average": 0.99, "spread": 0.2}
+    rest = {"n_seeds": 1, "learning_rate": 5e-4, "steps": steps, "average": 0.99, "spread": 0.2}
     own = config.model_copy(update=small | rest)
     return own, follow(own, own.main, own.seeds, "signal", "small network", None, True)
 
@@ -136,8 +137,8 @@ def prompts(config: Config, learned: Learned, signal: int = -1) -> dict[str, Any
         "accuracy": found[:, 1:],
         "steps": steps,
         "amounts": AMOUNTS.tolist(),
-        "contrast": float(own.colour[0]),
-        "separation": float(own.size[0]),
+        "contrast": config.colours[signal],
+        "separation": config.size,
         "step": steps[widest],
         "amount": float(AMOUNTS[np.flatnonzero(best >= best.max() - 0.05)[-1]]),
     }
