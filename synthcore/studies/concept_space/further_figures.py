@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from synthcore.figures import GREY, INK, key, over_seeds, panels, points, tag
 from synthcore.studies.concept_space import further_decisions
+from synthcore.studies.concept_space.decisions import crossing
 from synthcore.studies.concept_space.figures import CONCEPT_COLOURS, concept_axes
 from synthcore.studies.concept_space.ink import paint
 from synthcore.studies.concept_space.task import TARGET, TRAINED
@@ -50,7 +51,7 @@ def three(data: xr.Dataset) -> Figure:
     """Learning time of every concept against its signal, and of classes against distance."""
     fig, (left, right) = panels(2, width=4.2, height=3.4)
     hidden = data.three_right.isel(kind=slice(len(SHOWN), None)).dropna("seed")
-    when = further_decisions.crossing(hidden)
+    when = crossing(hidden)
     horizon = float(data.step[-1])
     colours = (*CONCEPT_COLOURS.values(), GROUND)
     for axis, colour in zip(data.axis.values, colours, strict=True):
@@ -68,8 +69,8 @@ def three(data: xr.Dataset) -> Figure:
     for k in range(len(HIDDEN)):
         y = np.minimum(late.isel(kind=k).values.ravel(), 1.5 * horizon)
         name = str(data.kind.values[len(SHOWN) + k])
-        colour = colormaps["viridis"](k / len(HIDDEN))
-        right.plot(far.isel(kind=k).values.ravel(), y, "o", ms=4, color=colour, label=name)
+        shade = colormaps["viridis"](k / len(HIDDEN))
+        right.plot(far.isel(kind=k).values.ravel(), y, "o", ms=4, color=shade, label=name)
     right.set(xlabel="distance from its corner at train convergence", yscale="log")
     right.set(ylabel="learning time of the class [steps]")
     for ax in (left, right):

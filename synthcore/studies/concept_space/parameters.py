@@ -74,7 +74,7 @@ class Config(StudyConfig):
 
     @model_validator(mode="after")
     def _fits(self) -> "Config":
-        rising = ("colours", "factors", "shrinks", "pushes", "sizes", "masks")
+        rising: tuple[str, ...] = ("colours", "factors", "shrinks", "pushes", "sizes", "masks")
         rising += ("three_colours", "three_grounds", "ink_colours", "unet_colours")
         for name in rising:
             values = getattr(self, name)
