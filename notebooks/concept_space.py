@@ -532,6 +532,8 @@ if recorded is not None:
 # - The toy dynamics start from the middle of the square and give the corners and their order; networks start from large discs, and the weak-colour paths
 #   bend the other way.
 # - The controls hold: untrained networks and networks that never saw blue are not capable under any prompt.
+# - How prompts are masked is not published: here the colour entries of red prompts become $-1$. Thresholds for masks, for the order of three concepts and for digits
+#   are ours, fixed before the runs. Digits in ink stand for the paper's faces. No classifier was trained; its agreement with the decoder is not measured.
 # - The contrast of colours at which both signals are equal is higher than a constant size signal suggests, because that grows with $\Delta_c$ as well.
 
 # %% [markdown]
