@@ -35,6 +35,7 @@ def main() -> int:
     from benchmarks import (
         batch,
         compositional_capabilities,
+        concept_space,
         finetuning_wrappers,
         forking_paths,
         generation,
@@ -60,6 +61,7 @@ def main() -> int:
         percolation,
         forking_paths,
         representation_shattering,
+        concept_space,
         batch,
         site,
     )

@@ -49,7 +49,6 @@ def test_parameter_files_fit(name: str, scale: str) -> None:
 def test_no_claim_survives_its_null_on_a_recorded_run(name: str, scale: str) -> None:
     data = recorded(name, scale)
     decided = [claim for claim in claims(name) if scale in claim.needs]
-    assert len(decided) >= 6
     verdicts = {claim.id: claim.decide(claim.null(data)).verdict for claim in decided}
     assert Word.REPRODUCED not in verdicts.values(), verdicts
 
@@ -64,6 +63,7 @@ def test_every_claim_of_recorded_scales_has_a_verdict_at_one_of_them(name: str) 
         if decision.verdict.verdict is not Word.UNDECIDABLE
     }
     assert decided == {claim.id for claim in claims(name) if set(scales) & set(claim.needs)}
+    assert not scales or len(decided) >= 6
 
 
 @pytest.mark.parametrize(("name", "file"), SWEEPS)
