@@ -83,6 +83,7 @@ from synthcore.studies.concept_space import (
     figures,
     further_decisions,
     further_figures,
+    inside_decisions,
     inside_figures,
     prompt_figures,
     scenes,
@@ -361,6 +362,29 @@ chapter.figure(
     id="embeddings",
     caption="Left: cosine of the embeddings of blue and red alone, mean over blocks; 1 is no difference. Right: relative change of weights from one checkpoint to the next.",
     alt="Left: cosine against step, one curve per contrast. Right: change of prompt encoders and of the rest.",
+)
+
+early = {
+    name: [
+        times.median(row) for row in decisions.crossing(table).transpose("signal", "seed").values
+    ]
+    for name, table in (
+        ("plain", decisions.naive(data)),
+        ("pushed", inside_decisions.latent(data)),
+        ("patched", data.patched_joint),
+    )
+}
+chapter.text(
+    "Median step at which accuracy stays above .8: {table}. Where the colour is strong, a network with the finished prompt encoders draws small blue discs long before it does so "
+    "by itself: its image part had learned to combine, and its encoder told it too much blue.",
+    table="; ".join(
+        f"$\\Delta_c$ = {signal:g}: "
+        + ", ".join(
+            f"{name} {found[k]:.0f}" if np.isfinite(found[k]) else f"{name} never"
+            for name, found in early.items()
+        )
+        for k, signal in enumerate(data.signal.values)
+    ),
 )
 
 # %% [markdown]

@@ -21,7 +21,7 @@ from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, World
 from synthcore.studies.concept_space.theory import toy_path
 
 SMOKE = scale_parameters(Study(Path(__file__).parents[2], "concept_space"), "smoke")
-# What `further_decisions` decides has tests of its own.
+# What `further_decisions` and `bridge` decide has tests of its own.
 WITHOUT = {name: [] for name in ("masks", "three_colours", "ink_colours", "unet_colours")}
 TINY: dict[str, Any] = SMOKE.all | WITHOUT | {"device": "cpu", "steps": 20, "checkpoints": 8}
 CLAIM = {claim.id: claim for claim in CLAIMS}
@@ -154,7 +154,9 @@ def toys(ideal: xr.Dataset) -> xr.Dataset:
 
 
 @pytest.mark.parametrize(
-    "claim", [c for c in CLAIMS if "further" not in c.needs], ids=lambda c: c.id
+    "claim",
+    [c for c in CLAIMS if "further" not in c.needs and c.id != "B1"],
+    ids=lambda c: c.id,
 )
 def test_claims_hold_where_the_paper_is_right_and_fail_on_their_null(
     claim: Claim, ideal: xr.Dataset, toys: xr.Dataset

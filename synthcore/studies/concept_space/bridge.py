@@ -23,6 +23,12 @@ FASTEST = 100.0
 """a run that stands still at the end counts as this many times slower"""
 
 
+def walked(data: xr.Dataset, signal: float) -> NDArray[np.float64]:
+    """Paths (seed, step, 2) of the held-out class at one signal."""
+    path = decisions.path(data).sel(signal=signal).transpose("seed", "step", "concept")
+    return path.values.astype(float)
+
+
 def known_from(path: NDArray[np.float64]) -> int:
     """First of the last checkpoints (seed, step, concept) at which every seed draws discs."""
     missing = np.flatnonzero(np.isnan(path).any((0, 2)))
@@ -32,7 +38,7 @@ def known_from(path: NDArray[np.float64]) -> int:
 def errors(data: xr.Dataset, signal: float) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """Steps, and at each the smoothed squared error (seed, step) of the held-out class, mean over
     concepts; from the first step on at which all seeds draw discs."""
-    path = decisions.path(data).sel(signal=signal).transpose("seed", "step", "concept").values
+    path = walked(data, signal)
     start = known_from(path)
     if start == path.shape[1]:
         return data.step.values[:0], np.empty((len(path), 0))
@@ -74,7 +80,7 @@ def slowing(data: xr.Dataset) -> xr.DataArray:
     steps = data.step.values.astype(float)
     table = []
     for signal in data.signal.values:
-        path = decisions.path(data).sel(signal=signal).transpose("seed", "step", "concept").values
+        path = walked(data, signal)
         start = known_from(path)
         moved = np.diff(times.smooth(path[:, start:].swapaxes(0, 1)), axis=0)
         if len(moved) < LATE:

@@ -4,6 +4,7 @@ Prompts other than the plain one are in `prompt_figures`.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -26,6 +27,11 @@ def signal_colour(data: xr.Dataset, signal: float) -> tuple[float, ...]:
     """One colour per Delta_c, the same in every figure."""
     place = list(data.signal.values).index(signal) / max(data.sizes["signal"] - 1, 1)
     return tuple(colormaps["viridis"](0.9 * place))
+
+
+def below(fig: Figure, handles: list[Any], names: list[str]) -> None:
+    """One legend for all panels, under them."""
+    fig.legend(handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
 
 
 def concept_axes(ax: Axes) -> None:

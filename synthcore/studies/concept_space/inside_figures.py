@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from synthcore.figures import key, level, over_seeds, panels, tag
 from synthcore.studies.concept_space import decisions, inside_decisions
-from synthcore.studies.concept_space.figures import signal_colour
+from synthcore.studies.concept_space.figures import below, signal_colour
 from synthcore.studies.concept_space.prompt_figures import NAIVE
 
 PUSHED, PATCHED = "#2e7d4f", "#8a4f9e"
@@ -26,11 +26,10 @@ def roads(data: xr.Dataset) -> Figure:
         ax.set(xlabel="step", ylim=(-0.02, 1.02))
     for ax in axes[:: -(-data.sizes["signal"] // 2)]:
         ax.set_ylabel("accuracy, blue small")
-    spare = axes[data.sizes["signal"] :]
-    for ax in spare:
+    for ax in axes[data.sizes["signal"] :]:
         ax.set_axis_off()
     handles, names = axes[0].get_legend_handles_labels()
-    key(spare[0] if spare else axes[0], handles=handles, labels=names, loc="center")
+    below(fig, handles, names)
     return fig
 
 

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 from synthcore.figures import GREY, INK, key, level, over_seeds, panels, tag
 from synthcore.studies.concept_space import decisions
-from synthcore.studies.concept_space.figures import signal_colour
+from synthcore.studies.concept_space.figures import below, signal_colour
 
 NAIVE, BLUER, PALER, SMALLER = "#222222", "#2563b0", "#7a9fd4", "#b3541e"
 
@@ -32,11 +32,10 @@ def elicitation(data: xr.Dataset) -> Figure:
         ax.set(xlabel="step", ylim=(-0.02, 1.02))
     for ax in axes[:: -(-data.sizes["signal"] // 2)]:
         ax.set_ylabel("accuracy, blue small")
-    spare = axes[data.sizes["signal"] :]
-    for ax in spare:
+    for ax in axes[data.sizes["signal"] :]:
         ax.set_axis_off()
     handles, names = axes[0].get_legend_handles_labels()
-    key(spare[0] if spare else axes[0], handles=handles, labels=names, loc="center")
+    below(fig, handles, names)
     return fig
 
 
@@ -70,12 +69,11 @@ def strengths(data: xr.Dataset) -> Figure:
         tag(ax, f"$\\Delta_c$ = {signal:g}")
     for ax in axes[:: -(-data.sizes["signal"] // 2)]:
         ax.set_ylabel("accuracy, blue small")
-    spare = axes[data.sizes["signal"] :]
-    for ax in spare:
+    for ax in axes[data.sizes["signal"] :]:
         ax.set_axis_off()
     axes[0].plot([], [], "x", color="#a01830", label="as in the class")
     handles, names = axes[0].get_legend_handles_labels()
-    key(spare[0] if spare else axes[0], handles=handles, labels=names, loc="center")
+    below(fig, handles, names)
     return fig
 
 
@@ -108,7 +106,8 @@ def as_told(data: xr.Dataset) -> Figure:
     axes[0].plot([], [], "-", color=INK, label="plain prompt")
     axes[0].plot([], [], "--", color=INK, label="smaller")
     key(axes[0], loc="lower right")
-    key(axes[2], title="$\\Delta_c$", loc="upper left", ncols=2)
+    handles, names = axes[2].get_legend_handles_labels()
+    below(fig, handles, [f"$\\Delta_c$ = {name}" for name in names])
     return fig
 
 
