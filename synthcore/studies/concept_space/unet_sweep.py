@@ -10,7 +10,7 @@ from synthcore.studies.concept_space.sweep import Learned, follow
 
 def unet_sweep(config: Config, learned: Learned, progress: Progress | None = None) -> xr.Dataset:
     """`unet_coordinates` (unet_signal, seed, unet_step, asked, concept), `unet_joint`, and
-    `unet_over` (factor) and `unet_drawn` of the held-out class."""
+    `unet_over` (factor) of the held-out class."""
     own = config.model_copy(
         update={
             "network": "unet",
