@@ -588,7 +588,7 @@ if recorded is not None:
 # |---|---|---|
 # | `--scale recorded`, or `steps = 6000` | Twice as long: strong colours, stuck at large blue here, have time to turn. | the run *recorded* |
 # | `--scale further` | Masked prompts, a third concept and handwritten digits in ink. | the run *further* |
-# | `shrinks = [1.5]`, then the slider of the second explorer | The smaller the radius that is asked for, the sooner small blue appears; too small, and discs fade. | the figure on prompts |
+# | `factors = [0.5, 1.5]` | Only a paler and a bluer prompt are asked: where the colour is strong, the paler one leads the plain prompt and the bluer one lags. | the figure on prompts |
 
 # %% [markdown]
 # ## Exercises

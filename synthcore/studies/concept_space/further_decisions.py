@@ -4,6 +4,7 @@ A scale that leaves a stage out decides nothing about it.
 """
 
 from collections.abc import Callable
+from functools import wraps
 
 import numpy as np
 import xarray as xr
@@ -32,6 +33,7 @@ def measured(
     """A decision for scales that measured this variable; undecidable at others."""
 
     def of(decide: Callable[[xr.Dataset], Verdict]) -> Callable[[xr.Dataset], Verdict]:
+        @wraps(decide)
         def decided(data: xr.Dataset) -> Verdict:
             return decide(data) if name in data else ABSENT
 
