@@ -372,7 +372,7 @@ if starts is not None:
         map_figures.draw_up_of_networks(starts),
         id="starts",
         caption="Networks trained on 2000 samples, mean and interval over eight seeds, lie on the integrated field at every start. T4 leaves it where the start is large.",
-        alt="Draw-up against the size of the start on a logarithmic axis, one rising curve per alikeness with points on it; dashed curves run above the solid ones at the right end.",
+        alt="Draw-up against the size of the start on logarithmic axes, one rising curve per alikeness with points on it; dashed curves run above the solid ones at the right end.",
     )
     off = {
         name: (starts[name] / starts.draw_up_integrated - 1).abs()

@@ -69,12 +69,8 @@ def draw_up_of_networks(sweep: "pd.DataFrame") -> Figure:
         )
     ax.plot([], [], color=GREY, lw=1.2, label="integrated")
     ax.plot([], [], "--", color=GREY, lw=1.2, label="T4, closed form")
-    ax.set(
-        xscale="log",
-        xlabel="size ω of W(0)",
-        ylabel="draw-up of the OOD loss (share of its start)",
-    )
-    key(ax, ncols=2)
+    ax.set(xscale="log", yscale="log", xlabel="size ω of W(0)", ylabel="draw-up of the OOD loss")
+    key(ax)
     return fig
 
 
