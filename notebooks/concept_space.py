@@ -390,7 +390,7 @@ chapter.text(
 # %% [markdown]
 # ## The bridge to the identity map
 #
-# {doc}`sim_concept_learning` takes the network away and keeps the task: copy points from clusters, one axis per concept {cite}`yang2024swingby`. It predicts that the
+# {doc}`/notebooks/sim_concept_learning` takes the network away and keeps the task: copy points from clusters, one axis per concept {cite}`yang2024swingby`. It predicts that the
 # stronger concept comes first, that the error at the unseen corner can *rise again* before it falls for good, and that learning slows down towards the end. The
 # diffusion models are asked the same; the place of a rise is chosen on the other seeds, so that choosing does not make it larger.
 

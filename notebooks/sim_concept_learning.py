@@ -560,7 +560,7 @@ chapter.figure(
 #   for wide ones we use exact standard errors.
 # - **The closed form** is held against the second moment of the very sample: at $n$ points the sampling error of $A$ would exceed the one
 #   per cent that claim C2 asks for.
-# - **Diffusion models.** Whether they swing by as the identity map does (claim C15) is decided in {doc}`concept_space`, on the models that
+# - **Diffusion models.** Whether they swing by as the identity map does (claim C15) is decided in {doc}`/notebooks/concept_space`, on the models that
 #   are trained there; its section on the bridge has the figure.
 # - **Relative errors** of the one-layer network (C2) are errors of the step size divided by the output. Where a start puts the output near
 #   zero they are large for a few looks, and a set of seeds that has such a start can miss the gate; half the step halves them.

@@ -35,8 +35,8 @@ def colour_signal(colour: float, radius: float, side: int = 32, spread: float = 
 
     Two of three channels differ, by Delta_c.
 
-    >>> round(colour_signal(0.2, 0.65), 4), round(colour_signal(0.2, 0.25), 4)
-    (0.0074, 0.0009)
+    >>> round(colour_signal(0.2, 0.65), 4), round(colour_signal(0.2, 0.25), 5)
+    (0.0074, 0.00095)
     """
     return 2 / 3 * colour**2 * mask_moments(radius, radius, side, spread)[0]
 
