@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from synthcore.evidence.verdict import Direction, Verdict, Word
@@ -11,11 +11,12 @@ from synthcore.evidence.verdict import Direction, Verdict, Word
 RESAMPLES = 400
 
 
-def spearman(x: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+def spearman(x: ArrayLike, y: ArrayLike) -> float:
     """Rank correlation; NaN if either is constant."""
-    if np.ptp(stats.rankdata(x)) == 0 or np.ptp(stats.rankdata(y)) == 0:
+    ranks = stats.rankdata(np.asarray(x)), stats.rankdata(np.asarray(y))
+    if min(np.ptp(rank) for rank in ranks) == 0:
         return float("nan")
-    return float(stats.spearmanr(x, y).statistic)
+    return float(np.corrcoef(*ranks)[0, 1])
 
 
 def over_resampled(
