@@ -227,10 +227,12 @@ def move_every_explorer(page: Page, hand: str) -> None:
         else:
             box = slider.bounding_box()
             assert box is not None
-            for place in (0.95, 0.25):
+            after = set()
+            for place in (0.95, 0.25):  # at one of them it may stand already
                 page.mouse.click(box["x"] + place * box["width"], box["y"] + box["height"] / 2)
-            page.wait_for_timeout(100)
-            assert drawn(explorer) != before, "the mouse changes nothing"
+                page.wait_for_timeout(100)
+                after.add(drawn(explorer))
+            assert after - {before}, "the mouse changes nothing"
 
 
 @pytest.mark.parametrize("name", WITH_EXPLORER)

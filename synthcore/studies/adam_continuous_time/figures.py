@@ -285,7 +285,7 @@ def loss_against_exponent(data: xr.Dataset) -> Figure:
     loss = tuned(data.test_loss, data.validation_loss, "learning_rate")
     points(ax, x, loss, FLOW, "best rate by validation")
     ax.axvline(0, color=INK, lw=0.8, ls="--")
-    ax.set_xlabel("C(beta, gamma); left of the line: unstable in continuous time")
+    ax.set_xlabel("C(β, γ); the flow is unstable left of 0")
     ax.set_ylabel("test loss [nats per symbol]")
     key(ax)
     return fig
