@@ -45,6 +45,7 @@ def learned(data: xr.Dataset) -> xr.DataArray:
 
 
 def naive(data: xr.Dataset) -> xr.DataArray:
+    """Accuracy on the plain prompt: (signal, seed, step)."""
     return data.joint.sel(asked=TARGET, drop=True)
 
 
@@ -213,6 +214,7 @@ def hidden_now(data: xr.Dataset, prompted: xr.DataArray) -> xr.DataArray:
 
 
 def per_run_smooth(values: xr.DataArray) -> xr.DataArray:
+    """The same, smoothed along the steps of every run."""
     axis = values.get_axis_num("step")
     smoothed = np.moveaxis(times.smooth(np.moveaxis(values.values, axis, 0)), 0, axis)
     return values.copy(data=smoothed)
