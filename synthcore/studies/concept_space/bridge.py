@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from synthcore.evidence.claim import Verdict
 from synthcore.evidence.statistics import all_of, at_least, at_most
-from synthcore.figures import band, key, panels
+from synthcore.figures import band, key, log_axis, panels
 from synthcore.studies.concept_space import decisions, times
 from synthcore.studies.concept_space.figures import signal_colour
 
@@ -122,14 +122,17 @@ def backwards(data: xr.Dataset) -> xr.Dataset:
 def errors_by_signal(data: xr.Dataset) -> Figure:
     """F12: error of the held-out class in concept space, mean and interval over seeds."""
     fig, (ax,) = panels(1, width=6.0)
+    first = np.inf
     for signal in data.signal.values:
         steps, error = errors(data, signal)
+        first = min(first, steps[0])
         band(ax, steps, error, signal_colour(data, signal), f"{signal:g}", thin=0)
     ax.set(
-        xscale="log",
-        xlabel="training step",
         ylabel="squared error in concept space\n(mean of colour and size)",
         ylim=(0, None),
     )
+    every = (3, 10, 30, 100, 300, 1000, 3000, 10_000)
+    ticks = [t for t in every if first <= t <= int(data.step[-1])]
+    log_axis(ax, ticks, "training step")
     key(ax, title="$\\Delta_c$")
     return fig
