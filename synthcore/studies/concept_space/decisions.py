@@ -134,7 +134,7 @@ def order(data: xr.Dataset, signal: float) -> xr.DataArray:
     when = learned(data).sel(signal=signal, drop=True)
     colour, size = (when.sel(concept=c, drop=True) for c in ("colour", "size"))
     some = np.isfinite(colour) | np.isfinite(size)
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", divide="ignore"):
         ratio: xr.DataArray = size / colour
         return xr.apply_ufunc(np.log2, ratio).clip(-5, 5).where(some)
 
