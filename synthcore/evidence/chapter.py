@@ -172,9 +172,8 @@ class Chapter:
 
     def sweep(self, name: str) -> "pd.DataFrame | None":
         """The table of a recorded sweep, a row per run, or None if there is none."""
-        folder = self._recorded_folder()
-        path = folder / f"{name}.csv" if folder else None
-        if path is None or not path.is_file():
+        path = self._kept(f"{name}.csv")
+        if path is None:
             return None
         import pandas as pd
 
@@ -190,17 +189,17 @@ class Chapter:
         )
 
     def _recorded(self, scale: str | None) -> tuple[Record, Path] | None:
-        folder = self._recorded_folder()
         for name in (scale,) if scale else RECORDED_SCALES:
-            path = folder / f"{name}.json" if folder else None
-            if path is not None and path.is_file():
+            if path := self._kept(f"{name}.json"):
                 return Record.read(path), path.with_suffix(".nc")
         return None
 
-    def _recorded_folder(self) -> Path | None:
+    def _kept(self, name: str) -> Path | None:
+        """A file of the study in `book/recorded`, if it is there."""
         root = os.environ.get("SYNTHCORE_ROOT")
         base = Path(root) if root else find_root() or find_root(Path(__file__).parent)
-        return base / "book" / "recorded" / self.study if base else None
+        path = base / "book" / "recorded" / self.study / name if base else None
+        return path if path and path.is_file() else None
 
     def _new_id(self, id: str) -> None:
         """Under the runner ids must differ; live, a cell may be run again."""

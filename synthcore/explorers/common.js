@@ -93,6 +93,28 @@ export function button(text, onclick, does) {
   return h("button", { type: "button", class: "sx-button", onclick, title: does }, text);
 }
 
+/** A button that walks: `advance(again)` is called at a pace [ms] until `ended()`, `again` where it
+ *  had ended before. Returns the button and `pause`. */
+export function player(text, does, pace, ended, advance) {
+  let timer = 0;
+  function pause() {
+    clearInterval(timer);
+    timer = 0;
+    node.textContent = text;
+  }
+  const node = button(
+    text,
+    () => {
+      if (timer) return pause();
+      advance(ended());
+      node.textContent = "Pause";
+      timer = setInterval(() => (ended() ? pause() : advance(false)), pace);
+    },
+    does,
+  );
+  return { node, pause };
+}
+
 /** A part of the explorer: a heading, a line that says what to see, and its content. */
 export function panel(title, hint, ...content) {
   return h(

@@ -8,8 +8,7 @@ function render({ model, el }) {
     { root } = view;
   let key = "",
     answer = null,
-    head = "mean",
-    timer = 0;
+    head = "mean";
   function change(values) {
     for (const [trait, value] of Object.entries(values)) model.set(trait, value);
     model.save_changes();
@@ -63,27 +62,16 @@ function render({ model, el }) {
     max: L * K,
     text: (n) => `${n} of ${L * K}`,
     oninput: (n) => {
-      pause();
+      play.pause();
       change({ shown: n });
     },
   });
-  function pause() {
-    clearInterval(timer);
-    timer = 0;
-    play.textContent = "Write";
-  }
-  const play = button(
+  const play = player(
     "Write",
-    () => {
-      if (timer) return pause();
-      change({ shown: symbolsShown() >= L * K ? 1 : symbolsShown() + 1 });
-      play.textContent = "Pause";
-      timer = setInterval(() => {
-        if (symbolsShown() >= L * K) return pause();
-        change({ shown: symbolsShown() + 1 });
-      }, 180);
-    },
     "watch the blocks being written, symbol by symbol",
+    180,
+    () => symbolsShown() >= L * K,
+    (again) => change({ shown: again ? 1 : symbolsShown() + 1 }),
   );
   const all = Array.from({ length: gpt.depth * gpt.heads }, (_, i) => [Math.floor(i / gpt.heads), i % gpt.heads]);
   const heads = select(
@@ -106,7 +94,7 @@ function render({ model, el }) {
       letters.node,
       h("div", { class: "sx-actions" }, another, draft),
       progress.node,
-      h("div", { class: "sx-actions" }, play),
+      h("div", { class: "sx-actions" }, play.node),
     ),
     letters.error,
     h(
@@ -149,7 +137,7 @@ function render({ model, el }) {
     heads.set(head);
     say(line, composerVerdict(task, composition, word, answer, n, weights));
     drawComposer(grid, task, composition, word, answer, n, weights, (place) => {
-      pause();
+      play.pause();
       change({ shown: place });
     });
     numbers.replaceChildren(...composerBars(task, composition, answer, n, weights));
@@ -158,7 +146,7 @@ function render({ model, el }) {
   const events = ["change:composition", "change:word", "change:shown"];
   events.forEach((event) => model.on(event, view.redraw));
   return () => {
-    clearInterval(timer);
+    play.pause();
     events.forEach((event) => model.off?.(event, view.redraw));
     view.stop();
   };

@@ -102,7 +102,6 @@ function render({ model, el }) {
     times = facts.steps.map((s) => s / model.get("unit")),
     view = frame(el, "concept-path", draw),
     { root } = view;
-  let timer = 0;
   const change = (values) => {
     for (const [trait, value] of Object.entries(values)) model.set(trait, value);
     model.save_changes();
@@ -119,7 +118,7 @@ function render({ model, el }) {
     max: facts.steps.length - 1,
     text: (i) => number(facts.steps[i]),
     oninput: (i) => {
-      pause();
+      play.pause();
       change({ step: i });
     },
   });
@@ -137,24 +136,12 @@ function render({ model, el }) {
     oninput: (v) => change({ strength: chosen()[0], opening: v }),
   });
   const fitted = button("Fitted toy", () => change({ strength: 0 }), "the strength and opening time closest to the path");
-  function pause() {
-    clearInterval(timer);
-    timer = 0;
-    play.textContent = "Play";
-  }
-  const play = button(
+  const play = player(
     "Play",
-    () => {
-      if (timer) return pause();
-      const last = facts.steps.length - 1;
-      change({ step: model.get("step") >= last ? 0 : model.get("step") + 1 });
-      play.textContent = "Pause";
-      timer = setInterval(() => {
-        if (model.get("step") >= last) return pause();
-        change({ step: model.get("step") + 1 });
-      }, 250);
-    },
     "watch training, checkpoint by checkpoint",
+    250,
+    () => model.get("step") >= facts.steps.length - 1,
+    (again) => change({ step: again ? 0 : model.get("step") + 1 }),
   );
   const line = summary(),
     square = h("div"),
@@ -163,7 +150,7 @@ function render({ model, el }) {
   root.append(
     line,
     h("div", { class: "sx-controls" }, contrast.node, step.node, strength.node, opening.node),
-    h("div", { class: "sx-actions" }, play, fitted),
+    h("div", { class: "sx-actions" }, play.node, fitted),
     h(
       "div",
       { class: "sx-main" },
@@ -208,7 +195,7 @@ function render({ model, el }) {
     fitted.disabled = model.get("strength") === 0;
     say(line, pathWords(facts.contrasts[c], facts.steps[k], measured[k], facts.steps[facts.converged[c]], pathDistance(measured, toy)));
     const go = (j) => {
-      pause();
+      play.pause();
       change({ step: j });
     };
     drawSquare(square, facts, c, k, toy, go);
@@ -219,7 +206,7 @@ function render({ model, el }) {
   const events = ["change:contrast", "change:step", "change:strength", "change:opening"];
   events.forEach((event) => model.on(event, view.redraw));
   return () => {
-    clearInterval(timer);
+    play.pause();
     events.forEach((event) => model.off?.(event, view.redraw));
     view.stop();
   };

@@ -41,7 +41,11 @@ def without_blue(config: Config, learned: Learned, progress: Progress | None = N
     """`blind_joint` and `blind_over` (seed, step): a network that never saw blue, at the weakest
     signal, asked for small blue discs."""
     conditions = Conditions(
-        (config.colours[0],), (config.size,), trained=WITHOUT_BLUE, spread=config.spread
+        (config.colours[0],),
+        (config.size,),
+        trained=WITHOUT_BLUE,
+        held_out=(),
+        spread=config.spread,
     )
     found = follow(config, conditions, config.few, "blind", "without blue", progress).results
     one = found.isel(blind=0, drop=True)

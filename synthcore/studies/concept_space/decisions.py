@@ -22,6 +22,8 @@ TARGET = "blue small"
 WEAK = (0.175, 0.25)
 """signals at which the paper finds the hidden capability"""
 FACTOR = np.log(1.5)
+LEAST = 1e-6
+"""more than nothing, where a claim names a direction: no change must not do"""
 NOWHERE = 0.5
 """both coordinates of a network that draws no discs yet"""
 
@@ -142,10 +144,9 @@ def order(data: xr.Dataset, signal: float) -> xr.DataArray:
 def signal_sets_order(data: xr.Dataset) -> Verdict:
     """C2, at the ends of the sweep. Equal times count as the wrong order."""
     strong, weak = float(data.signal[-1]), float(data.signal[0])
-    least = 1e-6
     return all_of(
-        at_least(order(data, strong).dropna("seed"), least, label="strong: colour first"),
-        at_most(order(data, weak).dropna("seed"), -least, label="weak: size first"),
+        at_least(order(data, strong).dropna("seed"), LEAST, label="strong: colour first"),
+        at_most(order(data, weak).dropna("seed"), -LEAST, label="weak: size first"),
     )
 
 
@@ -294,7 +295,7 @@ def gap_shrinks(data: xr.Dataset) -> Verdict:
     return all_of(
         over_resampled(rank, len(area), -0.9, "<=", "gap against Delta_c"),
         at_most(strong, 0.05, label="none at strong signal", rule="mean"),
-        at_least(weak, 0.0, label="positive at the weakest", rule="mean"),
+        at_least(weak, LEAST, label="positive at the weakest", rule="mean"),
     )
 
 

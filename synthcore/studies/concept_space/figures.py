@@ -8,7 +8,6 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 import xarray as xr
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -32,6 +31,19 @@ def signal_colour(data: xr.Dataset, signal: float) -> tuple[float, ...]:
 def below(fig: Figure, handles: list[Any], names: list[str]) -> None:
     """One legend for all panels, under them."""
     fig.legend(handles, names, loc="outside lower center", ncols=4, frameon=False, fontsize=8)
+
+
+def by_signal(data: xr.Dataset, height: float) -> tuple[Figure, dict[float, Axes]]:
+    """Panels in two rows, one per contrast of colours, for accuracies on the held-out class."""
+    count = data.sizes["signal"]
+    fig, axes = panels(count, height=height, width=2.9, rows=2, sharey=True)
+    for ax, signal in zip(axes, data.signal.values, strict=False):
+        tag(ax, f"$\\Delta_c$ = {signal:g}")
+    for ax in axes[:: -(-count // 2)]:
+        ax.set_ylabel("accuracy, blue small")
+    for ax in axes[count:]:
+        ax.set_axis_off()
+    return fig, dict(zip(data.signal.values, axes, strict=False))
 
 
 def concept_axes(ax: Axes) -> None:
@@ -208,19 +220,4 @@ def share_at_convergence(data: xr.Dataset) -> Figure:
         )
     ax.set(xlabel="$\\Delta_c$", ylabel="share at train convergence", ylim=(-0.05, 1.05))
     key(ax)
-    return fig
-
-
-def examples_of(world: World, side: int, count: int = 6, seed: int = 0) -> Figure:
-    """Training images of a world: one row per class."""
-    generator = torch.Generator().manual_seed(seed)
-    fig, axes = plt.subplots(3, count, figsize=(0.8 * count, 2.6), layout="constrained")
-    for row, kind in zip(axes, TRAINED, strict=True):
-        bits = world.bits([kind]).repeat(1, count, 1)[:1]
-        for ax, image in zip(
-            row, render(world.sample(bits, generator), side, generator)[0], strict=True
-        ):
-            ax.imshow(image.movedim(0, -1).numpy(), interpolation="nearest")
-            ax.set(xticks=[], yticks=[])
-        row[0].set_ylabel(words(kind), fontsize=8)
     return fig

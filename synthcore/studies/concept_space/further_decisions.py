@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from synthcore.evidence.claim import Verdict
 from synthcore.evidence.statistics import all_of, at_least, at_most
 from synthcore.studies.concept_space import times
-from synthcore.studies.concept_space.decisions import NOWHERE, crossing, per_run_smooth
+from synthcore.studies.concept_space.decisions import LEAST, NOWHERE, crossing, per_run_smooth
 from synthcore.studies.concept_space.resampling import over_resampled, spearman
 from synthcore.studies.concept_space.task import TRAINED
 from synthcore.studies.concept_space.three import HIDDEN, SHOWN
@@ -73,10 +73,10 @@ def underspecified(data: xr.Dataset) -> Verdict:
     later = later.fillna(-NEVER).clip(-NEVER, NEVER).min("alpha")
     return all_of(
         over_resampled(rank, len(table), -0.9, "<=", "speed of blue against alpha"),
-        at_most(redder.dropna("seed"), 0.0, label="end: redder at alpha 1", rule="mean"),
+        at_most(redder.dropna("seed"), -LEAST, label="end: redder at alpha 1", rule="mean"),
         at_most(plain, 0.4, label="alpha 1: plain prompt fails"),
         at_least(finite, 1.0, label="alpha < 1: bluer prompt works"),
-        at_least(later, 0.0, label="but later: log of times", rule="mean"),
+        at_least(later, LEAST, label="but later: log of times", rule="mean"),
     )
 
 

@@ -7,6 +7,7 @@ from synthcore.evidence.claim import Verdict
 from synthcore.evidence.statistics import all_of, at_least, at_most
 from synthcore.studies.concept_space.decisions import (
     FACTOR,
+    LEAST,
     capability,
     converged,
     crossing,
@@ -37,7 +38,7 @@ def two_roads(data: xr.Dataset) -> Verdict:
     reached, later = pushed.clip(max=horizon), plain.clip(max=horizon)
     earlier = xr.apply_ufunc(np.log, later / reached)
     return all_of(
-        at_least(earlier, 1e-6, label="log of plain / pushed"),
+        at_least(earlier, LEAST, label="log of plain / pushed"),
         at_most(apart.where(np.isfinite(apart), NEVER), FACTOR, label="log of pushed / bluer"),
         at_most(
             patching.where(np.isfinite(patching), NEVER), FACTOR, label="log of patched / pushed"
@@ -64,7 +65,7 @@ def disentangled_late(data: xr.Dataset) -> Verdict:
     index = data.step.values.searchsorted(when.where(fine, 0).values)
     there = along.isel(step=xr.DataArray(index, dims="seed")).drop_vars("step").where(fine)
     return all_of(
-        at_least(along.isel(step=0, drop=True) - last, 0.0, label="falls", rule="mean"),
+        at_least(along.isel(step=0, drop=True) - last, LEAST, label="falls", rule="mean"),
         at_least(
             (there - last).dropna("seed"), 0.1, label="above its end when capable", rule="mean"
         ),

@@ -4,9 +4,9 @@ import numpy as np
 import xarray as xr
 from matplotlib.figure import Figure
 
-from synthcore.figures import key, level, over_seeds, panels, tag
+from synthcore.figures import key, level, over_seeds, panels
 from synthcore.studies.concept_space import decisions, inside_decisions
-from synthcore.studies.concept_space.figures import below, signal_colour
+from synthcore.studies.concept_space.figures import below, by_signal, signal_colour
 from synthcore.studies.concept_space.prompt_figures import NAIVE
 
 PUSHED, PATCHED = "#2e7d4f", "#8a4f9e"
@@ -14,22 +14,16 @@ PUSHED, PATCHED = "#2e7d4f", "#8a4f9e"
 
 def roads(data: xr.Dataset) -> Figure:
     """F4, inside: accuracy on the held-out class by intervention."""
-    fig, axes = panels(data.sizes["signal"], height=2.6, width=2.9, rows=2, sharey=True)
-    for ax, signal in zip(axes, data.signal.values, strict=False):
+    fig, axes = by_signal(data, 2.6)
+    for signal, ax in axes.items():
         one = data.sel(signal=signal).drop_vars("signal")
         over_seeds(ax, decisions.naive(one), "step", NAIVE, "plain prompt")
         strength = f"push of {data.attrs['push']:g}"
         over_seeds(ax, inside_decisions.latent(one), "step", PUSHED, strength)
         over_seeds(ax, one.patched_joint, "step", PATCHED, "final prompt encoders")
         level(ax, 0.8, "", style=":")
-        tag(ax, f"$\\Delta_c$ = {signal:g}")
         ax.set(xlabel="step", ylim=(-0.02, 1.02))
-    for ax in axes[:: -(-data.sizes["signal"] // 2)]:
-        ax.set_ylabel("accuracy, blue small")
-    for ax in axes[data.sizes["signal"] :]:
-        ax.set_axis_off()
-    handles, names = axes[0].get_legend_handles_labels()
-    below(fig, handles, names)
+    below(fig, *ax.get_legend_handles_labels())
     return fig
 
 

@@ -6,17 +6,17 @@ from matplotlib.figure import Figure
 
 from synthcore.figures import GREY, INK, key, level, over_seeds, panels, tag
 from synthcore.studies.concept_space import decisions
-from synthcore.studies.concept_space.figures import below, signal_colour
+from synthcore.studies.concept_space.figures import below, by_signal, signal_colour
 
 NAIVE, BLUER, PALER, SMALLER = "#222222", "#2563b0", "#7a9fd4", "#b3541e"
 
 
 def elicitation(data: xr.Dataset) -> Figure:
     """F4: accuracy on the held-out class by prompt, one panel per contrast of colours."""
-    fig, axes = panels(data.sizes["signal"], height=2.6, width=2.9, rows=2, sharey=True)
+    fig, axes = by_signal(data, 2.6)
     over, pale = data.attrs["over"], float(data.factor[0])
     small = float(data.shrink[-1]) if data.sizes["shrink"] else None
-    for ax, signal in zip(axes, data.signal.values, strict=False):
+    for signal, ax in axes.items():
         one = data.sel(signal=signal)
         curves = [
             (decisions.naive(one), NAIVE, "plain prompt"),
@@ -28,25 +28,19 @@ def elicitation(data: xr.Dataset) -> Figure:
         for curve, colour, name in curves:
             over_seeds(ax, curve.drop_vars(["signal"]), "step", colour, name)
         level(ax, 0.8, "", style=":")
-        tag(ax, f"$\\Delta_c$ = {signal:g}")
         ax.set(xlabel="step", ylim=(-0.02, 1.02))
-    for ax in axes[:: -(-data.sizes["signal"] // 2)]:
-        ax.set_ylabel("accuracy, blue small")
-    for ax in axes[data.sizes["signal"] :]:
-        ax.set_axis_off()
-    handles, names = axes[0].get_legend_handles_labels()
-    below(fig, handles, names)
+    below(fig, *ax.get_legend_handles_labels())
     return fig
 
 
 def strengths(data: xr.Dataset) -> Figure:
     """Accuracy by the blue that the prompt tells, at three steps; crosses where also the drawn
     contrast and radius are those of the class."""
-    fig, axes = panels(data.sizes["signal"], height=2.4, width=2.9, rows=2, sharey=True)
+    fig, axes = by_signal(data, 2.4)
     chosen = [data.sizes["step"] // 3, data.sizes["step"] // 2, data.sizes["step"] - 1]
     x = np.array([*data.factor.values, 1.0])
     order = x.argsort()
-    for ax, signal in zip(axes, data.signal.values, strict=False):
+    for signal, ax in axes.items():
         one = data.sel(signal=signal).mean("seed")
         for shade, k in zip((0.35, 0.65, 1.0), chosen, strict=True):
             here = one.isel(step=k)
@@ -66,14 +60,8 @@ def strengths(data: xr.Dataset) -> Figure:
         ax.set(xscale="log", xlabel="blue told / blue of the class", ylim=(-0.03, 1.03))
         ax.set_xticks(x[order], [f"{v:g}" for v in x[order]])
         ax.set_xticks([], minor=True)
-        tag(ax, f"$\\Delta_c$ = {signal:g}")
-    for ax in axes[:: -(-data.sizes["signal"] // 2)]:
-        ax.set_ylabel("accuracy, blue small")
-    for ax in axes[data.sizes["signal"] :]:
-        ax.set_axis_off()
-    axes[0].plot([], [], "x", color="#a01830", label="as in the class")
-    handles, names = axes[0].get_legend_handles_labels()
-    below(fig, handles, names)
+    ax.plot([], [], "x", color="#a01830", label="as in the class")
+    below(fig, *ax.get_legend_handles_labels())
     return fig
 
 

@@ -4,7 +4,7 @@ Axis letters: M member (conditions x seeds, seeds fastest), K classes.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -15,7 +15,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from synthcore.nn.conditioned import ConditionedMLP, ConditionedMLPConfig
 from synthcore.nn.unet import UNet, UNetConfig
 from synthcore.studies.concept_space.diffusion import Diffusion, Predicts, seeded
-from synthcore.studies.concept_space.task import PROMPT, TRAINED, Class, Examples, World, examples
+from synthcore.studies.concept_space.task import (
+    PROMPT,
+    TARGET,
+    TRAINED,
+    Class,
+    Examples,
+    World,
+    examples,
+    require_split,
+)
 from synthcore.training.fit import fit
 from synthcore.training.optimizers import population_adamw
 
@@ -52,7 +61,10 @@ class Recipe:
 
 @dataclass(frozen=True)
 class Conditions:
-    """What tells the members apart: separations, and what is masked. Tuples of equal length."""
+    """What tells the members apart: separations, and what is masked. Tuples of equal length.
+
+    `SplitError` if training does not show what the held-out classes combine.
+    """
 
     colour: tuple[float, ...]
     size: tuple[float, ...]
@@ -61,7 +73,11 @@ class Conditions:
     masked: tuple[float, ...] | None = None
     trained: tuple[Class, ...] = TRAINED
     spread: float = 0.5
-    names: tuple[str, ...] = field(default=())
+    held_out: tuple[Class, ...] = (TARGET,)
+    """classes that training must suffice to compose; none for a control that cannot"""
+
+    def __post_init__(self) -> None:
+        require_split(self.trained, self.held_out)
 
     def __len__(self) -> int:
         return len(self.colour)
@@ -181,8 +197,3 @@ def members_of(model: Diffusion, chosen: slice, like: Diffusion) -> Diffusion:
     """A population of some members of `model`: copies of their weights in `like`."""
     like.load_state_dict({name: value[chosen] for name, value in model.state_dict().items()})
     return like
-
-
-def with_steps(recipe: Recipe, steps: int) -> Recipe:
-    """The recipe, shorter or longer."""
-    return replace(recipe, steps=steps)

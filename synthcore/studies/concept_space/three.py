@@ -34,6 +34,7 @@ def three(config: Config, learned: Learned, progress: Progress | None = None) ->
         (config.size,) * len(trios),
         background=tuple(grounds),
         trained=SHOWN,
+        held_out=HIDDEN,
         spread=config.spread,
     )
     school = School(config.recipe, conditions, config.few, config.torch_device)
