@@ -1,8 +1,11 @@
 """Array shapes and types are checked while the tests run; GPU tests are skipped without a GPU."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 from jaxtyping import install_import_hook
+from matplotlib import pyplot
 
 collect_ignore = ["offline"]  # a guard for other processes: imported here, it would act here
 
@@ -11,6 +14,13 @@ collect_ignore = ["offline"]  # a guard for other processes: imported here, it w
 install_import_hook(
     "synthcore", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 )
+
+
+@pytest.fixture(autouse=True)
+def no_figure_stays_open() -> Iterator[None]:
+    """What one test draws is closed before the next."""
+    yield
+    pyplot.close("all")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

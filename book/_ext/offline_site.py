@@ -3,7 +3,8 @@ legible on a phone.
 
 Jupyter Book adds thebe's scripts (a CDN) to every page even where no page uses thebe, and loads
 MathJax only on pages whose source has formulas, while widgets may bring formulas of their own.
-Figures that have a picture for narrow screens in `narrow/` offer it there.
+Figures that have a picture for narrow screens in `narrow/` offer it there. Icons come as a font
+with the theme's styles; its script, which would draw them once more, is half a megabyte.
 """
 
 import re
@@ -15,6 +16,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 
 NARROW = Path("book", "assets", "narrow")  # becomes _static/narrow
+ICON_SCRIPT = re.compile(r"<script[^>]*fontawesome\.js[^>]*></script>")
 FIGURE = re.compile(r'(<figure[^>]* id="([^"]+)"[^>]*>\s*(?:<a\b[^>]*>\s*)?)(<img\b[^>]*>)')
 
 
@@ -75,6 +77,18 @@ def _plain_citations(
         )
 
 
+def _drop_icon_script(app: Sphinx, failure: Exception | None) -> None:
+    """The theme's templates ask for it on every page, so it goes when all pages are written."""
+    if failure is None and app.builder.format == "html":
+        out = Path(app.outdir)
+        for page in out.rglob("*.html"):
+            text = page.read_text("utf-8")
+            if "fontawesome.js" in text:
+                page.write_text(ICON_SCRIPT.sub("", text), "utf-8")
+        for script in out.glob("_static/scripts/fontawesome.js*"):
+            script.unlink()
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the filters behind every other extension and load MathJax on every page."""
     app.set_html_assets_policy("always")
@@ -83,5 +97,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", _drop_thebe_scripts, priority=900)
     app.connect("html-page-context", _offer_narrow_pictures)
     app.connect("html-page-context", _plain_citations)
+    app.connect("build-finished", _drop_icon_script)
     app.connect("doctree-resolved", _drop_thebe_nodes, priority=900)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

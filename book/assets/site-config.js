@@ -1,6 +1,3 @@
-// The theme's Font Awesome replaces <i> by <svg>, which breaks the Play button of ipywidgets: nest it instead.
-window.FontAwesomeConfig = { autoReplaceSvg: "nest" };
-
 // ipywidgets calls MathJax 2's Hub.Queue; give MathJax 3 that call, else every HTML widget raises an error.
 window.addEventListener("load", function () {
   if (!window.MathJax || window.MathJax.Hub) return;

@@ -20,7 +20,7 @@ DESKTOP, PHONE = {"width": 1400, "height": 900}, {"width": 390, "height": 844}
 # said by the schema library of the widget manager on every page with widgets
 HARMLESS = "strict mode: use allowUnionTypes"
 
-OWN, SHARED = 1.5e6, 2.75e6  # bytes of a page with its figures; of what the first brings for all
+HEAVIEST = 3e6  # bytes of a page with all that a first visit brings
 LETTERS = 0.55  # screen pixels per pixel of a figure: letters of eight points are nine pixels high
 
 pytestmark = pytest.mark.browser
@@ -182,10 +182,8 @@ def test_page_is_light(name: str, site: Path, address: str, browser: Browser) ->
         settle(page)
     names = [url.removeprefix(address) for url in asked if url.startswith(address)]
     weights = {name: weight(site, name) for name in names}
-    shared = {name for name in weights if name.startswith(("_static/", "searchindex.js"))}
     heaviest = sorted(weights.items(), key=lambda item: -item[1])[:8]
-    assert sum(weights[name] for name in weights.keys() - shared) <= OWN, heaviest
-    assert sum(weights[name] for name in shared) <= SHARED, heaviest
+    assert sum(weights.values()) <= HEAVIEST, heaviest
 
 
 def weight(site: Path, name: str) -> int:
