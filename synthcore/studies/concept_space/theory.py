@@ -94,17 +94,26 @@ def gate(time: ArrayLike, t0: float, k: float) -> NDArray[np.float64]:
 
 
 def _lagged(time: NDArray[np.float64], rate: float, t0: float, k: float) -> NDArray[np.float64]:
-    """The integral of exp(-rate (t - s)) lambda(s) over s from 0 to t.
+    """The integral of exp(-rate (t - s)) lambda(s) over s from 0 to t."""
+    since_ever = _average_gate(k * (time - t0), rate / k)
+    before_zero = _average_gate(np.asarray(-k * t0), rate / k)
+    return np.asarray((since_ever - np.exp(-rate * time) * before_zero) / k)
 
-    With u = exp(k (s - t0)) an antiderivative is exp(-rate (t - s)) lambda(s) h(lambda(s)) /
-    (k + rate), h(z) = 2F1(1, 1; rate / k + 2; z).
+
+def _average_gate(x: NDArray[np.float64], r: float) -> NDArray[np.float64]:
+    """The integral of exp(r y) / (1 + exp(-x - y)) over y <= 0.
+
+    It is z / b 2F1(1, 1; b + 1; z) with b = r + 1 and z = 1 / (1 + exp(-x)): a short series for
+    large b. Where z is next to 1 its digits are kept by u / b 2F1(1, b; b + 1; -u), u = exp(x).
     """
-
-    def antiderivative(s: ArrayLike) -> NDArray[np.float64]:
-        open_ = gate(s, t0, k)
-        return np.asarray(open_ * special.hyp2f1(1, 1, rate / k + 2, open_) / (k + rate))
-
-    return np.asarray(antiderivative(time) - np.exp(-rate * time) * antiderivative(0.0))
+    b, z = r + 1, special.expit(x)
+    if b > 60:
+        n = np.arange(20)
+        terms = np.cumprod(np.append(1.0, (n + 1) / (b + 1 + n)))
+        return np.asarray(z * np.polynomial.polynomial.polyval(z, terms) / b)
+    u = np.exp(np.minimum(x, 700.0))
+    below = z * special.hyp2f1(1, 1, b + 1, np.minimum(z, special.expit(10.0)))
+    return np.asarray(np.where(x < 10, below, u * special.hyp2f1(1, b, b + 1, -u)) / b)
 
 
 def toy_path(
