@@ -67,6 +67,9 @@ unet_side = 12
 unet_widths = [8, 16]
 unet_steps = 3000
 unet_rate = 0.001
+way_colours = []
+classifier_steps = 0
+classifier_widths = [32, 32, 32]
 
 # %% tags=["hide-input"]
 import numpy as np

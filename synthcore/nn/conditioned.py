@@ -1,9 +1,9 @@
 """Networks told a time and a condition: what denoisers of diffusion models have in common, and the
 smallest such network.
 
-Every block has an embedding of the condition of its own, a two-layer perceptron on the raw vector
-(hook `block<i>.condition`), and one of the time. A condition may hold for a run of consecutive
-images: one vector per `B // P` images is embedded once and repeated.
+Every block has an embedding of the condition (hook `block<i>.condition`): a two-layer perceptron of
+its own on the raw vector, unless another `Way` is asked for; and one of the time. A condition may
+hold for a run of consecutive images: one vector per `B // P` images is embedded once and repeated.
 
 Axis letters: M member, B batch, P conditions and T times (each divides B), D data, C condition, W
 width, F features of the time.
@@ -12,6 +12,7 @@ width, F features of the time.
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -23,6 +24,11 @@ from synthcore.nn.mlp import uniform_
 from synthcore.nn.population import Linear
 
 FREQUENCIES = 32
+
+Way = Literal["own", "linear", "shared", "shared from zero"]
+"""How a block is told: by a perceptron of its own; by a linear map of its own; by a linear map of
+an embedding that one perceptron makes for all blocks; the same with linear maps that start at
+zero."""
 
 
 def sinusoids(time: Float[Tensor, "*batch"]) -> Float[Tensor, "*batch 64"]:
@@ -66,11 +72,16 @@ class ConditionedMLPConfig:
     condition: int
     width: int = 192
     depth: int = 3
+    way: Way = "own"
+    centre: tuple[float, ...] = ()
+    """what is subtracted from the condition; nothing if empty"""
 
     def __post_init__(self) -> None:
         for name in ("data", "condition", "width", "depth"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1 (got {getattr(self, name)})")
+        if len(self.centre) not in (0, self.condition):
+            raise ValueError(f"centre must have {self.condition} numbers (got {len(self.centre)})")
 
 
 class Block(nn.Module):
@@ -79,7 +90,9 @@ class Block(nn.Module):
     def __init__(self, config: ConditionedMLPConfig, members: int) -> None:
         super().__init__()
         self.mix = Linear(members, config.width, config.width)
-        self.conditioning = Conditioning(members, config.condition, config.width)
+        told = config.width if config.way.startswith("shared") else config.condition
+        encoder = Conditioning if config.way == "own" else Linear
+        self.conditioning = encoder(members, told, config.width)
         self.time = Linear(members, 2 * FREQUENCIES, config.width)
         self.condition = HookPoint()
 
@@ -105,6 +118,8 @@ class ConditionedMLP(nn.Module):
     (torch.Size([2, 6, 3, 2, 2]), True)
     """
 
+    centre: Tensor
+
     def __init__(self, config: ConditionedMLPConfig, seeds: Sequence[int]) -> None:
         super().__init__()
         if not seeds:
@@ -115,7 +130,17 @@ class ConditionedMLP(nn.Module):
         for name in self.blocks:
             self.add_module(name, Block(config, self.members))
         self.leave = Linear(self.members, config.width, config.data)
+        self.shared = (
+            Conditioning(self.members, config.condition, config.width)
+            if config.way.startswith("shared")
+            else nn.Identity()
+        )
+        self.register_buffer("centre", torch.tensor(config.centre or 0.0), persistent=False)
         start_uniform(self, seeds)
+        if config.way == "shared from zero":
+            for name in self.blocks:
+                for parameter in self.get_submodule(f"{name}.conditioning").parameters():
+                    nn.init.zeros_(parameter)
 
     def forward(
         self,
@@ -124,9 +149,9 @@ class ConditionedMLP(nn.Module):
         condition: Float[Tensor, "M P C"],
     ) -> Float[Tensor, "M B *data"]:
         h = self.enter(z.flatten(2))
-        waves = sinusoids(time)
+        waves, told = sinusoids(time), self.shared(condition - self.centre)
         for name in self.blocks:
-            h = self.get_submodule(name)(h, waves, condition)
+            h = self.get_submodule(name)(h, waves, told)
         return self.leave(h).view(z.shape)
 
 

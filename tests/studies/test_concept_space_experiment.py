@@ -51,6 +51,15 @@ def test_the_crossed_control_agrees_with_the_sweep_where_pixels_and_prompts_do(
         xr.testing.assert_equal(cell.dropna("seed"), plain.sel(seed=cell.dropna("seed").seed))
 
 
+def test_prompts_that_enter_as_they_do_are_those_of_the_sweep(tiny: xr.Dataset) -> None:
+    signals = TINY["way_colours"]
+    plain = decisions.naive(tiny).sel(signal=signals).rename(signal="way_signal")
+    own = tiny.way_joint.sel(way="own", drop=True).dropna("seed")
+    xr.testing.assert_equal(own, plain.sel(seed=own.seed))
+    others = tiny.way_coordinates.isel(way=slice(1, None)).dropna("seed", how="all")
+    assert others.sizes["way"] == 5
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
@@ -60,6 +69,7 @@ def test_the_crossed_control_agrees_with_the_sweep_where_pixels_and_prompts_do(
         ({"size": 0.5}, "size must be"),
         ({"over": 1.7}, "over must be in factors"),
         ({"crossed": [0.2, 0.3]}, "crossed must be in colours"),
+        ({"way_colours": [0.3]}, "way_colours must be in colours"),
         ({"shrinks": [3.0]}, "shrinks leave no disc"),
         ({"network": "unet"}, "a U-Net needs two or more widths"),
         ({"widths": [8, 8]}, "a perceptron has one width"),

@@ -1,13 +1,21 @@
 """The conditioned perceptron against torch.nn, and populations against their members."""
 
 import math
+from dataclasses import replace
+from typing import get_args
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from synthcore.nn import hooks
-from synthcore.nn.conditioned import ConditionedMLP, ConditionedMLPConfig, repeated, sinusoids
+from synthcore.nn.conditioned import (
+    ConditionedMLP,
+    ConditionedMLPConfig,
+    Way,
+    repeated,
+    sinusoids,
+)
 from synthcore.nn.population import Linear
 from synthcore.training.optimizers import population_adamw
 
@@ -52,6 +60,42 @@ def test_a_member_is_a_torch_network() -> None:
             h = h + torch.relu(layer(block.mix, member)(h) + shift[[0, 0, 1, 1, 2, 2]])
         expected = layer(model.leave, member)(h).view(6, 3, 2, 2)
         torch.testing.assert_close(model(z, time, told)[member], expected, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("way", get_args(Way)[1:])
+def test_other_ways_to_tell_a_block(way: Way) -> None:
+    """Linear maps of the condition, or of what one perceptron makes of it for all blocks."""
+    model = ConditionedMLP(replace(SHAPE, way=way), seeds=[3, 4])
+    with torch.no_grad():
+        for block in (model.block0, model.block1):
+            block.conditioning.weight += 0.1  # also where it starts at zero
+    z, time, told = given(2)
+    h, waves, seen = model.enter(z.flatten(2)), sinusoids(time), told
+    if way != "linear":
+        for part in (model.shared.first, model.shared.second):
+            seen = nn.functional.gelu(seen @ part.weight + part.bias)
+    for block in (model.block0, model.block1):
+        shift = seen @ block.conditioning.weight + block.conditioning.bias + block.time(waves)
+        h = h + torch.relu(block.mix(h) + shift.repeat_interleave(2, 1))
+    torch.testing.assert_close(model(z, time, told), model.leave(h).view(z.shape))
+
+
+def test_from_zero_a_condition_changes_nothing_at_first() -> None:
+    z, time, told = given(1)
+    changed = {}
+    for way in get_args(Way):
+        model = ConditionedMLP(replace(SHAPE, way=way), seeds=[0])
+        changed[way] = not torch.equal(model(z, time, told), model(z, time, told + 1))
+    assert changed == {"own": True, "linear": True, "shared": True, "shared from zero": False}
+
+
+def test_a_centre_is_taken_from_every_condition() -> None:
+    z, time, told = given(2)
+    centre = (0.5, 0.25, 0.0, -1.0)
+    raw = ConditionedMLP(SHAPE, seeds=[0, 1])
+    centred = ConditionedMLP(replace(SHAPE, centre=centre), seeds=[0, 1])
+    assert centred.state_dict().keys() == raw.state_dict().keys()
+    torch.testing.assert_close(centred(z, time, told + torch.tensor(centre)), raw(z, time, told))
 
 
 def test_a_population_step_is_the_loop_of_single_steps() -> None:
@@ -123,3 +167,5 @@ def test_bad_shapes_are_refused(name: str) -> None:
         ConditionedMLPConfig(**{"data": 2, "condition": 2, name: 0})
     with pytest.raises(ValueError, match="at least one seed"):
         ConditionedMLP(SHAPE, [])
+    with pytest.raises(ValueError, match="centre must have 4 numbers"):
+        replace(SHAPE, centre=(0.5,))

@@ -4,7 +4,8 @@
 after it is a function of the config and what `learn` returned. `inside` asks within the networks,
 `size_sweep` varies the contrast of size, `crossed` pixels and prompts apart from each other,
 `without_blue` is the control that must not be capable, `masked` tells less, `three` adds a concept,
-`ink` draws real digits, `unet_sweep` uses the paper's kind of network.
+`ink` draws real digits, `unet_sweep` uses the paper's kind of network, `ways` lets prompts enter it
+otherwise, and `classified` reads images as the paper does.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from collections.abc import Callable
 import xarray as xr
 
 from synthcore.evidence.dataset import joined
+from synthcore.studies.concept_space.classifier import classified
 from synthcore.studies.concept_space.crossed import crossed, without_blue
 from synthcore.studies.concept_space.ink import ink
 from synthcore.studies.concept_space.inside import inside
@@ -22,6 +24,7 @@ from synthcore.studies.concept_space.sweep import Learned, follow
 from synthcore.studies.concept_space.theory import signals
 from synthcore.studies.concept_space.three import three
 from synthcore.studies.concept_space.unet_sweep import unet_sweep
+from synthcore.studies.concept_space.ways import ways
 
 __all__ = ["Config", "assemble", "learn", "run", "size_sweep", "stages"]
 
@@ -59,6 +62,8 @@ def stages(config: Config) -> list[Stage]:
     found += [three] if config.three_colours and config.three_grounds else []
     found += [ink] if config.ink_colours else []
     found += [unet_sweep] if config.unet_colours else []
+    found += [ways] if config.way_colours else []
+    found += [classified] if config.classifier_steps else []
     return found
 
 

@@ -1,4 +1,6 @@
-"""Figures of masked prompts, three concepts, real digits and U-Nets: dataset in, figure out."""
+"""Figures of masked prompts, three concepts, real digits, U-Nets, other ways to enter a prompt, and
+the classifier: dataset in, figure out.
+"""
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -7,10 +9,15 @@ import xarray as xr
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from synthcore.figures import GREY, INK, key, over_seeds, panels, points, tag
+from synthcore.figures import GREY, INK, key, level, over_seeds, panels, points, tag
 from synthcore.studies.concept_space import further_decisions
 from synthcore.studies.concept_space.decisions import crossing
-from synthcore.studies.concept_space.figures import CONCEPT_COLOURS, concept_axes
+from synthcore.studies.concept_space.figures import (
+    CONCEPT_COLOURS,
+    below,
+    concept_axes,
+    signal_colour,
+)
 from synthcore.studies.concept_space.ink import paint
 from synthcore.studies.concept_space.task import TARGET, TRAINED
 from synthcore.studies.concept_space.three import HIDDEN, SHOWN
@@ -141,4 +148,52 @@ def unets(data: xr.Dataset) -> Figure:
         ax.set(xlabel="step", ylim=(-0.03, 1.03), ylabel="accuracy, blue small")
     key(axes[0], title="$\\Delta_c$", loc="center")
     key(axes[-1], fontsize=7)
+    return fig
+
+
+def ways(data: xr.Dataset) -> Figure:
+    """Accuracy on the held-out class by the way in which prompts enter, one panel per contrast."""
+    fig, axes = panels(data.sizes["way_signal"], width=4.0, height=3.2)
+    colours = {"own": "#222222", "linear": "#c2571a", "shared": "#2b6cb0"}
+    for signal, ax in zip(data.way_signal.values, axes, strict=True):
+        for way in data.way.values:
+            kind, _, more = str(way).replace(" from", ", from").partition(", ")
+            curve = data.way_joint.sel(way=way, way_signal=signal, drop=True).dropna("seed")
+            style = "--" if more else "-"
+            mean = curve.mean("seed")
+            ax.plot(mean.step, mean, style, color=colours[kind], lw=1.6, label=str(way))
+            for row in curve.transpose("seed", "step").values:
+                ax.plot(mean.step, row, style, color=colours[kind], lw=0.5, alpha=0.35)
+        level(ax, 0.8, "", style=":")
+        tag(ax, f"$\\Delta_c$ = {signal:g}")
+        ax.set(xlabel="step", ylim=(-0.03, 1.03), ylabel="accuracy, blue small")
+    below(fig, *axes[0].get_legend_handles_labels())
+    return fig
+
+
+def classifier(data: xr.Dataset) -> Figure:
+    """Decoder and classifier: mean paths of the held-out class, and agreement image by image."""
+    fig, (left, right) = panels(2, width=4.2, height=3.6)
+    concept_axes(left)
+    seeds = data.classified_coordinates.dropna("seed", how="all").seed
+    for signal in data.signal.values:
+        shade = signal_colour(data, signal)
+        for table, style in ((data.coordinates, "-"), (data.classified_coordinates, "--")):
+            one = table.sel(signal=signal, seed=seeds).isel(asked=-1)
+            path = one.mean("seed").where(one.notnull().mean("seed") > 0.5)
+            path = path.transpose("step", "concept").values
+            name = f"{signal:g}" if style == "-" else None
+            left.plot(path[:, 0], path[:, 1], style, color=shade, label=name)
+    left.plot([], [], "-", color=INK, label="decoder")
+    left.plot([], [], "--", color=INK, label="classifier")
+    key(left, title=r"$\Delta_c$", loc="center", fontsize=8)
+    place = np.arange(data.sizes["clearness"])
+    for concept, colour in CONCEPT_COLOURS.items():
+        table = data.classified_alike.sel(concept=concept).dropna("seed", how="all")
+        points(right, place, table, colour, str(concept), ls="-")
+    right.set_xticks(place, [str(c) for c in data.clearness.values], rotation=20)
+    level(right, 0.5, "chance")
+    right.set(xlabel="share of variance that the best disc explains", ylim=(0, 1.03))
+    right.set(ylabel="images named alike, share")
+    key(right)
     return fig

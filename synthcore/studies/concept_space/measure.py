@@ -14,10 +14,17 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from synthcore.studies.concept_space.decoder import CLEAR, Decoded, decode
+from synthcore.studies.concept_space.scenes import Scene
 from synthcore.studies.concept_space.task import MIDDLE, World
 
 ENOUGH = 0.25
 """least share of clear images for which a point in concept space is given"""
+
+
+def bits_of(scene: Scene) -> Int[Tensor, "*batch 3"]:
+    """Whether a scene is blue, small and dark."""
+    dark = scene.background.mean(-1) < 0.5
+    return torch.stack([scene.contrast > 0, scene.radius < MIDDLE, dark], -1).long()
 
 
 @dataclass(frozen=True)
@@ -38,11 +45,8 @@ class Reading:
     @property
     def bits(self) -> Int[Tensor, "M P N C"]:
         """Blue, small and dark."""
-        scene = self.decoded.scene
-        found = [scene.contrast > 0, scene.radius < MIDDLE]
-        if self.world.three:
-            found.append(scene.background.mean(-1) < 0.5)
-        return torch.stack(found, -1).long()
+        found = bits_of(self.decoded.scene)
+        return found if self.world.three else found[..., :2]
 
     @property
     def coordinates(self) -> Float[Tensor, "M P C"]:

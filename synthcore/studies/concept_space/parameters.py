@@ -71,11 +71,16 @@ class Config(StudyConfig):
     unet_widths: tuple[int, ...] = Field(min_length=2, description="its channels")
     unet_steps: int = Field(ge=8, description="its updates")
     unet_rate: float = Field(gt=0, le=1, description="its learning rate")
+    way_colours: tuple[float, ...] = Field(
+        description="Delta_c at which prompts enter in other ways; none for no stage"
+    )
+    classifier_steps: int = Field(ge=0, description="updates of a classifier; 0 for no stage")
+    classifier_widths: tuple[int, ...] = Field(min_length=1, description="its channels")
 
     @model_validator(mode="after")
     def _fits(self) -> "Config":
         rising: tuple[str, ...] = ("colours", "factors", "shrinks", "pushes", "sizes", "masks")
-        rising += ("three_colours", "three_grounds", "ink_colours", "unet_colours")
+        rising += ("three_colours", "three_grounds", "ink_colours", "unet_colours", "way_colours")
         for name in rising:
             values = getattr(self, name)
             if list(values) != sorted(set(values)):
@@ -93,9 +98,11 @@ class Config(StudyConfig):
                 all(0 < c <= LIMITS["colour"] for c in self._further_contrasts),
                 "three_colours, three_grounds, ink_colours and unet_colours: 0 to 0.8",
             ),
+            (set(self.way_colours) <= set(self.colours), "way_colours must be in colours"),
             (self.crossed[0] < self.crossed[1], "crossed must rise"),
             (self.network == "mlp" or len(self.widths) > 1, "a U-Net needs two or more widths"),
             (self.network == "unet" or len(self.widths) == 1, "a perceptron has one width"),
+            (not self.way_colours or self.network == "mlp", "way_colours need a perceptron"),
         ]
         for holds, sentence in rules:
             if not holds:

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from synthcore.nn.conditioned import ConditionedMLP, ConditionedMLPConfig
+from synthcore.nn.conditioned import ConditionedMLP, ConditionedMLPConfig, Way
 from synthcore.nn.unet import UNet, UNetConfig
 from synthcore.studies.concept_space.diffusion import Diffusion, Predicts, seeded
 from synthcore.studies.concept_space.task import (
+    NEUTRAL,
     PROMPT,
     TARGET,
     TRAINED,
@@ -51,6 +52,11 @@ class Recipe:
     per_class: int
     """training images of each class"""
     checkpoints: int
+    way: Way = "own"
+    """how prompts enter a perceptron"""
+    centred: bool = False
+    """whether a perceptron reads prompts less the one that is neither red nor blue, large nor
+    small"""
 
     @property
     def at(self) -> list[int]:
@@ -130,7 +136,11 @@ class School:
         r = self.recipe
         net: nn.Module
         if r.network == "mlp":
-            net = ConditionedMLP(ConditionedMLPConfig(3 * r.side**2, condition, *r.widths), seeds)
+            centre = NEUTRAL if r.centred else ()
+            layers = ConditionedMLPConfig(
+                3 * r.side**2, condition, width=r.widths[0], way=r.way, centre=centre
+            )
+            net = ConditionedMLP(layers, seeds)
         else:
             shape = UNetConfig(
                 widths=r.widths, blocks=1, condition=condition, attention=r.side >= 32

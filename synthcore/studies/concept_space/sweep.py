@@ -14,7 +14,7 @@ from torch import Tensor
 from synthcore.studies.concept_space.diffusion import Diffusion, generate, starting_noise
 from synthcore.studies.concept_space.measure import Reading, thumbnails
 from synthcore.studies.concept_space.parameters import Config
-from synthcore.studies.concept_space.school import Conditions, Progress, School
+from synthcore.studies.concept_space.school import Conditions, Progress, Recipe, School
 from synthcore.studies.concept_space.task import (
     CONCEPTS,
     MIDDLE,
@@ -75,13 +75,15 @@ def follow(
     label: str,
     progress: Progress | None = None,
     keep: bool = False,
+    recipe: Recipe | None = None,
 ) -> Learned:
-    """Train one denoiser per condition and seed; `keep` holds the weights of all checkpoints.
+    """Train one denoiser per condition and seed; `keep` holds the weights of all checkpoints, and
+    `recipe` takes the place of the config's.
 
     Results have the dimensions `along` (conditions, without coordinate), seed, step, asked,
     concept, factor and shrink.
     """
-    school = School(config.recipe, conditions, seeds, config.torch_device)
+    school = School(recipe or config.recipe, conditions, seeds, config.torch_device)
     noise = starting_noise(school.member_seeds, config.images, config.side, school.device)
     world, elicited = school.world, len(config.factors) + len(config.shrinks)
     prompts = torch.cat(

@@ -26,6 +26,8 @@ MASKED = -1.0
 LIMITS = {"colour": 0.8, "size": 0.4, "background": 0.8}
 MIDDLE = 0.45
 """radius half-way between large and small"""
+NEUTRAL = (0.0,) * RGB.start + (0.5,) * 3 + (MIDDLE,) + (0.0,) * 3
+"""the prompt half-way between all classes of two concepts"""
 
 Class = tuple[int, ...]
 TRAINED: tuple[Class, ...] = ((0, 0), (0, 1), (1, 0))
