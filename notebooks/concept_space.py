@@ -528,6 +528,65 @@ if nets is not None:
     )
 
 # %% [markdown]
+# **Other ways in.** In the networks above every layer reads the raw prompt with a two-layer perceptron of its own, as in the paper. Here the same images are learned by
+# networks that read the prompt *centred* (less the prompt half-way between all classes), by a *linear* map, or by linear maps of an embedding that one
+# *shared* perceptron makes for all layers, as the paper's authors also tried.
+
+# %%
+if far is not None and "way_joint" in far:
+    chapter.figure(
+        further_figures.ways(far),
+        id="ways",
+        caption="Accuracy on blue small by the way in which prompts enter, plain prompt; seeds thin, mean.",
+        alt="One panel per contrast of colours: accuracy against step, one curve for each of six ways to read a prompt.",
+    )
+    soon = further_decisions.way_times(far)
+    lead = further_decisions.way_lead(far).mean("seed")
+    chapter.text(
+        "WAYS {table} {gaps}",
+        table="; ".join(
+            f"{way}: "
+            + ", ".join(
+                f"{at:.0f}" if np.isfinite(at) else "never"
+                for at in (times.median(row) for row in rows)
+            )
+            for way, rows in zip(
+                soon.way.values, soon.transpose("way", "way_signal", "seed").values, strict=True
+            )
+        ),
+        gaps=lead.values,
+    )
+
+# %% [markdown]
+# **A classifier.** The paper reads images with a network that was trained on all four classes. Such a classifier, a small U-Net that has seen several separations, reads the
+# networks of the sweep here as well, beside the decoder.
+
+# %%
+if far is not None and "classified_alike" in far:
+    chapter.figure(
+        further_figures.classifier(far),
+        id="classifier",
+        caption="Left: the held-out class as the decoder and as the classifier see it, mean over seeds. Right: images in which both name the same value, by how much like a disc an image is.",
+        alt="Left: pairs of solid and dashed paths in the square of shares blue and small. Right: two rising curves of agreement against the share of variance explained.",
+    )
+    other = further_decisions.by_classifier(far)
+    same = far.sel(seed=other.seed)
+    both = {
+        claim.id: (claim.decide(same).verdict, claim.decide(other).verdict)
+        for claim in CLAIMS
+        if claim.id in ("C3", "C4", "C5")
+    }
+    alike = further_decisions.alike(far)
+    chapter.text(
+        "On fresh images the classifiers name colour and size right in {right:.1%}. Of the images drawn in training that count as clear, decoder and classifier name {clear:.1%} alike, of the "
+        "others {unclear:.1%}; only the latter does not know that it cannot tell. {verdicts}",
+        right=far.classifier_right.mean(),
+        clear=alike["clear"],
+        unclear=alike["unclear"],
+        verdicts=both,
+    )
+
+# %% [markdown]
 # ## Explore
 #
 # Choose a contrast and step through training: the point is where drawings of the held-out class lie, the star is the step at which the trained classes have

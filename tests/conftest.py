@@ -1,9 +1,14 @@
-"""Array shapes and types are checked while the tests run; GPU tests are skipped without a GPU."""
+"""Array shapes and types are checked while the tests run; GPU tests are skipped without a GPU.
+
+Property tests draw the same examples every time, so that a commit passes or fails for good.
+`pytest --hypothesis-profile=search` looks for new ones.
+"""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
+from hypothesis import settings
 from jaxtyping import install_import_hook
 from matplotlib import pyplot
 
@@ -14,6 +19,10 @@ collect_ignore = ["offline"]  # a guard for other processes: imported here, it w
 install_import_hook(
     "synthcore", "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 )
+
+settings.register_profile("fixed", derandomize=True, deadline=None)
+settings.register_profile("search", deadline=None)
+settings.load_profile("fixed")
 
 
 @pytest.fixture(autouse=True)

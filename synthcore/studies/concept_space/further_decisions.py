@@ -14,6 +14,7 @@ from synthcore.evidence.claim import Verdict
 from synthcore.evidence.statistics import all_of, at_least, at_most
 from synthcore.studies.concept_space import times
 from synthcore.studies.concept_space.decisions import LEAST, NOWHERE, crossing, per_run_smooth
+from synthcore.studies.concept_space.decoder import CLEAR
 from synthcore.studies.concept_space.resampling import over_resampled, spearman
 from synthcore.studies.concept_space.task import TRAINED
 from synthcore.studies.concept_space.three import HIDDEN, SHOWN
@@ -182,6 +183,38 @@ def real_digits(data: xr.Dataset) -> Verdict:
         at_most(weak.dropna("seed"), -0.1, label="weak ink: rather one than blue", rule="mean"),
         at_least(ink_lead(data), 0.2, label="lead of the other prompts", rule="mean"),
     )
+
+
+def way_times(data: xr.Dataset) -> xr.DataArray:
+    """When blue small is drawn on the plain prompt, by the way prompts enter: (way, way_signal,
+    seed)."""
+    return crossing(data.way_joint.dropna("seed"))
+
+
+def way_lead(data: xr.Dataset) -> xr.DataArray:
+    """Largest lead, smoothed, of the smaller prompt over the plain one: (way, way_signal, seed)."""
+    known = data[["way_joint", "way_small"]].dropna("seed")
+    more = per_run_smooth(known.way_small) - per_run_smooth(known.way_joint)
+    return more.max("step")
+
+
+def alike(data: xr.Dataset) -> dict[str, float]:
+    """Share of values that classifier and decoder name alike, over clear images and the others."""
+    share, count = data.classified_alike.fillna(0).mean("concept"), data.classified_images
+    clear = xr.DataArray(
+        [float(str(c).split()[0]) >= CLEAR for c in data.clearness.values], dims="clearness"
+    )
+    return {
+        name: float((share * count).where(those).sum() / count.where(those).sum())
+        for name, those in (("clear", clear), ("unclear", ~clear))
+    }
+
+
+def by_classifier(data: xr.Dataset) -> xr.Dataset:
+    """The networks that a classifier read, with its coordinates in place of the decoder's: what
+    decides about coordinates can be asked of both."""
+    read = data.classified_coordinates.dropna("seed", how="all")
+    return data.sel(seed=read.seed).assign(coordinates=read)
 
 
 # --- controls on which they must fail -----------------------------------------------------------
