@@ -125,7 +125,14 @@ def fit(
     taken = rehearsal.asked()
     if taken is None or start >= steps:
         return History(train(start, steps, wanted).cpu(), start)
-    losses = rehearsal.rehearse(partial(train, wanted=()), model, start, steps, taken)
+    losses = rehearsal.rehearse(
+        partial(train, wanted=()),
+        start,
+        steps,
+        taken,
+        name=type(model).__name__,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+    )
     for step in sorted(at for at in wanted if start < at <= steps):
         on_checkpoint(step, model)  # type: ignore[misc]
     return History(losses.cpu(), start)

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import (
     FlopCounterMode,
@@ -30,31 +29,44 @@ def asked() -> int | None:
     return max(1, int(text)) if text else None
 
 
+Train = Callable[[int, int], torch.Tensor]
+"""Takes the updates `first` to `end` - 1 and returns their losses (S, M)."""
+
+
+def whole_or_rehearsed(train: Train, steps: int, *, name: str, parameters: int) -> torch.Tensor:
+    """Losses of `train(0, steps)`, or of its rehearsal if one is asked for. For descents that have
+    no module and no optimiser."""
+    taken = asked()
+    if taken is None or steps == 0:
+        return train(0, steps)
+    return rehearse(train, 0, steps, taken, name=name, parameters=parameters)
+
+
 def rehearse(
-    train: Callable[[int, int], torch.Tensor], model: nn.Module, start: int, steps: int, taken: int
+    train: Train, start: int, steps: int, taken: int, *, name: str, parameters: int
 ) -> torch.Tensor:
     """Losses (S, M) of steps `start` to `steps` - 1: the first `taken` real, the last repeated.
 
-    `train(first, end)` takes the updates `first` to `end` - 1. The first of them is counted and
-    not timed, unless it is the only one.
+    The first update is counted and not timed, unless it is the only one. `parameters` are those of
+    all members of the model called `name`.
     """
     began = time.perf_counter()
     end = min(steps, start + taken)
     counted = start + 1
     with _Operators() as operators, _flop() as flop:
         losses = [train(start, counted)]
-    _wait(model)
+    _wait()
     seconds = time.perf_counter() - began
     if end > counted:
         timed = time.perf_counter()
         losses.append(train(counted, end))
-        _wait(model)
+        _wait()
         seconds = (time.perf_counter() - timed) / (end - counted)
     real = torch.cat(losses)
     _write(
-        model=type(model).__name__,
+        model=name,
         members=real.shape[1],
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        parameters=parameters,
         updates=steps - start,
         seconds=seconds,
         flop=flop.get_total_flops(),
@@ -100,6 +112,6 @@ def _flop() -> FlopCounterMode:
     )
 
 
-def _wait(model: nn.Module) -> None:
-    if next(model.parameters()).device.type == "cuda":
+def _wait() -> None:
+    if torch.cuda.is_initialized():
         torch.cuda.synchronize()

@@ -9,6 +9,7 @@ import torch
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.training.fit import History, fit
 from synthcore.training.optimizers import population_adamw
+from synthcore.training.rehearsal import whole_or_rehearsed
 
 M, B, T, V, D, L, STEPS = 3, 4, 10, 6, 16, 2, 12
 CONFIG = GPTConfig(vocabulary=V, context=T, width=D, depth=L, heads=2, tied=False)
@@ -58,6 +59,28 @@ def test_arithmetic_of_a_transformer(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert first["updates"] == STEPS
     assert 0 < first["seconds"] < first["spent"]
     assert first["kernels"] == second["kernels"] > 50
+
+
+def test_a_descent_without_a_module_is_whole_unless_it_is_rehearsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken: list[int] = []
+
+    def advance(first: int, end: int) -> torch.Tensor:
+        taken.extend(range(first, end))
+        return torch.arange(first, end).view(-1, 1) * torch.ones(M)
+
+    whole = whole_or_rehearsed(advance, STEPS, name="Line", parameters=7)
+    assert taken == list(range(STEPS))
+    assert whole.shape == (STEPS, M)
+    monkeypatch.setenv("SYNTHCORE_REHEARSAL", "3")
+    monkeypatch.setenv("SYNTHCORE_RUN_DIR", str(tmp_path))
+    taken.clear()
+    short = whole_or_rehearsed(advance, STEPS, name="Line", parameters=7)
+    assert taken == [0, 1, 2]
+    assert short[:, 0].tolist() == [0, 1, *[2] * (STEPS - 2)]
+    written = json.loads((tmp_path / "trainings.jsonl").read_text())
+    assert (written["model"], written["parameters"], written["updates"]) == ("Line", 7, STEPS)
 
 
 def test_an_update_is_counted_without_the_checkpoint_behind_it(

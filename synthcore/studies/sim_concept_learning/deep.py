@@ -2,7 +2,7 @@
 |(W - I) A^(1/2)|^2 / 2, from the usual random initialisation, hundreds at a time.
 
 Only the s columns of the first layer that the data reach ever move, so a step costs as much as s
-vectors through the network. Axis letters: M member, s concepts, d coordinates.
+vectors through the network. Axis letters: M member, s concepts, d coordinates, S steps.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from synthcore.studies.sim_concept_learning import task, theory
+from synthcore.training.rehearsal import whole_or_rehearsed
 
 
 class Outcome(NamedTuple):
@@ -54,26 +55,33 @@ def descend(
     target = torch.eye(layers[0].shape[-2], len(mu)).to(layers[0])
     probe = theory.as_double(mu).to(layers[0])
     layers = [layer.clone() for layer in layers]
-    lowest = first = rise = torch.empty(0)
-    for step in range(steps + 1):
+
+    def look() -> tuple[list[Tensor], Tensor, Float[Tensor, "M"]]:
+        """Products of the layers up to each, the error of the whole, and the OOD loss."""
         partial = [layers[0]]
         for layer in layers[1:]:
             partial.append(layer @ partial[-1])
         error = partial[-1] - target
-        loss = (error @ probe).square().sum(-1) / 2
-        if step == 0:
-            first, lowest, rise = loss, loss, torch.zeros_like(loss)
-        lowest = torch.minimum(lowest, loss)
-        rise = torch.maximum(rise, loss - lowest)
-        if step == steps:
-            break
-        back = error * a  # the gradient with respect to the product
-        for i in range(len(layers) - 1, 0, -1):
-            gradient, back = back @ partial[i - 1].mT, layers[i].mT @ back
-            layers[i].sub_(gradient, alpha=rate)
-        layers[0].sub_(back, alpha=rate)
-        if progress is not None:
-            progress(step + 1, steps)
-    if not bool(loss.isfinite().all()):
+        return partial, error, (error @ probe).square().sum(-1) / 2
+
+    def advance(first: int, end: int) -> Float[Tensor, "S M"]:
+        losses = layers[0].new_empty(end - first, len(layers[0]))
+        for step in range(first, end):
+            partial, error, losses[step - first] = look()
+            back = error * a  # the gradient with respect to the product
+            for i in range(len(layers) - 1, 0, -1):
+                gradient, back = back @ partial[i - 1].mT, layers[i].mT @ back
+                layers[i].sub_(gradient, alpha=rate)
+            layers[0].sub_(back, alpha=rate)
+            if progress is not None:
+                progress(step + 1, steps)
+        return losses
+
+    size = sum(layer.numel() for layer in layers)
+    before = whole_or_rehearsed(advance, steps, name="Deep linear", parameters=size)
+    _, _, last = look()
+    if not bool(last.isfinite().all()):
         raise ValueError(f"training diverged: take a smaller step size than {rate:g}")
-    return Outcome(rise / first, loss / first)
+    losses = torch.cat([before, last[None]])
+    rise = (losses - losses.cummin(0).values).amax(0)
+    return Outcome(rise / losses[0], last / losses[0])

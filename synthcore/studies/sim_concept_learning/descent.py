@@ -3,7 +3,7 @@ tied two-layer one.
 
 Nothing here knows the closed forms: the loss is taken over the points and differentiated.
 
-Axis letters: M member, N points, s inputs, d outputs, K measurements.
+Axis letters: M member, N points, s inputs, d outputs, K measurements, S steps.
 """
 
 from collections.abc import Callable, Collection
@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from synthcore.studies.sim_concept_learning import task, theory
+from synthcore.training.rehearsal import whole_or_rehearsed
 
 Sample = Callable[[int], Tensor]
 
@@ -94,18 +95,25 @@ def _descend(
     order = sorted(set(at))
     row = {step: i for i, step in enumerate(order)}
     # Filled in place: small tensors kept between large short-lived ones cost gigabytes.
-    weights = start.new_empty(len(order), *start.shape)
-    following = torch.empty_like(weights)
+    weights = start.new_zeros(len(order), *start.shape)
+    following = torch.zeros_like(weights)
     parameter = start.clone().requires_grad_(True)
-    for step in range(steps):
-        if step in row:
-            weights[row[step]] = matrix(parameter.detach())
-        if step - 1 in row:
-            following[row[step - 1]] = matrix(parameter.detach())
-        loss = sample_loss(matrix(parameter), sample(step)).sum()
-        (gradient,) = torch.autograd.grad(loss, parameter)
-        with torch.no_grad():
-            parameter -= rate * gradient
+
+    def advance(first: int, end: int) -> Float[Tensor, "S M"]:
+        losses = start.new_empty(end - first, len(start))
+        for step in range(first, end):
+            if step in row:
+                weights[row[step]] = matrix(parameter.detach())
+            if step - 1 in row:
+                following[row[step - 1]] = matrix(parameter.detach())
+            loss = sample_loss(matrix(parameter), sample(step))
+            losses[step - first] = loss.detach()
+            (gradient,) = torch.autograd.grad(loss.sum(), parameter)
+            with torch.no_grad():
+                parameter.sub_(rate * gradient)
+        return losses
+
+    whole_or_rehearsed(advance, steps, name="Descent", parameters=start.numel())
     last = matrix(parameter.detach())
     if steps - 1 in row:
         following[row[steps - 1]] = last
