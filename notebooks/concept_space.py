@@ -585,7 +585,7 @@ if far is not None and "classified_alike" in far:
     ]
     chapter.text(
         "On fresh images the classifiers name colour and size right in {right:.2%}. Of what is drawn in training, decoder and classifier name {clear:.0%} of the values alike in "
-        "clear images and {unclear:.0%} in the others, about which the classifier is no less sure. They disagree most on how early a disc is small: the largest difference of mean shares, "
+        "clear images and {unclear:.0%} in the others. They disagree most on how early a disc is small: the largest difference of mean shares, "
         "at the weakest colour, is {gap:.2f}, so that by the classifier this path runs closer to the corner of red small. Decided on these three seeds by either, {verdicts}.",
         right=far.classifier_right.mean(),
         clear=alike["clear"],
@@ -691,7 +691,7 @@ if recorded is not None:
 # | Change | Expect | Known from |
 # |---|---|---|
 # | `--scale recorded`, or `steps = 6000` | Twice as long: strong colours, stuck at large blue here, have time to turn. | the run *recorded* |
-# | `--scale further` | Masked prompts, a third concept and handwritten digits in ink. | the run *further* |
+# | `--scale further` | Masked prompts, a third concept, handwritten digits in ink, other ways for a prompt to enter, and a classifier. | the run *further* |
 # | `factors = [0.5, 1.5]` | Only a paler and a bluer prompt are asked: where the colour is strong, the paler one leads the plain prompt and the bluer one lags. | the figure on prompts |
 
 # %% [markdown]
