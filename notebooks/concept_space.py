@@ -63,7 +63,7 @@ three_grounds = [0.1, 0.2, 0.4]
 ink_colours = []
 unet_colours = []
 unet_seeds = 2
-unet_side = 12
+unet_side = 16
 unet_widths = [8, 16]
 unet_steps = 3000
 unet_rate = 0.001
@@ -679,7 +679,7 @@ if recorded is not None:
 #   had been looked at. No claim rests on it.
 # - How prompts are masked is not published: here the colour entries of red prompts become $-1$. Thresholds for masks, for the order of three concepts and for digits
 #   are ours, fixed before the runs. Digits in ink stand for the paper's faces.
-# - The classifier is trained and read at 8 pixels and by three seeds; no claim is decided by it. The U-Nets here see 12 pixels and have two seeds.
+# - The classifier is trained and read at 8 pixels and by three seeds; no claim is decided by it. The U-Nets here see 16 pixels and have two seeds.
 # - That linear maps of centred prompts do not combine sooner holds too with the loss weighted by up to 5 or 1 instead of {math}`w` (seeds 1000 and 1001, three contrasts).
 # - The contrast of colours at which both signals are equal is higher than a constant size signal suggests, because that grows with $\Delta_c$ as well.
 
