@@ -36,6 +36,7 @@ def main() -> int:
         batch,
         compositional_capabilities,
         concept_space,
+        explorers,
         finetuning_wrappers,
         forking_paths,
         generation,
@@ -63,6 +64,7 @@ def main() -> int:
         representation_shattering,
         concept_space,
         batch,
+        explorers,
         site,
     )
     known = {b.name: b for room in rooms for b in room.BENCHMARKS}

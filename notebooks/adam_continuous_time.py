@@ -404,6 +404,8 @@ chapter.text(
 # ## Explore: safe betas and effective learning rates
 #
 # Drag the point across the frontier with sparse gradients; then try dense ones. Below, a calculator: the angle per step depends on $\eta\lambda$ and $\beta$ only.
+# Elsewhere in the book it matters that the rate bounds the step, whatever the gradient: in {doc}`/notebooks/finetuning_wrappers` the learning rate decides whether a capability is
+# rewritten, and in {doc}`/notebooks/percolation` twice the data per update does not halve the time.
 
 # %%
 chapter.explorer(

@@ -217,6 +217,9 @@ chapter.text(
 
 # %% [markdown]
 # ## Step by step against at once
+#
+# The same networks, the same compositions; one kind writes every intermediate word, the other only the last. Walks on a graph are put to the same test in
+# {doc}`/notebooks/stepwise_inference`, where a good guess is possible without writing.
 
 # %%
 chapter.figure(

@@ -214,7 +214,8 @@ for name, values in rows:
 # ## Models and training
 #
 # All priors, rates, shares and seeds train as one population with a learning rate per member. Compiled networks are tuned with SGD, momentum and
-# gradients clipped at norm 1; the grammar's transformers with Adam, the loss on the answer.
+# gradients clipped at norm 1; the grammar's transformers with Adam, the loss on the answer. With Adam the learning rate bounds how far a weight moves per update, whatever the gradient
+# ({doc}`/notebooks/adam_continuous_time`); it is varied in everything below.
 
 # %%
 compiled = experiment.compiled(config, chapter.progress)
@@ -297,6 +298,7 @@ chapter.figure(
 # A neuron is a row of an MLP's first matrix with its bias. Its score is the sum of $\theta_i\,\partial L/\partial\theta_i$ over the row, where $L$ is the loss of the *old*
 # task: deleting the neuron changes $L$ by minus that, to first order. The highest scores are deleted. A **control** belongs to it: the same
 # neurons are deleted in the pretrained network. A deletion that makes every count one too small also cancels a "+ 1", and has unwrapped nothing.
+# A change of few weights need not be a change of few answers: in {doc}`/notebooks/representation_shattering` a rank-one edit, made for a single fact, moves everything that is read with a similar key.
 
 # %%
 chapter.figure(

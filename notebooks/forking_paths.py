@@ -229,7 +229,8 @@ chapter.text(
 # ## Two different questions
 #
 # *Did the text change the outcome here?* (change points of $o_t$) and *could another token have changed it?* (hazard: the probability of a
-# token after which the outcomes are at least .3 away in total variation). One fork per text, of four kinds.
+# token after which the outcomes are at least .3 away in total variation). One fork per text, of four kinds. Where a text is a walk on a known
+# graph, neither has to be sampled: {doc}`/notebooks/stepwise_inference` adds up the probabilities of all ways that lead to the goal.
 
 # %%
 chapter.figure(

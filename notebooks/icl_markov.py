@@ -375,7 +375,8 @@ if (recorded.width != recorded.attrs["width"]).any():
 #
 # At an intermediate diversity counting comes first, because it is quick to learn, and is then displaced by retrieval, which pays in
 # distribution. On new chains the network therefore gets better and then worse again {cite}`singh2023transient`, although nothing about
-# its training objective changed.
+# its training objective changed. In {doc}`/notebooks/percolation` it happens to pairs of words that are never shown: a rule makes them likely, and memory, for which training
+# pays, takes it back.
 
 # %%
 long_run = chapter.recorded("long")

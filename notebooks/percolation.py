@@ -209,7 +209,8 @@ chapter.save(data)
 # ## Pairs alone: classes, and then memory
 #
 # Same-class pairs that are never shown become likely long before they are told apart from edges; then the model learns better. Since training shows edges only, for ever,
-# the best possible model gives never-shown pairs **nothing**: generalisation to the class is transient, and a monotone class accuracy hides it.
+# the best possible model gives never-shown pairs **nothing**: generalisation to the class is transient, and a monotone class accuracy hides it. The networks of
+# {doc}`/notebooks/icl_markov` give counting up for looking up in the same way, and there, too, the loss on the training distribution falls all the while.
 
 # %%
 chapter.figure(
@@ -528,7 +529,7 @@ if bridged is not None:
 # - **C9.** Unscrambling has a *smaller* exponent than the types here. Our answers are short, and copying, not the types, is what they wait for.
 # - **C11.** Tasks bend together after relative types, but when they do is predicted from the other seeds by a factor of about 1.5, no better.
 # - **I3** fails as it was first put: without verbs, second subjects still join fragments. I4 was written after seeing that.
-# - **I2.** Percolation counts presentations; Adam counts updates. Doubling the batch saves a third of the time, and words that never occur delay the pair learner.
+# - **I2.** Percolation counts presentations; Adam counts updates, for the size of its step hardly depends on that of the gradient ({doc}`/notebooks/adam_continuous_time`). Doubling the batch saves a third of the time, and words that never occur delay the pair learner.
 # - **The valid probability** averaged over a class, times the size of the class, is the probability of the class: it needs no sampled properties, and is no second metric beside it.
 # - **Exponents** are fitted per seed and their interval is Student's: a bootstrap over three seeds would be too narrow. A fit to whole curves is not the exponent of the threshold, not even for graphs.
 

@@ -334,6 +334,8 @@ chapter.figure(
 # MEMIT {cite}`meng2023memit` solves a ridge regression, PMET {cite}`li2024pmet` finds its value with the attention's help and writes the MLP only, AlphaEdit {cite}`fang2025alphaedit`
 # writes only where other keys have little power. Their constants are set relative to the scale of the keys: the published ones write next to nothing here, which would look
 # *safe*. So every edit of every editor is scaled to the least strength at which its target has probability one half, and only edits that all can bring there are compared.
+# One control fine-tunes the matrix on the single fact. What fine-tuning does with many examples and all weights is the subject of {doc}`/notebooks/finetuning_wrappers`, where the worry is the
+# opposite one: not that a small change harms what it should not touch, but that a large one leaves what it should remove.
 
 # %%
 chapter.text("{table}", table=comparison_figures.success_table(data))

@@ -237,7 +237,8 @@ chapter.text(
 #
 # Four concepts, a ReLU network, sixteen compositions. If learning respects the hierarchy, the loss never falls as concepts are added:
 # $u\preceq v\Rightarrow\ell(u)\le\ell(v)$. For a one-layer network from zero that is a theorem, since
-# $\ell(v)=\frac12\sum_kv_k\mu_k^2e^{-2a_kt}$. There are $3^4-2^4=65$ pairs to compare.
+# $\ell(v)=\frac12\sum_kv_k\mu_k^2e^{-2a_kt}$. There are $3^4-2^4=65$ pairs to compare. The same question about chains of functions,
+# where there are far more combinations, is in {doc}`/notebooks/compositional_capabilities`.
 
 # %%
 chapter.figure(
@@ -267,7 +268,8 @@ chapter.text(
 # %% [markdown]
 # ## The swing-by
 #
-# Now the tied network, $U$ trained on samples from a small start with alike rows. Lines are trained networks, the dashes T4.
+# Now the tied network, $U$ trained on samples from a small start with alike rows. Lines are trained networks, the dashes T4. What the turn is worth
+# as a forecast for diffusion models, which learn colours and sizes of discs instead of two coordinates, is measured in {doc}`/notebooks/concept_space`.
 
 # %%
 chapter.figure(

@@ -158,6 +158,8 @@ chapter.save(data)
 
 # %% [markdown]
 # ## Does writing the way improve the verdict?
+#
+# Here the written steps lead to a yes or no that could also be guessed. In {doc}`/notebooks/compositional_capabilities` they are intermediate results without which the answer cannot be had.
 
 # %%
 chapter.figure(
@@ -219,7 +221,7 @@ chapter.text(
 #
 # For a pair with $P_{sg}$ paths the network's probability of each valid path is exact: run it on all valid prefixes, divide the logits by
 # $T$, multiply along each path. Accuracy is the sum; the expected number of *different* right paths among $n$ answers is
-# $\sum_r1-(1-p_r)^n$.
+# $\sum_r1-(1-p_r)^n$. The sum does not say at *which* step a walk was decided. That is asked in {doc}`/notebooks/forking_paths`, of texts whose graph nobody knows.
 
 # %%
 chapter.figure(

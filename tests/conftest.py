@@ -12,6 +12,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 from matplotlib import pyplot
 
+pytest.register_assert_rewrite("contracts")
 collect_ignore = ["offline"]  # a guard for other processes: imported here, it would act here
 
 # Installed before any test module imports synthcore; the library itself never depends on it.

@@ -17,7 +17,17 @@ def joined(parts: Sequence[xr.Dataset], units: Mapping[str, str]) -> xr.Dataset:
     for name, variable in data.data_vars.items():
         if variable.dtype == "float64":
             data[name] = variable.astype("float32")
+    return labelled(data, units)
+
+
+def labelled(data: xr.Dataset, units: Mapping[str, str]) -> xr.Dataset:
+    """Give every variable and coordinate without one a unit ("1" if `units` has none for it) and a
+    long name.
+
+    >>> labelled(xr.Dataset({"loss": ("seed", [0.5])}, {"seed": [3]}), {"loss": "nats"}).seed.attrs
+    {'units': '1', 'long_name': 'seed'}
+    """
     for name in data.variables:
-        data[name].attrs["units"] = units.get(str(name), "1")
-        data[name].attrs["long_name"] = str(name).replace("_", " ")
+        data[name].attrs.setdefault("units", units.get(str(name), "1"))
+        data[name].attrs.setdefault("long_name", str(name).replace("_", " "))
     return data

@@ -6,6 +6,7 @@ inputs, O outputs.
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
@@ -79,3 +80,20 @@ def normal_(
     with torch.no_grad():
         for slice_, generator in zip(parameter, generators, strict=True):
             slice_.copy_(torch.randn(slice_.shape, generator=generator) * std)
+
+
+def named_weights(
+    model: nn.Module, flat: Float[np.ndarray, "W"]
+) -> dict[str, Float[np.ndarray, "..."]]:
+    """One member's weights by name, from all of them one after another in the order of `model`.
+
+    >>> model = Linear(1, 2, 3)
+    >>> {name: value.shape for name, value in named_weights(model, np.arange(9.0)).items()}
+    {'weight': (2, 3), 'bias': (1, 3)}
+    """
+    shapes = {name: value.shape[1:] for name, value in model.state_dict().items()}
+    parts = np.split(flat, np.cumsum([shape.numel() for shape in shapes.values()]))
+    return {
+        name: part.reshape(shape)
+        for (name, shape), part in zip(shapes.items(), parts, strict=False)
+    }

@@ -8,7 +8,7 @@ import sys
 import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import Run, Show
 from filelock import FileLock
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -112,11 +113,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def module_of(browser: Browser) -> Iterator[Callable[[Explorer], Callable[..., Any]]]:
+def module_of(browser: Browser) -> Iterator[Callable[[Explorer], Run]]:
     """Load an explorer's ES module; gives `run(expression, **names)` with the module as `$`."""
     context = browser.new_context()
 
-    def load(explorer: Explorer) -> Callable[..., Any]:
+    def load(explorer: Explorer) -> Run:
         page = context.new_page()
         page.goto(HARNESS)
         source = "async (text) => { window.$ = await import(URL.createObjectURL(new Blob([text], "
@@ -132,7 +133,7 @@ def module_of(browser: Browser) -> Iterator[Callable[[Explorer], Callable[..., A
 
 
 @pytest.fixture
-def shown(browser: Browser) -> Callable[..., AbstractContextManager[tuple[Page, list[str]]]]:
+def shown(browser: Browser) -> Show:
     """`shown(explorer, size, theme)`: the explorer on a page, and what went wrong there so far."""
 
     @contextmanager
@@ -160,15 +161,17 @@ def shown(browser: Browser) -> Callable[..., AbstractContextManager[tuple[Page, 
     return show
 
 
-@pytest.fixture
-def keeps_the_rules(shown: Callable[..., Any]) -> Callable[..., None]:
-    """`keeps_the_rules(explorer, size, theme)`: what every explorer owes its reader.
+@pytest.fixture(params=["desktop-light", "desktop-dark", "phone-light", "phone-dark"])
+def keeps_the_rules(request: pytest.FixtureRequest, shown: Show) -> Callable[[Explorer], None]:
+    """`keeps_the_rules(explorer)`: what every explorer owes its reader, at both sizes and themes.
 
     Every slider, list, choice and button changes the drawing, by keyboard and by mouse; each has a
     name; nothing sticks out or overlaps; a closed view leaves nothing behind.
     """
 
-    def check(explorer: Explorer, size: str, theme: str) -> None:
+    size, theme = request.param.split("-")
+
+    def check(explorer: Explorer) -> None:
         _needs_nothing_from_anywhere(explorer._esm, explorer._css)
         with shown(explorer, size, theme) as (page, wrong):
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browsing import Run
 from playwright.sync_api import Browser, Page
 
 from synthcore.explorers.adam import AdamExplorer
@@ -16,7 +17,6 @@ from synthcore.explorers.base import Explorer
 from synthcore.studies.adam_continuous_time import calculator, streams, theory
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
 HARNESS = Path(__file__).with_name("harness.html").as_uri()
 SIZES = {"desktop": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
 PAIRS = [(0.9, 0.999), (0.5, 0.3), (0.9, 0.5), (0.95, 0.95), (0.99, 0.95), (0.1, 0.9999)]

@@ -1,13 +1,12 @@
 """The network in the browser against PyTorch: logits, attention, and how long a document takes."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Page
+from browsing import Run, Show
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.composer import ComposerExplorer
@@ -15,8 +14,6 @@ from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.nn.hooks import record
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 L, F, A, K = 3, 3, 5, 3
 VOCABULARY, LENGTH = A + L * F + 3, 1 + L + (L + 1) * (K + 1)
 
@@ -100,8 +97,8 @@ def test_erf(module_of: Callable[[Explorer], Run]) -> None:
     np.testing.assert_allclose(found, torch.erf(torch.tensor(x)).numpy(), atol=2e-7)
 
 
-def test_a_document_of_the_paper_takes_less_than_50_ms(shown: Show) -> None:
-    """48 tokens, two layers of width 64: 100 thousand weights, as half precision."""
+def test_large_networks_travel_as_half_precision(shown: Show) -> None:
+    """48 tokens, two layers of width 64: 100 thousand weights."""
     vocabulary = 10 + 5 * 5 + 3
     model = GPT(GPTConfig(vocabulary, 48, 64, 2, 2, positions="learned"), [0]).requires_grad_(False)
     view = ComposerExplorer(weights_of(model), tables(5, 5, 10), heads=2)
@@ -115,13 +112,5 @@ def test_a_document_of_the_paper_takes_less_than_50_ms(shown: Show) -> None:
     assert not small.half
     for each in (view, small):
         with shown(each) as (page, wrong):
-            times = page.evaluate(
-                """(() => { const task = explorer.composerTask(model), gpt = explorer.gptOf(model);
-                    const asked = [model.get('composition'), model.get('word')];
-                    return Array.from({ length: 12 }, () => { const began = performance.now();
-                        explorer.composerAnswer(gpt, task, ...asked);
-                        return performance.now() - began; }); })()"""
-            )
-            print(each.data_bytes, np.round(times, 1))
-            assert np.median(times) < 50
+            assert "NaN" not in page.evaluate("drawn()")
         assert wrong == []

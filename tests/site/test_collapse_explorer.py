@@ -1,20 +1,17 @@
 """The collapse explorer: residuals against Python; controls."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from browsing import Run, Show
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.collapse import CollapseExplorer, Curves
 from synthcore.studies.percolation.collapse import collapse
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 TIMES = np.geomspace(10, 1e5, 30)
 SIZES = (100, 200, 400)
 
@@ -59,10 +56,8 @@ def test_interpolation_is_constant_beyond_the_ends(loaded: Run) -> None:
         ), y
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(metrics=explorer_metrics()), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer(metrics=explorer_metrics()))
 
 
 def explorer_metrics() -> list[Curves]:

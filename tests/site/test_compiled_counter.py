@@ -1,13 +1,12 @@
 """The compiled transformer in the browser against the one in torch; typing; what is refused."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Page
+from browsing import Show
 
 from synthcore.explorers.base import MAX_BYTES
 from synthcore.explorers.compiled_counter import CompiledCounterExplorer
@@ -16,8 +15,6 @@ from synthcore.studies.finetuning_wrappers.compiled import Compiled, perturb
 from synthcore.studies.finetuning_wrappers.programs import Sharpness, counter
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 SLOTS, STRINGS = 15, ("abacbadfgabcbia", "bb", "abc", "aaaaaaaaaaaaaaa", "hgfedcba")
 
 
@@ -62,10 +59,8 @@ def test_the_browser_computes_the_same_network(shown: Show) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer())
 
 
 def test_typing_counts(shown: Show) -> None:

@@ -1,14 +1,13 @@
 """The composer: the network in the browser against PyTorch, the true chain, words and controls."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Page
+from browsing import Run, Show
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.composer import ComposerExplorer
@@ -17,8 +16,6 @@ from synthcore.studies.compositional_capabilities.construction import one_layer_
 from synthcore.studies.compositional_capabilities.task import Layout
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 L, F, A, K = 3, 3, 5, 3
 SEPARATOR, BEGIN, VOCABULARY = A + L * F, A + L * F + 2, A + L * F + 3
 LENGTH = 1 + L + (L + 1) * (K + 1)
@@ -138,10 +135,8 @@ def test_attention_shares(composer: Run, shown: Show) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer())
 
 
 def test_a_wrong_function_is_found_and_named(shown: Show) -> None:

@@ -1,21 +1,18 @@
 """The composition grid: cell sizes, weighted means and first errors against Python; controls."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from itertools import product
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from browsing import Run, Show
 
 from synthcore.explorers.base import MAX_BYTES, Explorer
 from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.compositions import cell
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 S, L, F, A, K, E = 3, 4, 4, 8, 4, 3
 
 
@@ -142,10 +139,8 @@ def test_examples_cross_unchanged_and_first_errors_are_found(shown: Show) -> Non
     assert wrong == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer())
 
 
 def test_cells_answer_to_mouse_and_keyboard(shown: Show) -> None:

@@ -1,20 +1,17 @@
 """The concept-path explorer: toy dynamics against Python; pictures, path and controls."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from browsing import Run, Show
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.concept_path import ConceptPathExplorer
 from synthcore.studies.concept_space.theory import toy_path
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 CONTRASTS = [0.2, 0.4, 0.8]
 STEPS = [round(k**2) for k in range(0, 40, 3)]
 UNIT = 30.0
@@ -63,10 +60,8 @@ def test_distance_leaves_out_what_is_missing(loaded: Run) -> None:
     assert found == 2.5
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(step=3), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer(step=3))
 
 
 def test_a_path_that_is_a_toy_lies_on_it(shown: Show) -> None:

@@ -2,13 +2,12 @@
 
 import math
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Page
+from browsing import Run, Show
 from scipy.stats import norm
 
 from synthcore.explorers.base import MAX_BYTES, Explorer
@@ -21,8 +20,6 @@ from synthcore.studies.concept_space.shown import browser_network
 from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, TRAINED, World
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 SAMPLING = 6
 GAMMAS = np.linspace(10, -5, SAMPLING + 1).tolist()
 STEPS = [0, 10, 40, 90, 160, 250]
@@ -165,10 +162,8 @@ def test_the_mask_is_the_renderers(loaded: Run) -> None:
     np.testing.assert_allclose(found, expected.flatten(), atol=1e-9)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer())
 
 
 def test_mouse_and_keyboard_ask_for_other_discs(shown: Show) -> None:

@@ -2,11 +2,11 @@
 a phone, on a light and on a dark page."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from itertools import pairwise
 
 import numpy as np
 import pytest
+from browsing import Show
 from playwright.sync_api import Locator, Page
 
 from synthcore.explorers.base import Explorer
@@ -16,7 +16,6 @@ from synthcore.explorers.retrieval import RetrievalExplorer
 from synthcore.explorers.swing_by import SwingByExplorer
 
 pytestmark = pytest.mark.browser
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 SIZES = ["desktop", "phone"]
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from browsing import Run
 from scipy.special import digamma, logsumexp, softmax
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.retrieval import RetrievalExplorer
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")

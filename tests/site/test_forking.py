@@ -1,13 +1,12 @@
 """The forking explorer: outcomes, samples and posteriors against Python; clicks, keys and rules."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from playwright.sync_api import Page
+from browsing import Run, Show
 from scipy import special, stats
 
 from synthcore.explorers.base import Explorer
@@ -19,8 +18,6 @@ from synthcore.studies.forking_paths.tables import Tables
 from synthcore.studies.forking_paths.task import ForkWorld, Recipe
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 
 WORLDS = [ForkWorld(seed, Recipe(forks=(2,))) for seed in (11, 12)]
 TOKENS = (*WORDS, *NUMBERS, *PUNCTUATION)
@@ -121,10 +118,8 @@ def test_analysis_is_the_python_one(forking: Run) -> None:
     np.testing.assert_allclose([row["jump"] for row in rows], truth, atol=1e-5)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer())
 
 
 def test_a_click_writes_another_token(shown: Show) -> None:

@@ -1,12 +1,11 @@
 """The goal-field explorer: arg-max walk, distances and correlations against Python; controls."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from browsing import Run, Show
 from scipy.sparse.csgraph import shortest_path
 from scipy.stats import spearmanr
 
@@ -14,8 +13,6 @@ from synthcore.explorers.base import Explorer
 from synthcore.explorers.goal_field import GoalFieldExplorer
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 
 
 def made_up(n: int = 30, noise: float = 0.8) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,10 +106,8 @@ def test_correlation_with_nearness(field: Run) -> None:
     assert field("String($.spearman([1, 1], [1, 2]))") == "NaN"
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer())
 
 
 def test_the_default_walk_arrives(shown: Show) -> None:
@@ -166,21 +161,10 @@ def test_a_click_chooses_the_goal_and_with_shift_the_start(shown: Show) -> None:
     assert wrong == []
 
 
-def test_a_hundred_nodes_are_fast_and_small(shown: Show) -> None:
+def test_a_hundred_nodes_are_small() -> None:
     goal, step, edges = made_up(100)
     view = GoalFieldExplorer(goal, step, edges, np.random.default_rng(0).random((100, 2)))
     assert view.data_bytes < 100_000
-    redraw = """(g) => { const frame = window.requestAnimationFrame;
-        window.requestAnimationFrame = (f) => { f(); return 0; };
-        const began = performance.now();
-        model.set('goal', g);
-        window.requestAnimationFrame = frame;
-        return performance.now() - began; }"""
-    with shown(view) as (page, wrong):
-        times = [page.evaluate(redraw, g) for g in range(50, 70)]
-        print(times)
-        assert np.median(times) < 50
-    assert wrong == []
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,17 @@
 
 import itertools
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
+from browsing import Run, Show
 from playwright.sync_api import Page
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.lattice import LatticeExplorer
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 EPOCHS = [0, 1, 3, 10]
 
 

@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from browsing import Run, Show
 from scipy.special import softmax
 
 from synthcore.explorers.base import MAX_BYTES, Explorer
@@ -15,8 +14,6 @@ from synthcore.explorers.navigation import NavigationExplorer
 from synthcore.explorers.navigation_tree import PrefixTree, path_counts, prefix_tree
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 
 
 def graph(n: int, p: float, seed: int = 0) -> np.ndarray:
@@ -180,10 +177,8 @@ def test_bundles_add_up(nav: Run) -> None:
     assert valid + sum(p for _, p in lost) == pytest.approx(1, abs=1e-9)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer())
 
 
 def test_the_default_shows_that_the_middle_wins(shown: Show) -> None:
@@ -217,26 +212,10 @@ def test_a_node_and_python_pick_the_pair(shown: Show) -> None:
     assert wrong == []
 
 
-def test_a_change_takes_less_than_50_ms(shown: Show) -> None:
-    """100 nodes, a dozen pairs: the whole redraw, after the first look at a pair."""
+def test_a_hundred_nodes_and_a_dozen_pairs_are_small() -> None:
     edges, pairs, trees, logits = made_up(100, 0.075, n_pairs=12, most=60)
     where = np.random.default_rng(2).random((100, 2))
-    view = NavigationExplorer(where, edges, pairs, trees, logits)
-    assert view.data_bytes < MAX_BYTES
-    redraw = """(change) => { const frame = window.requestAnimationFrame;
-        window.requestAnimationFrame = (f) => { f(); return 0; };
-        const began = performance.now();
-        model.set(...change);
-        window.requestAnimationFrame = frame;
-        return performance.now() - began; }"""
-    with shown(view) as (page, wrong):
-        warm = [["temperature", 0.1 * i] for i in range(5)] + [["samples", n] for n in (5, 50, 500)]
-        times = {
-            str(c): page.evaluate(redraw, c) for c in [*warm, *([["pair", p] for p in range(1, 6)])]
-        }
-        print(view.data_bytes, times)
-        assert np.median(list(times.values())) < 50
-    assert wrong == []
+    assert NavigationExplorer(where, edges, pairs, trees, logits).data_bytes < MAX_BYTES
 
 
 @pytest.mark.parametrize(

@@ -1,21 +1,18 @@
 """The percolation explorer: theory and components against Python; controls."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import networkx
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from browsing import Run, Show
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.percolation import PercolationExplorer
 from synthcore.studies.percolation import theory
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 WORLD = {"E": 64, "K": 256, "C": 4, "density": 0.15, "n": 1, "seed": 3}
 
 
@@ -78,10 +75,8 @@ def test_simulated_curves_follow_the_theory(run: Run) -> None:
     np.testing.assert_allclose(found, expected, atol=0.05)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(PercolationExplorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(PercolationExplorer())
 
 
 def test_mouse_and_keyboard_move_the_same_state(shown: Show) -> None:

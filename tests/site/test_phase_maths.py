@@ -2,17 +2,16 @@
 
 import itertools
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 import pytest
+from browsing import Run
 from scipy import ndimage
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.phase import PhaseExplorer
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
 
 
 @pytest.fixture(scope="module")

@@ -12,50 +12,50 @@ import pytest
 from bs4 import BeautifulSoup
 from PIL import Image
 
+from synthcore.press.studies import all_studies
+
 ROOT = Path(__file__).parents[2]
-CHAPTER = "notebooks/icl_markov"
+CHAPTERS = [f"notebooks/{study.name}" for study in all_studies(ROOT)]
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def printed(site: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """The PDF of one chapter."""
+def printed(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The PDF of every chapter."""
     out = tmp_path_factory.mktemp("pdf")
     browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
     subprocess.run(
-        [sys.executable, "tools/print_book.py", str(site), str(out), CHAPTER],
+        [sys.executable, "tools/print_book.py", str(site), str(out), *CHAPTERS],
         check=True,
         cwd=ROOT,
         env={**os.environ, "CHROMIUM": browser},
     )
-    [path] = out.glob("*-icl_markov.pdf")
-    return path.read_bytes()
+    return {
+        f"notebooks/{path.stem.partition('-')[2]}": path.read_bytes() for path in out.glob("*.pdf")
+    }
 
 
-def test_every_figure_is_on_paper(printed: bytes, site: Path) -> None:
-    page = site / f"{CHAPTER}.html"
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_every_figure_is_on_paper(chapter: str, printed: dict[str, bytes], site: Path) -> None:
+    page = site / f"{chapter}.html"
     soup = BeautifulSoup(page.read_text(), "html.parser")
     files = [(page.parent / str(image["src"])).resolve() for image in soup.select("figure img")]
     sizes = {size(path) for path in files}
     assert len(sizes) > 5
-    pictures = re.findall(rb"<<[^<>]*/Subtype /Image[^<>]*>>", printed)
+    pictures = re.findall(rb"<<[^<>]*/Subtype /Image[^<>]*>>", printed[chapter])
     there = {
         (int(match(rb"/Width (\d+)", one)), int(match(rb"/Height (\d+)", one))) for one in pictures
     }
     assert sizes - there == set()
-
-
-def test_the_stills_of_explorers_are_on_paper(printed: bytes, site: Path) -> None:
-    soup = BeautifulSoup((site / f"{CHAPTER}.html").read_text(), "html.parser")
-    figures, stills = soup.select("figure img"), soup.select(".explorer-still img")
+    stills = soup.select(".explorer-still img")
     assert stills
-    pictures = re.findall(rb"/Subtype /Image", printed)
-    assert len(pictures) >= len(figures) + len(stills)
+    assert len(pictures) >= len(files) + len(stills)
 
 
-def test_the_text_is_text(printed: bytes) -> None:
-    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", printed, re.DOTALL)
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_text_is_text(chapter: str, printed: dict[str, bytes]) -> None:
+    streams = re.findall(rb"stream\r?\n(.*?)\r?\nendstream", printed[chapter], re.DOTALL)
     shown = 0
     for stream in streams:
         try:

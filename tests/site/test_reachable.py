@@ -1,7 +1,6 @@
 """The reachable explorer: the ceiling against enumeration and exact fractions; controls."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from fractions import Fraction
 from itertools import combinations, product
 from math import comb, lgamma
@@ -9,14 +8,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from browsing import Run, Show
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.reachable import ReachableExplorer
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 ACCURACY = {
     "step by step, random": [[10, 0.1, 0.05, 0.2], [25, 0.7, 0.5, 0.9], [50, 0.98, 0.96, 0.99]],
     "step by step, base": [[20, 0.2, 0.1, 0.3], [31, 0.45, 0.3, 0.6]],
@@ -98,10 +95,8 @@ def test_unseen_and_sizes(reach: Run) -> None:
     assert (sizes[0], sizes[-1]) == (1, 1024)
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer())
 
 
 def test_the_default_and_a_click(shown: Show) -> None:

@@ -5,12 +5,12 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import pytest
+from browsing import Show
 from playwright.sync_api import Page
 
 from synthcore.explorers.retrieval import RetrievalExplorer
 
 pytestmark = pytest.mark.browser
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 Retrieval = Callable[..., AbstractContextManager[Page]]
 
 

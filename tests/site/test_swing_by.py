@@ -7,13 +7,13 @@ The dynamics alone take 0.7, 1.2 and 12 ms. No assertion: timing belongs to the 
 """
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from browsing import Run, Show
 from playwright.sync_api import Page
 
 from synthcore.explorers.base import Explorer
@@ -21,8 +21,6 @@ from synthcore.explorers.swing_by import SwingByExplorer
 from synthcore.studies.sim_concept_learning import theory
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 
 CASES: dict[str, dict[str, Any]] = {
     "two": {"mu": [1, 2], "sigma": [0.05, 0.05], "omega": 0.1, "rho": 0.95},

@@ -1,20 +1,17 @@
 """The unwrap explorer: judgements and entropy against Python; controls; arrays that are refused."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page
+from browsing import Run, Show
 from scipy.stats import entropy
 
 from synthcore.explorers.base import MAX_BYTES, Explorer
 from synthcore.explorers.unwrap import UnwrapExplorer
 
 pytestmark = pytest.mark.browser
-Run = Callable[..., Any]
-Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 DELETED = [0, 1, 2, 3, 5, 8, 10, 12, 15, 18, 20]
 WINDOWS = [
     "abcabbaaccbb",
@@ -99,10 +96,8 @@ def test_arrays_cross_unchanged(shown: Show) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("theme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_rules(size: str, theme: str, keeps_the_rules: Callable[..., None]) -> None:
-    keeps_the_rules(explorer(), size, theme)
+def test_rules(keeps_the_rules: Callable[..., None]) -> None:
+    keeps_the_rules(explorer())
 
 
 def test_examples_flip_while_the_slider_moves(shown: Show) -> None:

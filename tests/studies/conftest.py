@@ -2,11 +2,12 @@
 
 import pytest
 import xarray as xr
+from contracts import experiment_of
 
 
 @pytest.fixture(scope="module")
 def tiny(request: pytest.FixtureRequest) -> xr.Dataset:
-    """The run of a test module's `Config` on its `TINY` parameters."""
-    module = request.module
-    data: xr.Dataset = module.run(module.Config(**module.TINY))
+    """A run of the study whose experiment a module tests, with its `TINY` parameters."""
+    experiment = experiment_of(request.module)
+    data: xr.Dataset = experiment.run(experiment.Config(**request.module.TINY))
     return data

@@ -1,37 +1,17 @@
 """The Adam experiment: parameters, determinism, and its claims on runs with known findings."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 import xarray as xr
+from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.config import ParameterError
 from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.verdict import Word
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
-from synthcore.studies.adam_continuous_time import experiment
 from synthcore.studies.adam_continuous_time.claims import CLAIMS
-from synthcore.studies.adam_continuous_time.experiment import Config
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "adam_continuous_time"), "smoke")
-TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "n_seeds": 3, "stages": [1, 2, 3]}
+TINY = smoke("adam_continuous_time", n_seeds=3, stages=[1, 2, 3])
 BY_ID = {claim.id: claim for claim in CLAIMS}
-
-
-@pytest.fixture(scope="module")
-def tiny() -> xr.Dataset:
-    return experiment.run(Config(**TINY))
-
-
-def test_same_parameters_give_the_same_numbers() -> None:
-    config = Config(**TINY)
-    once = experiment.run_language(config)
-    xr.testing.assert_identical(once, experiment.run_language(config))
-    xr.testing.assert_identical(experiment.run_agreement(config), experiment.run_agreement(config))
 
 
 def test_every_claim_is_decided_even_on_a_tiny_run(tiny: xr.Dataset) -> None:
@@ -53,24 +33,26 @@ def test_no_claim_survives_its_null_on_a_tiny_run(claim: Claim, tiny: xr.Dataset
     assert claim.decide(claim.null(tiny)).verdict is not Word.REPRODUCED
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"curve_exponents": [0.3, 0.1]}, "curve_exponents must lie between"),
         ({"heads": 3}, "heads must divide width"),
         ({"stages": [0]}, "every entry of stages must be at least 1"),
         ({"learning_rates": [0.0]}, "learning rates must be positive"),
         ({"epsilon": -1.0}, "epsilon must be a number"),
         ({"image_sets": ["faces"]}, "image_sets must be a list"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
+    )
+
+    def test_same_parameters_give_the_same_numbers(
+        self, tiny: xr.Dataset, request: pytest.FixtureRequest
+    ) -> None:
+        config = Config(**TINY)
+        for stage in (experiment.run_language, experiment.run_agreement):
+            xr.testing.assert_identical(stage(config), stage(config))
 
 
-def ideal() -> xr.Dataset:
+@pytest.fixture(scope="module")
+def invented() -> xr.Dataset:
     """Invented results in which the paper is right about C3b, C4, C8 and C9."""
     seeds, wiggle = [0, 1, 2], np.array([0.0, 0.01, -0.01])
     regimes = ["full batch", "mini-batch", "10 % inputs", "2 % inputs", "mini-batch, ReLU"]
@@ -107,12 +89,8 @@ def ideal() -> xr.Dataset:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("id", ["C3b", "C4", "C8", "C9"])
-def test_what_the_paper_reports_is_reproduced_and_its_control_is_not(id: str) -> None:
-    claim, data = BY_ID[id], ideal()
-    verdict = claim.decide(data)
-    assert verdict.verdict is Word.REPRODUCED, verdict
-    assert claim.decide(claim.null(data)).verdict is not Word.REPRODUCED
+class TestClaims(ClaimsContract):
+    claims = tuple(BY_ID[name] for name in ("C3b", "C4", "C8", "C9"))
 
 
 def test_lost_members_do_not_stop_the_others() -> None:

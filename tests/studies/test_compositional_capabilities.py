@@ -294,10 +294,3 @@ def test_estimated_counts_are_unbiased_and_know_their_error() -> None:
     assert values.std() == pytest.approx(np.sqrt((errors**2).mean()), rel=0.06)
     with pytest.raises(ValueError, match="at least one sample"):
         theory.estimated_count([3], [1.0], [0])
-
-
-def test_wilson_interval() -> None:
-    low, high = theory.wilson(1.0, 20)
-    assert (round(low, 3), high) == (0.839, 1.0)
-    with pytest.raises(ValueError, match="at least 1"):
-        theory.wilson(0.5, 0)

@@ -1,34 +1,21 @@
 """The composition experiment: parameters, determinism, claims and their nulls."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import xarray as xr
+from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim
-from synthcore.evidence.verdict import Word
 from synthcore.explorers.composer import ComposerExplorer
 from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.reachable import ReachableExplorer
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
 from synthcore.studies.compositional_capabilities import decisions, shown
 from synthcore.studies.compositional_capabilities.claims import CLAIMS
-from synthcore.studies.compositional_capabilities.experiment import Config, run
+from synthcore.studies.compositional_capabilities.experiment import Config
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "compositional_capabilities"), "smoke")
-TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
-
-
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    xr.testing.assert_identical(tiny, run(Config(**TINY)))
+TINY = smoke("compositional_capabilities")
 
 
-def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
-    assert all("units" in variable.attrs for variable in tiny.variables.values())
+def test_units(tiny: xr.Dataset) -> None:
     assert tiny.loss.attrs["units"] == "nats/token"
 
 
@@ -59,9 +46,8 @@ def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
     assert len(composer.trained) == 12
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"positions": 1}, "positions must be"),
         ({"alphabet": 1}, "alphabet must be"),
         ({"subsets": ["random 27"]}, "subsets must be below 27"),
@@ -73,12 +59,7 @@ def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
         ({"slot_decides": 7}, "slot_decides must be in"),
         ({"sweep_heads": [1]}, "sweep_heads needs 2"),
         ({"lstm_n": 27}, "subsets must be below 27"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
+    )
 
 
 # --- decisions ----------------------------------------------------------------------------------
@@ -167,14 +148,5 @@ def invented(tiny: xr.Dataset) -> xr.Dataset:
     return data
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_a_run_in_which_everything_holds_is_found_to_hold(
-    claim: Claim, invented: xr.Dataset
-) -> None:
-    verdict = claim.decide(invented)
-    assert verdict.verdict is Word.REPRODUCED, verdict
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
-    assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
+class TestClaims(ClaimsContract):
+    claims = CLAIMS

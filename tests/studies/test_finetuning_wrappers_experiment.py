@@ -1,33 +1,23 @@
 """The fine-tuning experiment: parameters, determinism, claims and their nulls."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
+from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.compiled_counter import CompiledCounterExplorer
 from synthcore.explorers.unwrap import UnwrapExplorer
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
 from synthcore.studies.finetuning_wrappers import decisions, shown
 from synthcore.studies.finetuning_wrappers.claims import CLAIMS
-from synthcore.studies.finetuning_wrappers.experiment import Config, run
+from synthcore.studies.finetuning_wrappers.experiment import Config
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "finetuning_wrappers"), "smoke")
-TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
-
-
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    xr.testing.assert_identical(tiny, run(Config(**TINY)))
+TINY = smoke("finetuning_wrappers")
 
 
-def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
-    assert all("units" in variable.attrs for variable in tiny.variables.values())
+def test_units(tiny: xr.Dataset) -> None:
     assert tiny.story_loss.attrs["units"] == "nats/token"
 
 
@@ -50,9 +40,8 @@ def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
     assert view.networks[0] == "compiled"
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"window": 13}, "window <= text"),
         ({"most": 4}, "2 most letters must fit"),
         ({"priors": ["L", "M"]}, "priors must hold L and H"),
@@ -66,12 +55,7 @@ def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
         ({"tune_shares": [0.0, 0.5, 1.0]}, "tune_shares must hold 0.8"),
         ({"compiled_shares": [0.5, 1.0]}, "compiled_shares must rise from 0 to 1"),
         ({"compiled_rates": [0.1]}, "compiled_rates must be"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
+    )
 
 
 # --- decisions ----------------------------------------------------------------------------------
@@ -166,17 +150,8 @@ def _stories(data: xr.Dataset) -> xr.Dataset:
     )
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_a_run_in_which_everything_holds_is_found_to_hold(
-    claim: Claim, invented: xr.Dataset
-) -> None:
-    verdict = claim.decide(invented)
-    assert verdict.verdict is Word.REPRODUCED, verdict
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
-    assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
+class TestClaims(ClaimsContract):
+    claims = CLAIMS
 
 
 def test_a_deletion_that_harms_the_pretrained_network_is_no_unwrapping(

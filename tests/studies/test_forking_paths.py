@@ -187,7 +187,6 @@ def test_hazard_and_survival_by_hand() -> None:
     paths = Paths(p, counts)
     np.testing.assert_allclose(survival.hazard(paths)[0], [0.4, 0, 0], atol=1e-12)
     np.testing.assert_allclose(survival.survival(paths)[0], [0.6] * 3, atol=1e-12)
-    np.testing.assert_allclose(survival.expected_distance(paths)[0], [0.4, 0.02, 0], atol=1e-12)
     # the released code compares p w-scaled vectors: an improbable twin is "far"
     twin = Paths(p, torch.tensor([10, 0]).double().expand(1, 3, 2, 2) * (p > 0)[..., None])
     assert float(survival.survival(twin)[0, -1]) == 1

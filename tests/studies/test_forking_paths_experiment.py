@@ -1,35 +1,25 @@
 """The forking-paths experiment: parameters, determinism, stages, claims and their nulls."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import xarray as xr
+from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.forking import ForkingExplorer
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
 from synthcore.studies.forking_paths import adaptive, counting, decisions, examples, noise
 from synthcore.studies.forking_paths.claims import CLAIMS
 from synthcore.studies.forking_paths.ensemble import Ensemble
-from synthcore.studies.forking_paths.experiment import Config, run
+from synthcore.studies.forking_paths.experiment import Config
 from synthcore.studies.forking_paths.task import Recipe
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "forking_paths"), "smoke")
-TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
+TINY = smoke("forking_paths")
 
 
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    xr.testing.assert_identical(tiny, run(Config(**TINY)))
-
-
-def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
-    assert all("units" in variable.attrs for variable in tiny.variables.values())
+def test_units(tiny: xr.Dataset) -> None:
     assert tiny.cost.attrs["units"] == "sampled tokens"
 
 
@@ -110,21 +100,15 @@ def test_the_explorer_takes_what_the_chapter_has() -> None:
             ForkingExplorer(**{**arguments, name: value})
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"headline": 7}, "headline must be one of samples"),
         ({"samples": [10, 5], "headline": 10}, "samples must rise"),
         ({"spent": [5, 5]}, "spent must rise"),
         ({"lengths": [30]}, "do not fit a text of 30 tokens"),
         ({"p_thresh": 0.7}, "p_thresh must be"),
         ({"worlds": 1}, "worlds must be"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
+    )
 
 
 # --- decisions --------------------------------------------------------------------------------
@@ -200,14 +184,5 @@ def invented(tiny: xr.Dataset) -> xr.Dataset:
     )
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_a_run_in_which_everything_holds_is_found_to_hold(
-    claim: Claim, invented: xr.Dataset
-) -> None:
-    verdict = claim.decide(invented)
-    assert verdict.verdict is Word.REPRODUCED, verdict
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
-    assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
+class TestClaims(ClaimsContract):
+    claims = CLAIMS

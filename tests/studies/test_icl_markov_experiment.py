@@ -1,11 +1,9 @@
 """The Markov experiment: parameters, determinism, and its claims on the recorded runs."""
 
-import pytest
 import xarray as xr
+from contracts import ExperimentContract
 
-from synthcore.config import ParameterError
 from synthcore.studies.icl_markov import dataset
-from synthcore.studies.icl_markov.experiment import Config, run
 
 TINY = {
     "seed": 0,
@@ -43,10 +41,6 @@ TINY = {
 }
 
 
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    xr.testing.assert_identical(tiny, run(Config(**TINY)))
-
-
 def test_populations_are_told_apart(tiny: xr.Dataset) -> None:
     assert dict(dataset.by_condition(tiny).sizes)["diversity"] == 2
     assert dataset.by_condition(tiny, positions="learned").diversity.values.tolist() == [16]
@@ -54,9 +48,8 @@ def test_populations_are_told_apart(tiny: xr.Dataset) -> None:
     assert dataset.by_condition(tiny, width=999).sizes["seed"] == 0
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"diversities": [0]}, "every diversity N must be at least 1"),
         ({"states": 1}, "states must be an integer, 2 to 64"),
         ({"contexts": [25]}, "contexts must not exceed the length 24"),
@@ -64,9 +57,4 @@ def test_populations_are_told_apart(tiny: xr.Dataset) -> None:
         ({"warmup": 6}, "warmup must be shorter"),
         ({"vocabulary": 5}, "vocabulary must be 0 or hold every token"),
         ({"weighting": "even"}, "weighting must be one of"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
+    )

@@ -1,34 +1,22 @@
 """The percolation experiment: parameters, determinism, claims and their nulls."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import xarray as xr
+from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.config import ParameterError
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.collapse import CollapseExplorer
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
 from synthcore.studies.percolation import shown
 from synthcore.studies.percolation.altered import ALTERED
 from synthcore.studies.percolation.claims import CLAIMS
 from synthcore.studies.percolation.experiment import Config, run
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "percolation"), "smoke")
-TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "properties": [80, 160], "entities": [16]}
+TINY = smoke("percolation", properties=[80, 160], entities=[16])
 
 
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    again = run(Config(**{**TINY, "world_steps": 0, "variants": []}))
-    xr.testing.assert_identical(tiny[list(again.data_vars)].drop_dims([]), again)
-
-
-def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
-    assert all("units" in variable.attrs for variable in tiny.variables.values())
+def test_units(tiny: xr.Dataset) -> None:
     assert tiny.loss.attrs["units"] == "nats/token"
     assert tiny.world_odds.attrs["units"] == "nats"
 
@@ -47,9 +35,8 @@ def test_the_explorer_takes_what_the_run_keeps(tiny: xr.Dataset) -> None:
     assert len(view.metrics) == 2 * 3 + 3  # exact match has not formed
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"classes": 3}, "classes must be"),
         ({"properties": [81]}, "properties must be a multiple of the number of classes, 4"),
         ({"properties": [160, 80]}, "properties must rise"),
@@ -63,12 +50,13 @@ def test_the_explorer_takes_what_the_run_keeps(tiny: xr.Dataset) -> None:
         ({"first_checkpoint": 24}, "first_checkpoint must be below steps"),
         ({"heads": 3}, "width must be a multiple of heads"),
         ({"variants": ["none"]}, "variants must be"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**{**TINY, **change})
-    assert "\n" not in str(caught.value)
+    )
+
+    def test_same_parameters_give_the_same_numbers(
+        self, tiny: xr.Dataset, request: pytest.FixtureRequest
+    ) -> None:
+        again = run(Config(**{**TINY, "world_steps": 0, "variants": []}))
+        xr.testing.assert_identical(tiny[list(again.data_vars)].drop_dims([]), again)
 
 
 SEEDS, STEPS, PAIR_STEPS = 6, np.geomspace(20, 10_000, 40).round(), np.geomspace(10, 2000, 40)
@@ -170,17 +158,8 @@ def of_theory(seed: xr.DataArray) -> xr.Dataset:
     )
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_a_run_in_which_everything_holds_is_found_to_hold(
-    claim: Claim, invented: xr.Dataset
-) -> None:
-    verdict = claim.decide(invented)
-    assert verdict.verdict is Word.REPRODUCED, verdict
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
-    assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
+class TestClaims(ClaimsContract):
+    claims = CLAIMS
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)

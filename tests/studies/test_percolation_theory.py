@@ -7,7 +7,6 @@ import torch
 
 from synthcore.studies.percolation import graphs, theory
 from synthcore.studies.percolation.collapse import (
-    bootstrap,
     collapse,
     growth_part,
     hinge,
@@ -161,14 +160,6 @@ def test_only_the_growth_part_counts() -> None:
     flat = growth_part(np.full((2, 5), 0.2), 0.2)
     assert np.isnan(flat).all()
     assert np.isnan(collapse(TIMES, np.zeros((4, 80)), SIZES).exponent)
-
-
-def test_bootstrap_contains_the_truth() -> None:
-    random = np.random.default_rng(0)
-    noisy = curves(0.5)[:, None] * np.exp(random.normal(0, 0.03, (4, 12, 1)))
-    low, high = bootstrap(TIMES, noisy, SIZES, resamples=40)
-    assert low < 0.5 < high
-    assert high - low < 0.3
 
 
 def test_onsets() -> None:

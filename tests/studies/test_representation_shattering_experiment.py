@@ -1,32 +1,18 @@
 """The editing experiment: parameters, determinism, claims and their nulls."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import xarray as xr
+from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim, decide_all
+from synthcore.evidence.claim import decide_all
 from synthcore.evidence.verdict import Word
 from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
 from synthcore.studies.representation_shattering import decisions, shown
 from synthcore.studies.representation_shattering.claims import CLAIMS
-from synthcore.studies.representation_shattering.experiment import Config, run
+from synthcore.studies.representation_shattering.experiment import Config
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "representation_shattering"), "smoke")
-TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
-
-
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    xr.testing.assert_identical(tiny, run(Config(**TINY)))
-
-
-def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
-    assert all("units" in variable.attrs for variable in tiny.variables.values())
+TINY = smoke("representation_shattering")
 
 
 def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
@@ -35,9 +21,8 @@ def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
     assert LiveEditExplorer(**arguments).table[0] == arguments["table"][0].tolist()
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"entities": 5}, "entities must be"),
         ({"hops": 10}, "hops must be"),
         ({"distances": [2, 1]}, "distances must rise"),
@@ -47,12 +32,7 @@ def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
         ({"editor_edits": 5}, "editor_edits must be at most edits"),
         ({"phase_widths": []}, "phase_entities need"),
         ({"month_edits": 73}, "month_edits must be"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
+    )
 
 
 # --- decisions ------------------------------------------------------------------------------------
@@ -95,17 +75,8 @@ def invented(tiny: xr.Dataset) -> xr.Dataset:
     return data
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_a_run_in_which_everything_holds_is_found_to_hold(
-    claim: Claim, invented: xr.Dataset
-) -> None:
-    verdict = claim.decide(invented)
-    assert verdict.verdict is Word.REPRODUCED, verdict
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
-    assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
+class TestClaims(ClaimsContract):
+    claims = CLAIMS
 
 
 def test_networks_that_know_nothing_decide_nothing(invented: xr.Dataset) -> None:

@@ -1,30 +1,18 @@
 """The identity-mapping experiment: parameters, determinism, claims and their nulls."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import xarray as xr
+from contracts import ExperimentContract, smoke
 
-from synthcore.config import ParameterError
 from synthcore.evidence.verdict import Word
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
 from synthcore.studies.sim_concept_learning import decisions, frequencies, partial_order
 from synthcore.studies.sim_concept_learning.claims import CLAIMS
-from synthcore.studies.sim_concept_learning.experiment import Config, run
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "sim_concept_learning"), "smoke")
-TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu", "n_seeds": 3, "spreads": [0.5, 1.0]}
+TINY = smoke("sim_concept_learning", n_seeds=3, spreads=[0.5, 1.0])
 
 
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    xr.testing.assert_identical(tiny, run(Config(**TINY)))
-
-
-def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
-    assert all("units" in variable.attrs for variable in tiny.variables.values())
+def test_units(tiny: xr.Dataset) -> None:
     assert tiny.pivot_law.attrs["units"] == "clock tau = 2 t"
 
 
@@ -36,9 +24,8 @@ def test_exact_claims_hold_even_in_a_tiny_run(claim_id: str, tiny: xr.Dataset) -
     assert all(part.verdict is Word.REPRODUCED for part in identity), verdict
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"mu": [2.0, 1.0]}, "mu must name the weak concept first"),
         ({"sigma": -0.1}, "sigma must be a number, more than 0"),
         ({"rho": 1.0}, "rho must be a number"),
@@ -48,12 +35,7 @@ def test_exact_claims_hold_even_in_a_tiny_run(claim_id: str, tiny: xr.Dataset) -
         ({"deep_dimensions": [1]}, "deep_dimensions must hold the two concepts"),
         ({"diversities": [1.0, 0.5, 2.0]}, "diversities must be positive and rise"),
         ({"mu": [0.0, 1.0]}, "mu must be positive"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
+    )
 
 
 # --- decisions ----------------------------------------------------------------------------------

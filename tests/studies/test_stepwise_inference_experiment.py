@@ -1,31 +1,17 @@
 """The graph-navigation experiment: parameters, determinism, claims and their nulls."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import xarray as xr
+from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim
-from synthcore.evidence.verdict import Word
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
 from synthcore.studies.stepwise_inference import decisions
 from synthcore.studies.stepwise_inference.claims import CLAIMS
-from synthcore.studies.stepwise_inference.experiment import Config, run
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "stepwise_inference"), "smoke")
-TINY: dict[str, Any] = {**SMOKE.all, "device": "cpu"}
+TINY = smoke("stepwise_inference")
 
 
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    xr.testing.assert_identical(tiny, run(Config(**TINY)))
-
-
-def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
-    assert all("units" in variable.attrs for variable in tiny.variables.values())
+def test_units(tiny: xr.Dataset) -> None:
     assert tiny.length_difference.attrs["units"] == "edges"
 
 
@@ -36,9 +22,8 @@ def test_measurements_start_untrained_and_end_trained(tiny: xr.Dataset) -> None:
     assert bool(((tiny.recall >= 0) & (tiny.recall <= 1)).all())
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"formats": ["direct", "step"]}, "formats must begin with step, direct"),
         ({"far": 6}, "far must be below layers"),
         ({"near": [2, 4]}, "near must lie between 2 and far - 1"),
@@ -46,12 +31,7 @@ def test_measurements_start_untrained_and_end_trained(tiny: xr.Dataset) -> None:
         ({"motifs": 6, "between": 3}, "two chains need"),
         ({"edge_probability": 1.0}, "edge_probability must be"),
         ({"nodes": 2}, "nodes must be"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
+    )
 
 
 # --- decisions ----------------------------------------------------------------------------------
@@ -116,14 +96,5 @@ def invented(tiny: xr.Dataset) -> xr.Dataset:
     return data
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_a_run_in_which_everything_holds_is_found_to_hold(
-    claim: Claim, invented: xr.Dataset
-) -> None:
-    verdict = claim.decide(invented)
-    assert verdict.verdict is Word.REPRODUCED, verdict
-
-
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
-def test_no_claim_survives_its_null(claim: Claim, invented: xr.Dataset) -> None:
-    assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
+class TestClaims(ClaimsContract):
+    claims = CLAIMS

@@ -13,6 +13,7 @@ import xarray as xr
 from pydantic import Field, model_validator
 
 from synthcore.config import StudyConfig
+from synthcore.evidence.dataset import labelled
 from synthcore.nn.invariant import NormalisedMLP
 from synthcore.studies.adam_continuous_time import (
     flow,
@@ -124,7 +125,8 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
     ]
     data = xr.merge(parts, combine_attrs="drop_conflicts", join="exact", compat="no_conflicts")
     data.attrs |= {"study": "adam_continuous_time", "eta_reference": min(config.etas)}
-    return data.assign({name: data[name].astype("float32", keep_attrs=True) for name in SINGLE})
+    data = data.assign({name: data[name].astype("float32", keep_attrs=True) for name in SINGLE})
+    return labelled(data, UNITS)
 
 
 # The large arrays that only figures read.
@@ -139,6 +141,18 @@ SINGLE = (
     "layer_norm2_predicted",
     "layer_angle_path",
 )
+
+UPDATES = ("map_update", "map_bound", "language_update", "layer_update", "growth_update")
+RATES = ("dying_rate", "worst_rate", "worst_rate_early", "growth_rate", "layer_memory")
+ANGLES = ("layer_angle_expected", "layer_angle_path", "net_angle", "net_angle_path")
+CLOCKS = ("stream_step", "toy_step", "layer_step", "language_step", "growth_step", "net_step")
+UNITS = {
+    **dict.fromkeys((*UPDATES, "growth_most"), "learning rates"),
+    **dict.fromkeys(RATES, "1/step"),
+    **dict.fromkeys(ANGLES, "rad"),
+    **dict.fromkeys(CLOCKS, "updates"),
+    **dict.fromkeys(("k_validation_loss", "k_test_loss"), "nats"),
+}
 
 
 def run_streams(config: Config) -> xr.Dataset:

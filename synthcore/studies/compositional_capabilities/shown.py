@@ -8,6 +8,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from synthcore.figures import half_width
+from synthcore.nn.population import named_weights
 from synthcore.studies.compositional_capabilities.figures import sizes_of
 from synthcore.studies.compositional_capabilities.networks import build
 from synthcore.studies.compositional_capabilities.parameters import Config
@@ -16,12 +17,7 @@ from synthcore.studies.compositional_capabilities.parameters import Config
 def weights(config: Config, data: xr.Dataset) -> dict[str, NDArray[np.float32]]:
     """The kept network's weights by name: one member, no member axis."""
     empty = build(config.stepwise, config.layout, "step", [0], torch.device("cpu"))
-    out, start = {}, 0
-    for name, value in empty.state_dict().items():
-        size = value[0].numel()
-        out[name] = data.shown_weights.values[start : start + size].reshape(value[0].shape)
-        start += size
-    return out
+    return named_weights(empty, data.shown_weights.values)
 
 
 def grid(data: xr.Dataset) -> dict[str, object]:

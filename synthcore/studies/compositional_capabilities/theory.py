@@ -102,13 +102,3 @@ def estimated_count(
         raise ValueError("every cell needs at least one sample")
     variance = np.where(s >= size, 0.0, size**2 * p * (1 - p) / s)
     return float((size * p).sum()), float(math.sqrt(variance.sum()))
-
-
-def wilson(share: float, samples: int, z: float = 1.96) -> tuple[float, float]:
-    """Wilson interval of a share of `samples`; stays inside 0 .. 1 and never has no width."""
-    if samples < 1:
-        raise ValueError(f"samples must be at least 1 (got {samples})")
-    centre = (share + z * z / (2 * samples)) / (1 + z * z / samples)
-    half = z / (1 + z * z / samples)
-    half *= math.sqrt(share * (1 - share) / samples + z * z / (4 * samples**2))
-    return max(0.0, centre - half), min(1.0, centre + half)

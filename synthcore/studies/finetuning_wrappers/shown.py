@@ -2,16 +2,13 @@
 
 from typing import Any
 
-import numpy as np
 import xarray as xr
-from numpy.typing import NDArray
 
+from synthcore.nn.population import named_weights
 from synthcore.studies.finetuning_wrappers.compiled_stage import EXAMPLE, counter_program
 from synthcore.studies.finetuning_wrappers.grammar import LETTERS
 from synthcore.studies.finetuning_wrappers.opened import DECIDING, SHOWN_TEXTS
 from synthcore.studies.finetuning_wrappers.parameters import Config
-
-Weights = dict[str, NDArray[np.float32]]
 
 
 def networks(config: Config, data: xr.Dataset) -> dict[str, Any]:
@@ -19,16 +16,11 @@ def networks(config: Config, data: xr.Dataset) -> dict[str, Any]:
     program = counter_program(config)
     names = ("compiled", "tuned with the shortcut", "tuned without it")
     counted = ("a", "b", "b")
-    found: dict[str, Weights] = {}
-    for name, row in zip(names, data.shown_networks.values.astype("float32"), strict=True):
-        weights, start = {}, 0
-        for part, value in program.named_parameters():
-            size = value[0].numel()
-            weights[part] = row[start : start + size].reshape(value[0].shape)
-            start += size
-        found[name] = weights
+    rows = data.shown_networks.values.astype("float32")
     return {
-        "networks": found,
+        "networks": {
+            name: named_weights(program, row) for name, row in zip(names, rows, strict=True)
+        },
         "out": program.shape.spaces["out"],
         "counted": dict(zip(names, counted, strict=True)),
         "string": EXAMPLE[: config.counter_slots],

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
-from synthcore.figures import GREY, INK, key
+from synthcore.figures import INK, key
 
 OUTCOMES = ("#2563b0", "#e69a1f", "#13a07f", "#a0468b", "#8a6d00", "#c8475a", "#9aa3ad")
 FORK, STILL, NOISE = "#b3541e", "#2563b0", "#7a828c"
@@ -58,17 +58,3 @@ def bands(ax: Axes, shares: ArrayLike, names: Sequence[str], alpha: float = 0.85
 def outcome_key(ax: Axes) -> None:
     """The legend of `bands`, right of the panel."""
     key(ax, loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.0)
-
-
-def bars(
-    ax: Axes,
-    names: Sequence[str],
-    values: ArrayLike,
-    error: ArrayLike,
-    colour: str,
-    label: str = "",
-) -> None:
-    """Horizontal bars, first on top, with 95 % intervals."""
-    y = np.arange(len(names))[::-1]
-    ax.barh(y, values, xerr=error, color=colour, height=0.62, ecolor=GREY, label=label or None)
-    ax.set_yticks(y, names)

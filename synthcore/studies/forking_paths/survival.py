@@ -27,11 +27,6 @@ def survival(paths: Paths, eps: float = 0.6, metric: Metric = "l2") -> Float[Ten
     return (1 - hazard(paths, eps, metric)).cumprod(-1)
 
 
-def expected_distance(paths: Paths, metric: Metric = "tv") -> Float[Tensor, "N T"]:
-    """e(t): mean distance to the base branch's outcomes if another token is drawn, else 0."""
-    return (paths.weight * apart(paths, metric))[..., 1:].sum(-1)
-
-
 def scaled_survival(paths: Paths, eps: float = 0.6) -> Float[Tensor, "N T"]:
     """As the released dashboard computes it: of p~_w o_tw, which is far from the base merely
     because w is improbable. For comparison only."""

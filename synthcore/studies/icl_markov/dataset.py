@@ -8,6 +8,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from synthcore.evidence.dataset import labelled
+
 Values = NDArray[Any]
 
 LONG_NAMES = {
@@ -71,7 +73,7 @@ def assemble(
     data.context.attrs = {"long_name": "context length c", "units": "tokens"}
     data.diversity.attrs = {"long_name": "data diversity N", "units": "chains"}
     data.attrs = {"study": "icl_markov", **attributes}
-    return data
+    return labelled(data, {})
 
 
 def by_condition(data: xr.Dataset, **changed: object) -> xr.Dataset:

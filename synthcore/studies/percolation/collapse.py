@@ -75,28 +75,6 @@ def collapse(times: ArrayLike, curves: ArrayLike, sizes: ArrayLike, floor: float
     return Collapse(EXPONENTS, np.array(residual))
 
 
-def bootstrap(
-    times: ArrayLike,
-    curves: ArrayLike,
-    sizes: ArrayLike,
-    floor: float = 0.0,
-    resamples: int = 200,
-    seed: int = 0,
-) -> tuple[float, float]:
-    """95 % percentile interval of the exponent when seeds are drawn again within every size.
-
-    `curves` (K, seed, T). With fewer than about ten seeds it is too narrow.
-    """
-    table, random = np.asarray(curves, float), np.random.default_rng(seed)
-    found = []
-    for _ in range(resamples):
-        chosen = random.integers(table.shape[1], size=table.shape[:2])
-        mean = np.take_along_axis(table, chosen[..., None], 1).mean(1)
-        found.append(collapse(times, mean, sizes, floor).exponent)
-    low, high = np.quantile(found, [0.025, 0.975])
-    return float(low), float(high)
-
-
 def slope(sizes: ArrayLike, times: ArrayLike) -> float:
     """Least-squares slope of log time on log size; nan if a time is not finite."""
     x, y = np.log(np.asarray(sizes, float)), np.log(np.asarray(times, float))

@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
+from synthcore.nn.population import named_weights
 from synthcore.studies.representation_shattering import geometry
 from synthcore.studies.representation_shattering.editing import EditedModel
 from synthcore.studies.representation_shattering.networks import build
@@ -74,12 +75,7 @@ def _names(conditions: tuple[int, ...]) -> list[str]:
 def weights(config: Config, data: xr.Dataset) -> dict[str, NDArray[np.float32]]:
     """The kept network's weights by name: one member, no member axis."""
     empty = build(config.recipe, config.entities + config.relations.count, [0])
-    out, start = {}, 0
-    for name, value in empty.state_dict().items():
-        size = value[0].numel()
-        out[name] = data.shown_weights.values[start : start + size].reshape(value[0].shape)
-        start += size
-    return out
+    return named_weights(empty, data.shown_weights.values)
 
 
 def explorer_data(config: Config, data: xr.Dataset) -> dict[str, Any]:

@@ -8,6 +8,7 @@ exact flow.
 
 import xarray as xr
 
+from synthcore.evidence.dataset import labelled
 from synthcore.studies.sim_concept_learning.exact import depth, draw_up_maps, pivot_law, searches
 from synthcore.studies.sim_concept_learning.parameters import Config
 from synthcore.studies.sim_concept_learning.sampled import Progress, hierarchy, order
@@ -76,9 +77,7 @@ def assemble(config: Config, parts: list[xr.Dataset]) -> xr.Dataset:
         exact = "loss_" in str(name)  # compared to a millionth
         if variable.dtype == "float64" and not exact:
             data[name] = variable.astype("float32")
-    for name in data.variables:
-        data[name].attrs["units"] = UNITS.get(TIMES.get(str(name), ""), "1")
-        data[name].attrs["long_name"] = str(name).replace("_", " ")
+    data = labelled(data, {name: UNITS[clock] for name, clock in TIMES.items()})
     data.attrs = {
         "study": "sim_concept_learning",
         "mu": list(config.mu),

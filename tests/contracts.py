@@ -1,0 +1,79 @@
+"""What every study's experiment and claims promise. A study's tests subclass these with what is its
+own: parameters that run in seconds, changes of them that are refused, an invented run.
+"""
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any, ClassVar
+
+import pytest
+import xarray as xr
+
+from synthcore.config import ParameterError
+from synthcore.evidence.claim import Claim
+from synthcore.evidence.verdict import Word
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import find_study
+
+ROOT = Path(__file__).parents[1]
+
+
+def smoke(study: str, **changes: Any) -> dict[str, Any]:
+    """A study's parameters at smoke scale, on the CPU, with changes."""
+    return {**scale_parameters(find_study(ROOT, study), "smoke").all, "device": "cpu", **changes}
+
+
+def experiment_of(tests: ModuleType) -> ModuleType:
+    """The module `experiment` of the study that `test_<study>_experiment.py` is about."""
+    study = Path(tests.__file__ or "").stem.removeprefix("test_").removesuffix("_experiment")
+    return import_module(f"synthcore.studies.{study}.experiment")
+
+
+class ExperimentContract:
+    """Uses the module's `TINY` parameters, and the fixture `tiny`, a run with them."""
+
+    refused: ClassVar[Sequence[tuple[dict[str, object], str]]]
+    """Changes of `TINY`, and how the sentence about each begins."""
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "change" in metafunc.fixturenames:
+            metafunc.parametrize(("change", "sentence"), self.refused)
+
+    def test_same_parameters_give_the_same_numbers(
+        self, tiny: xr.Dataset, request: pytest.FixtureRequest
+    ) -> None:
+        experiment = experiment_of(request.module)
+        again = experiment.run(experiment.Config(**request.module.TINY))
+        xr.testing.assert_identical(tiny, again)
+
+    def test_every_number_has_a_unit(self, tiny: xr.Dataset) -> None:
+        without = [n for n, variable in tiny.variables.items() if "units" not in variable.attrs]
+        assert without == []
+
+    def test_bad_parameters_are_one_sentence(
+        self, change: dict[str, object], sentence: str, request: pytest.FixtureRequest
+    ) -> None:
+        with pytest.raises(ParameterError, match=sentence) as caught:
+            experiment_of(request.module).Config(**{**request.module.TINY, **change})
+        assert "\n" not in str(caught.value)
+
+
+class ClaimsContract:
+    """Uses the fixture `invented`, a run in which everything that the claims say holds."""
+
+    claims: ClassVar[Sequence[Claim]]
+
+    def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
+        if "claim" in metafunc.fixturenames:
+            metafunc.parametrize("claim", self.claims, ids=[claim.id for claim in self.claims])
+
+    def test_a_run_in_which_everything_holds_is_found_to_hold(
+        self, claim: Claim, invented: xr.Dataset
+    ) -> None:
+        verdict = claim.decide(invented)
+        assert verdict.verdict is Word.REPRODUCED, verdict
+
+    def test_no_claim_survives_its_null(self, claim: Claim, invented: xr.Dataset) -> None:
+        assert claim.decide(claim.null(invented)).verdict is not Word.REPRODUCED
