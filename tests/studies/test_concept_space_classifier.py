@@ -1,13 +1,9 @@
 """The classifier: its members, what it learns, and how it is compared with the decoder."""
 
-from pathlib import Path
-from typing import Any
-
 import pytest
 import torch
+from contracts import smoke
 
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
 from synthcore.studies.concept_space.classifier import (
     CLEARNESS,
     COLOURS,
@@ -23,8 +19,7 @@ from synthcore.studies.concept_space.experiment import Config, learn
 from synthcore.studies.concept_space.measure import bits_of
 from synthcore.studies.concept_space.scenes import Scene
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "concept_space"), "smoke").all
-CONFIG: dict[str, Any] = SMOKE | {"device": "cpu", "steps": 20, "classifier_steps": 80}
+CONFIG = smoke("concept_space", steps=20, classifier_steps=80)
 
 
 @pytest.fixture(scope="module")

@@ -1,38 +1,22 @@
 """The concept-space experiment: parameters, determinism, prompts, claims and their nulls."""
 
-from pathlib import Path
-from typing import Any
-
 import numpy as np
 import pytest
 import torch
 import xarray as xr
+from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.config import ParameterError
-from synthcore.evidence.claim import Claim
 from synthcore.evidence.verdict import Word
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study
 from synthcore.studies.concept_space import decisions
 from synthcore.studies.concept_space.claims import CLAIMS
-from synthcore.studies.concept_space.experiment import Config, run
 from synthcore.studies.concept_space.sweep import bluer, smaller
 from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, World
 from synthcore.studies.concept_space.theory import toy_path
 
-SMOKE = scale_parameters(Study(Path(__file__).parents[2], "concept_space"), "smoke")
 # What `further_decisions` and `bridge` decide has tests of its own.
 WITHOUT = {name: [] for name in ("masks", "three_colours", "ink_colours", "unet_colours")}
-TINY: dict[str, Any] = SMOKE.all | WITHOUT | {"device": "cpu", "steps": 20, "checkpoints": 8}
+TINY = smoke("concept_space", **WITHOUT, steps=20, checkpoints=8)
 CLAIM = {claim.id: claim for claim in CLAIMS}
-
-
-def test_same_parameters_give_the_same_numbers(tiny: xr.Dataset) -> None:
-    xr.testing.assert_identical(tiny, run(Config(**TINY)))
-
-
-def test_every_number_has_a_unit(tiny: xr.Dataset) -> None:
-    assert all("units" in variable.attrs for variable in tiny.variables.values())
 
 
 def test_measurements_start_untrained_and_end_trained(tiny: xr.Dataset) -> None:
@@ -60,9 +44,8 @@ def test_prompts_that_enter_as_they_do_are_those_of_the_sweep(tiny: xr.Dataset) 
     assert others.sizes["way"] == 5
 
 
-@pytest.mark.parametrize(
-    ("change", "sentence"),
-    [
+class TestExperiment(ExperimentContract):
+    refused = (
         ({"colours": [0.5, 0.2, 0.8]}, "colours must rise"),
         ({"colours": [0.2, 0.5, 0.9]}, "colours: 0 to 0.8"),
         ({"sizes": [0.2, 0.5]}, "sizes: above 0, at most 0.4"),
@@ -73,12 +56,7 @@ def test_prompts_that_enter_as_they_do_are_those_of_the_sweep(tiny: xr.Dataset) 
         ({"shrinks": [3.0]}, "shrinks leave no disc"),
         ({"network": "unet"}, "a U-Net needs two or more widths"),
         ({"widths": [8, 8]}, "a perceptron has one width"),
-    ],
-)
-def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
-    with pytest.raises(ParameterError, match=sentence) as caught:
-        Config(**(TINY | change))
-    assert "\n" not in str(caught.value)
+    )
 
 
 def test_prompts_that_elicit_change_one_concept() -> None:
@@ -97,7 +75,7 @@ def test_prompts_that_elicit_change_one_concept() -> None:
 
 
 @pytest.fixture(scope="module")
-def ideal() -> xr.Dataset:
+def invented() -> xr.Dataset:
     """What the paper says, as a dataset: corner of the stronger concept, turn at train convergence
     with the capability, and a plain prompt that follows late where colour is weak."""
     signals, seeds, factors = np.array([0.137, 0.2, 0.35, 0.5, 0.8]), np.arange(5), [1.5, 3.0]
@@ -154,26 +132,20 @@ def ideal() -> xr.Dataset:
     )
 
 
-@pytest.fixture(scope="module")
-def toys(ideal: xr.Dataset) -> xr.Dataset:
-    """Paths of the toy dynamics."""
-    data = ideal.copy(deep=True)
-    for i, a in enumerate((0.3, 0.6, 1.0, 1.8, 3.5)):
-        data.coordinates[i, :, :, 3] = toy_path(data.step.values / 40, a, t0=25.0)
-    return data
+class TestClaims(ClaimsContract):
+    claims = tuple(c for c in CLAIMS if "further" not in c.needs and c.id not in ("B1", "C15"))
 
 
-@pytest.mark.parametrize(
-    "claim",
-    [c for c in CLAIMS if "further" not in c.needs and c.id != "B1"],
-    ids=lambda c: c.id,
-)
-def test_claims_hold_where_the_paper_is_right_and_fail_on_their_null(
-    claim: Claim, ideal: xr.Dataset, toys: xr.Dataset
-) -> None:
-    data = toys if claim.id == "C15" else ideal
-    assert claim.decide(data).verdict is Word.REPRODUCED, claim.decide(data)
-    assert claim.decide(claim.null(data)).verdict is not Word.REPRODUCED
+class TestToy(ClaimsContract):
+    claims = (CLAIM["C15"],)
+
+    @pytest.fixture(scope="class")
+    def invented(self, invented: xr.Dataset) -> xr.Dataset:
+        """Paths of the toy dynamics."""
+        data = invented.copy(deep=True)
+        for i, a in enumerate((0.3, 0.6, 1.0, 1.8, 3.5)):
+            data.coordinates[i, :, :, 3] = toy_path(data.step.values / 40, a, t0=25.0)
+        return data
 
 
 def test_too_few_seeds_decide_nothing(tiny: xr.Dataset) -> None:
@@ -181,8 +153,8 @@ def test_too_few_seeds_decide_nothing(tiny: xr.Dataset) -> None:
     assert set(verdicts.values()) == {Word.UNDECIDABLE}
 
 
-def test_a_capable_network_that_never_saw_blue_sinks_the_claim(ideal: xr.Dataset) -> None:
-    cheating = ideal.assign(blind_over=ideal.blind_over + 0.9)
+def test_a_capable_network_that_never_saw_blue_sinks_the_claim(invented: xr.Dataset) -> None:
+    cheating = invented.assign(blind_over=invented.blind_over + 0.9)
     assert CLAIM["C6"].decide(cheating).verdict is Word.PARTLY
 
 

@@ -3,6 +3,7 @@ that fail on their nulls, and recorded sweeps that are those of their files.
 """
 
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -15,7 +16,7 @@ import xarray as xr
 from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.verdict import Word
 from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import all_studies
+from synthcore.press.studies import Study, all_studies
 from synthcore.press.sweep import plan, read_grid
 
 ROOT = Path(__file__).parents[2]
@@ -43,6 +44,15 @@ def recorded(name: str, scale: str) -> xr.Dataset:
 @pytest.mark.parametrize(("name", "scale"), SCALES)
 def test_parameter_files_fit(name: str, scale: str) -> None:
     assert scale_parameters(STUDIES[name], scale).all
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=list(STUDIES))
+def test_a_study_names_its_paper_and_asks_one_question(study: Study) -> None:
+    """The card above a chapter shows both."""
+    assert f"\n# # {study.title}\n" in study.notebook.read_text()
+    assert re.search(r"\[arXiv:(\d{4}\.\d{5})\]\(https://arxiv\.org/abs/\1\)$", study.paper)
+    assert study.question.count("?") == 1
+    assert study.question.endswith("?")
 
 
 @pytest.mark.parametrize(("name", "scale"), RECORDED)

@@ -5,3 +5,14 @@
 draw; `measure`, `times`, `elicitation` and `embeddings` measure; `experiment` joins the stages;
 `decisions` and `claims` decide, `bridge` for the identity map; `shown` is what explorers get.
 """
+
+TITLE = "Hidden capabilities in concept space"
+PAPER = (
+    "Park, Okawa, Lee, Lubana and Tanaka, "
+    "*Emergence of Hidden Capabilities: Exploring Learning Dynamics in Concept Space*, "
+    "NeurIPS 2024, [arXiv:2406.19370](https://arxiv.org/abs/2406.19370)"
+)
+QUESTION = (
+    "When does a diffusion model learn to draw a combination of concepts that it has never seen, "
+    "and does it show what it has learned?"
+)
