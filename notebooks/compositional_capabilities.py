@@ -393,6 +393,23 @@ if recorded is not None:
     )
 
 # %% [markdown]
+# ### How many are enough?
+#
+# A sweep over the number of trained compositions and the number $N$ of functions per position, step by step. If it is *every function once* that
+# counts, accuracy should follow the identifiable share: the same handful for $3^5=243$ and for $5^5=3125$ compositions.
+
+# %%
+sets = chapter.sweep("training_set")
+if sets is not None:
+    chapter.sweep_note(sets, "training_set")
+    chapter.figure(
+        figures.by_set(sets, layout),
+        id="sets",
+        caption="Unseen compositions answered right, mean and interval over three seeds, against the number and the share of trained ones; dashed, what is identifiable.",
+        alt="Two panels of exact match for two, three and four functions per position with dashed ceilings, against the number of trained compositions and against their share.",
+    )
+
+# %% [markdown]
 # ### Which architecture?
 #
 # One layer is enough in principle: in `construction.py` the weights of one are **written by hand**. One head fetches the task token of the block, the

@@ -451,6 +451,23 @@ chapter.text(
 )
 
 # %% [markdown]
+# ### Width
+#
+# The paper finds that wider networks stay with retrieval up to more chains. A sweep asks when networks of three widths begin to count, after equal
+# numbers of updates.
+
+# %%
+widths = chapter.sweep("width")
+if widths is not None:
+    chapter.sweep_note(widths, "width")
+    chapter.figure(
+        phase_figures.threshold_against_width(widths),
+        id="width",
+        caption="CAPTION",
+        alt="Number of chains at the threshold against width, both on logarithmic axes: grey points for seeds and a line through their means with intervals.",
+    )
+
+# %% [markdown]
 # ## What differs from the paper
 #
 # - **Scale.** The published chapter has $k=5$ states, sequences of 96 tokens and networks of 26 thousand parameters, small enough for
