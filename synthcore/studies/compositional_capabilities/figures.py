@@ -173,11 +173,13 @@ def by_set(sweep: "pd.DataFrame", layout: Layout) -> Figure:
         for ax, scale in zip(axes, (1, 1 / whole), strict=True):
             ax.plot(every * scale, ceiling, "--", color=colour(i), lw=1.1)
             ax.errorbar(
-                part.trained * scale,
+                part.trained * scale * 1.06 ** (i - 1),  # side by side
                 part.unseen,
-                part.unseen_half_width,
-                fmt="o",
+                np.minimum(part.unseen_half_width, [part.unseen, 1 - part.unseen]),
+                fmt="o-",
                 ms=4,
+                lw=1.1,
+                elinewidth=0.8,
                 capsize=2,
                 color=colour(i),
                 label=f"N = {functions}: {whole} compositions",

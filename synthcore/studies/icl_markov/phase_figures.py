@@ -38,13 +38,13 @@ def threshold_against_width(sweep: "pd.DataFrame") -> Figure:
     fig, [ax] = panels(1, 3.2, 4.4)
     crossed = sweep.dropna(subset="threshold")
     ax.plot(crossed.width, crossed.threshold, "o", color=GREY, ms=4, alpha=0.6, label="one seed")
-    logs = crossed.assign(log=np.log2(crossed.threshold)).groupby("width").log
-    mean = 2 ** logs.mean()
-    ends = [2 ** (logs.mean() + sign * logs.agg(half_width)) for sign in (-1, 1)]
+    logs = {width: np.log2(part) for width, part in crossed.groupby("width").threshold}
+    mean = np.array([log.mean() for log in logs.values()])
+    half = np.array([half_width(log) for log in logs.values()])
     ax.errorbar(
-        mean.index,
-        mean,
-        [mean - ends[0], ends[1] - mean],
+        list(logs),
+        2**mean,
+        [2**mean - 2 ** (mean - half), 2 ** (mean + half) - 2**mean],
         fmt="o-",
         color=COLOURS["Bi-Inf"],
         capsize=2,
