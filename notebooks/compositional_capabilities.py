@@ -396,6 +396,36 @@ if recorded is not None:
     )
 
 # %% [markdown]
+# ### How many are enough?
+#
+# A sweep over the number of trained compositions and the number $N$ of functions per position, step by step. If it is *every function once* that
+# counts, about the same number should do for $3^5=243$ and for $5^5=3125$ compositions. The identifiable share says from where on that is possible.
+
+# %%
+sets = chapter.sweep("training_set")
+if sets is not None:
+    chapter.sweep_note(sets, "training_set")
+    chapter.figure(
+        figures.by_set(sets, layout),
+        id="sets",
+        caption="A few dozen compositions are enough, however many there are in all: the curves lie closer by number (left) than by share (right). Networks come later than what is identifiable (dashed). Mean and interval over three seeds, cut at 0 and 1.",
+        alt="Two panels of exact match for two, three and four functions per position with dashed ceilings, against the number of trained compositions and against their share.",
+    )
+    smallest, largest = (sets[sets.trained == n] for n in (sets.trained.min(), sets.trained.max()))
+    chapter.text(
+        "With {few} trained compositions {low:.0%} to {high:.0%} of the rest are identifiable, and networks answer at most **{found:.1%}**; with {many}, at least "
+        "**{end:.1%}** for every $N$, the largest set of {whole:,} included. What is identifiable is a bound, then, and not what {steps} updates reach.",
+        few=int(smallest.trained.iloc[0]),
+        low=smallest.ceiling.min(),
+        high=smallest.ceiling.max(),
+        found=smallest.unseen.max(),
+        many=int(largest.trained.iloc[0]),
+        end=largest.unseen.min(),
+        whole=int((sets.functions.max() + 1) ** sets.positions.iloc[0]),
+        steps=sets.steps.iloc[0],
+    )
+
+# %% [markdown]
 # ### Which architecture?
 #
 # One layer is enough in principle: in `construction.py` the weights of one are **written by hand**. One head fetches the task token of the block, the

@@ -64,10 +64,12 @@ variant_states = []
 two_token = False
 
 # %% tags=["hide-input"]
+import numpy as np
 import torch
 
 from synthcore.evidence.chapter import Chapter
 from synthcore.explorers.retrieval import RetrievalExplorer
+from synthcore.figures import half_width
 from synthcore.studies.icl_markov import dataset, experiment, figures, phase_figures, task, theory
 from synthcore.studies.icl_markov.claims import CLAIMS
 
@@ -450,6 +452,37 @@ chapter.text(
     level=levels.sel(algorithm="Uni-Inf"),
     pairs=levels.sel(algorithm="Bi-Inf"),
 )
+
+# %% [markdown]
+# ### Width
+#
+# The paper finds that wider networks stay with retrieval up to more chains. A sweep asks when networks of three widths begin to count, after equal
+# numbers of updates.
+
+# %%
+widths = chapter.sweep("width")
+if widths is not None:
+    chapter.sweep_note(widths, "width")
+    chapter.figure(
+        phase_figures.threshold_against_width(widths),
+        id="width",
+        caption="At equal updates no rise with width shows: the narrowest networks need the most chains before they count.",
+        alt="Number of chains at the threshold against width, both on logarithmic axes: grey points for seeds and a line through their means with intervals, highest at the smallest width.",
+    )
+    chains = widths.pivot(index="seed", columns="width", values="threshold")
+    middle = 2 ** np.log2(chains).mean()
+    octaves = np.log2(chains.iloc[:, -1] / chains.iloc[:, 0])
+    chapter.text(
+        "Thresholds at widths {widths}: {middle} chains (geometric means over {seeds} seeds). From the narrowest to the widest it moves by **{octaves:+.2f}** ± {half:.2f} "
+        "octaves, seed by seed. So the paper's direction does not show here, and with so few seeds and updates the opposite is not shown either. Networks "
+        "are compared after {steps} updates, which need not be where each of them would settle.",
+        widths=", ".join(map(str, chains.columns)),
+        middle=", ".join(f"{value:.0f}" for value in middle),
+        seeds=len(chains),
+        steps=widths.steps.iloc[0],
+        octaves=octaves.mean(),
+        half=half_width(octaves),
+    )
 
 # %% [markdown]
 # ## What differs from the paper

@@ -1,5 +1,8 @@
 """Figures of the chapter: dataset in, matplotlib figure out."""
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
@@ -11,6 +14,9 @@ from synthcore.figures import GREY, INK, key, level, log_axis, over_seeds, panel
 from synthcore.studies.compositional_capabilities import theory
 from synthcore.studies.compositional_capabilities.decisions import subset_of
 from synthcore.studies.compositional_capabilities.task import STYLES, Functions, Layout, documents
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLOURS = {"step": "#b3541e", "direct": "#2563b0", "base": "#5b3a8c", "control": "#a01830"}
 WHEEL = ("#5b3a8c", "#a0468b", "#2563b0", "#b3541e", "#8a6d00", "#13a07f", "#a01830", "#555555")
@@ -152,6 +158,40 @@ def by_size(data: xr.Dataset, layout: Layout) -> Figure:
     left.set(ylabel="exact match, unseen", ylim=(-0.02, 1.04))
     for ax in (left, right):
         key(ax, fontsize=7.5)
+    return fig
+
+
+def by_set(sweep: "pd.DataFrame", layout: Layout) -> Figure:
+    """Accuracy on unseen compositions against their number and against their share of the set, by
+    the number of functions per position; dashed, what is identifiable."""
+    fig, axes = panels(2, sharey=True)
+    for i, (functions, part) in enumerate(sweep.sort_values("trained").groupby("functions")):
+        own = replace(layout, functions=int(str(functions)))
+        whole = own.choices**own.positions
+        every = np.unique(np.geomspace(2, 0.9 * whole, 60).astype(int))
+        ceiling = [theory.identifiable_share(own, int(n), unseen=True) for n in every]
+        for ax, scale in zip(axes, (1, 1 / whole), strict=True):
+            ax.plot(every * scale, ceiling, "--", color=colour(i), lw=1.1)
+            ax.errorbar(
+                part.trained * scale * 1.06 ** (i - 1),  # side by side
+                part.unseen,
+                np.minimum(part.unseen_half_width, [part.unseen, 1 - part.unseen]),
+                fmt="o-",
+                ms=4,
+                lw=1.1,
+                elinewidth=0.8,
+                capsize=2,
+                color=colour(i),
+                label=f"N = {functions}: {whole} compositions",
+            )
+    axes[0].set(
+        xscale="log",
+        xlabel="trained compositions",
+        ylabel="exact match, unseen",
+        ylim=(-0.02, 1.04),
+    )
+    axes[1].set(xscale="log", xlabel="share of all compositions")
+    key(axes[0], fontsize=7.5)
     return fig
 
 

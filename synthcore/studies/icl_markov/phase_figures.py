@@ -1,7 +1,7 @@
 """Figures of phases, of the interpolation of algorithms, and of what moves the boundaries."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import xarray as xr
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from synthcore.explorers.phase import PhaseExplorer
-from synthcore.figures import key, log_axis, over_seeds, panels, tag
+from synthcore.figures import GREY, half_width, key, log_axis, over_seeds, panels, tag
 from synthcore.studies.icl_markov import dataset, theory
 from synthcore.studies.icl_markov.dataset import thresholds_by_width
 from synthcore.studies.icl_markov.drawing import (
@@ -26,7 +26,34 @@ from synthcore.studies.icl_markov.drawing import (
 )
 from synthcore.studies.icl_markov.interpolation import LARGEST_CONDITION
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 STATE_SHADES = (COLOURS["Uni-Inf"], OOD, COLOURS["Uni-Ret"])
+
+
+def threshold_against_width(sweep: "pd.DataFrame") -> Figure:
+    """The number of chains from which networks count, against their width: runs as points, and the
+    geometric mean with its interval over seeds."""
+    fig, [ax] = panels(1, 3.2, 4.4)
+    crossed = sweep.dropna(subset="threshold")
+    ax.plot(crossed.width, crossed.threshold, "o", color=GREY, ms=4, alpha=0.6, label="one seed")
+    logs = {width: np.log2(part) for width, part in crossed.groupby("width").threshold}
+    mean = np.array([log.mean() for log in logs.values()])
+    half = np.array([half_width(log) for log in logs.values()])
+    ax.errorbar(
+        list(logs),
+        2**mean,
+        [2**mean - 2 ** (mean - half), 2 ** (mean + half) - 2**mean],
+        fmt="o-",
+        color=COLOURS["Bi-Inf"],
+        capsize=2,
+        label="mean and interval",
+    )
+    log_axis(ax, sorted(sweep.width.unique()), "width of the network")
+    log_axis(ax, [8, 16, 32, 64, 128], "diversity N at which S = 0.5 [chains]", axis="y")
+    key(ax)
+    return fig
 
 
 def phases(data: xr.Dataset) -> Figure:
