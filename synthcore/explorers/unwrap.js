@@ -2,7 +2,7 @@
 
 /** Accuracies over the number of deleted neurons. */
 function drawCurves(host, data, c, k, go) {
-  const area = { left: 44, right: Math.max(host.clientWidth, 160) - 40, top: 10, bottom: 190 },
+  const area = { left: 54, right: Math.max(host.clientWidth, 160) - 40, top: 10, bottom: 190 },
     last = data.deleted[data.deleted.length - 1],
     { svg } = canvas(host, area.bottom + 42, "Accuracy over the number of deleted neurons.");
   const x = scale(0, last, area.left, area.right),
@@ -24,7 +24,7 @@ function drawCurves(host, data, c, k, go) {
 function drawCounts(host, data, c, k) {
   const shares = data.counts(c, k),
     top = Math.max(0.3, ...shares, ...data.truth),
-    area = { left: 44, right: Math.max(host.clientWidth, 160) - 8, top: 10, bottom: 190 },
+    area = { left: 54, right: Math.max(host.clientWidth, 160) - 8, top: 10, bottom: 190 },
     { svg } = canvas(host, area.bottom + 42, "How often each number is answered, and how often it is right."),
     wide = (area.right - area.left) / shares.length,
     y = scale(0, top * 1.05, area.bottom, area.top);
