@@ -42,7 +42,7 @@ def test_every_figure_is_on_paper(chapter: str, printed: dict[str, bytes], site:
     soup = BeautifulSoup(page.read_text(), "html.parser")
     files = [(page.parent / str(image["src"])).resolve() for image in soup.select("figure img")]
     sizes = {size(path) for path in files}
-    assert len(sizes) > 5
+    assert len(files) > 5
     pictures = re.findall(rb"<<[^<>]*/Subtype /Image[^<>]*>>", printed[chapter])
     there = {
         (int(match(rb"/Width (\d+)", one)), int(match(rb"/Height (\d+)", one))) for one in pictures
