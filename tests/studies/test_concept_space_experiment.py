@@ -136,16 +136,12 @@ class TestClaims(ClaimsContract):
     claims = tuple(c for c in CLAIMS if "further" not in c.needs and c.id not in ("B1", "C15"))
 
 
-class TestToy(ClaimsContract):
-    claims = (CLAIM["C15"],)
-
-    @pytest.fixture(scope="class")
-    def invented(self, invented: xr.Dataset) -> xr.Dataset:
-        """Paths of the toy dynamics."""
-        data = invented.copy(deep=True)
-        for i, a in enumerate((0.3, 0.6, 1.0, 1.8, 3.5)):
-            data.coordinates[i, :, :, 3] = toy_path(data.step.values / 40, a, t0=25.0)
-        return data
+def test_the_toy_holds_of_its_own_paths_and_not_of_its_null(invented: xr.Dataset) -> None:
+    data, claim = invented.copy(deep=True), CLAIM["C15"]
+    for i, a in enumerate((0.3, 0.6, 1.0, 1.8, 3.5)):
+        data.coordinates[i, :, :, 3] = toy_path(data.step.values / 40, a, t0=25.0)
+    assert claim.decide(data).verdict is Word.REPRODUCED, claim.decide(data)
+    assert claim.decide(claim.null(data)).verdict is not Word.REPRODUCED
 
 
 def test_too_few_seeds_decide_nothing(tiny: xr.Dataset) -> None:
