@@ -466,7 +466,7 @@ if widths is not None:
     chapter.figure(
         phase_figures.threshold_against_width(widths),
         id="width",
-        caption="At equal updates no rise with width shows: the narrowest networks need the most chains before they count.",
+        caption="The number of chains from which networks count, after equal updates, does not rise with their width.",
         alt="Number of chains at the threshold against width, both on logarithmic axes: grey points for seeds and a line through their means with intervals, highest at the smallest width.",
     )
     chains = widths.pivot(index="seed", columns="width", values="threshold")
