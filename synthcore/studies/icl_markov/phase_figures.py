@@ -42,7 +42,7 @@ def threshold_against_width(sweep: "pd.DataFrame") -> Figure:
     mean = np.array([log.mean() for log in logs.values()])
     half = np.array([half_width(log) for log in logs.values()])
     ax.errorbar(
-        list(logs),
+        np.array(list(logs), dtype=float),
         2**mean,
         [2**mean - 2 ** (mean - half), 2 ** (mean + half) - 2**mean],
         fmt="o-",
