@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.measuring import Benchmark
 
-RUNS = 20
+RUNS = 200
 
 
 def overhead_seconds() -> float:
