@@ -125,37 +125,6 @@ def estimate(
     )
 
 
-def store(expected: Estimate, root: Path, day: str) -> Path:
-    """Put what the book shows of an estimate into `benchmarks/estimates.json`, in place of an older
-    one of the same study and scale. Returns the file."""
-    path = root / "benchmarks" / "estimates.json"
-    rows = {(row["study"], row["scale"]): row for row in estimates(root)}
-    sizes = [group.one.parameters // group.one.members for group in expected.trainings]
-    rows[expected.study, expected.scale] = {
-        "study": expected.study,
-        "scale": expected.scale,
-        "date": day,
-        "device": expected.device,
-        "networks": sum(group.count * group.one.members for group in expected.trainings),
-        "largest": max(sizes, default=0),
-        "updates": max((group.one.updates for group in expected.trainings), default=0),
-        "flop": expected.flop,
-        "seconds_here": expected.seconds_here,
-        "seconds_on_gpu": expected.seconds_on_gpu,
-        "rest": expected.rest,
-        "peak_rss_mb": expected.peak_rss_mb,
-    }
-    path.write_text(json.dumps([rows[key] for key in sorted(rows)], indent=1) + "\n", "utf-8")
-    return path
-
-
-def estimates(root: Path) -> list[dict[str, Any]]:
-    """What `store` kept; none if there is no file."""
-    path = root / "benchmarks" / "estimates.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_bytes()) if path.is_file() else []
-    return rows
-
-
 def _read(path: Path) -> list[Training]:
     """Every training of a rehearsal, in order; a study may have none."""
     lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []

@@ -9,10 +9,8 @@ from synthcore.press.estimate import (
     GPU_SECONDS_PER_KERNEL,
     Estimate,
     Training,
-    estimates,
     grouped,
 )
-from synthcore.press.pages import estimates_table
 
 TRAINING = """
 # %%
@@ -51,18 +49,6 @@ def test_a_chapter_is_rehearsed_whole(copy: "Project") -> None:
     assert table.returncode == 0, table.stderr
     assert "3 GPT" in table.stdout
     assert "50,000" in table.stdout
-
-
-def test_what_is_kept_takes_the_place_of_an_older_one(copy: "Project") -> None:
-    (copy.root / "benchmarks").mkdir(exist_ok=True)
-    for seeds in ("2", "3"):
-        done = copy.run("estimate", "toy", "--scale", "smoke", "--record", "-p", "n_seeds", seeds)
-        assert done.returncode == 0, done.stderr
-    (row,) = estimates(copy.root)
-    assert (row["study"], row["scale"], row["networks"], row["updates"]) == ("toy", "smoke", 0, 0)
-    table = estimates_table([row | {"seconds_on_gpu": 7200.0, "flop": 3e12}])
-    assert "| toy (smoke) | 0 | 0 | 0 | 3.0e+12 |" in table
-    assert "| 2.0 h |" in table
 
 
 def test_what_fails_in_a_run_fails_in_a_rehearsal(copy: "Project") -> None:
