@@ -8,6 +8,7 @@ from contracts import ClaimsContract, ExperimentContract, smoke
 
 from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.verdict import Word
+from synthcore.studies.adam_continuous_time import experiment
 from synthcore.studies.adam_continuous_time.claims import CLAIMS
 
 TINY = smoke("adam_continuous_time", n_seeds=3, stages=[1, 2, 3])
@@ -46,7 +47,7 @@ class TestExperiment(ExperimentContract):
     def test_same_parameters_give_the_same_numbers(
         self, tiny: xr.Dataset, request: pytest.FixtureRequest
     ) -> None:
-        config = Config(**TINY)
+        config = experiment.Config(**TINY)
         for stage in (experiment.run_language, experiment.run_agreement):
             xr.testing.assert_identical(stage(config), stage(config))
 
