@@ -408,7 +408,7 @@ if sets is not None:
     chapter.figure(
         figures.by_set(sets, layout),
         id="sets",
-        caption="A few dozen compositions are enough, however many there are in all: the curves lie closer by number (left) than by share (right). Networks come later than what is identifiable (dashed). Mean and interval over three seeds, cut at 0 and 1.",
+        caption="A few dozen compositions are enough for all three sets: the curves lie closer by number (left) than by share (right). Networks come later than what is identifiable (dashed). Mean and interval over three seeds, cut at 0 and 1.",
         alt="Two panels of exact match for two, three and four functions per position with dashed ceilings, against the number of trained compositions and against their share.",
     )
     smallest, largest = (sets[sets.trained == n] for n in (sets.trained.min(), sets.trained.max()))

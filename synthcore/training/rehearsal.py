@@ -22,15 +22,14 @@ from torch.utils.flop_counter import (
 UPDATES = "SYNTHCORE_REHEARSAL"  # how many updates of a training are taken
 FILE_NAME = "trainings.jsonl"  # one line per training, in the run's folder
 
+Train = Callable[[int, int], torch.Tensor]
+"""Takes the updates `first` to `end` - 1 and returns their losses (S, M)."""
+
 
 def asked() -> int | None:
     """The number of updates to take of each training; None unless this is a rehearsal."""
     text = os.environ.get(UPDATES)
     return max(1, int(text)) if text else None
-
-
-Train = Callable[[int, int], torch.Tensor]
-"""Takes the updates `first` to `end` - 1 and returns their losses (S, M)."""
 
 
 def whole_or_rehearsed(train: Train, steps: int, *, name: str, parameters: int) -> torch.Tensor:

@@ -1,5 +1,7 @@
 """The concept-space experiment: parameters, determinism, prompts, claims and their nulls."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -9,8 +11,10 @@ from contracts import ClaimsContract, ExperimentContract, smoke
 from synthcore.evidence.verdict import Word
 from synthcore.studies.concept_space import decisions
 from synthcore.studies.concept_space.claims import CLAIMS
+from synthcore.studies.concept_space.experiment import Config
+from synthcore.studies.concept_space.school import School
 from synthcore.studies.concept_space.sweep import bluer, smaller
-from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, World
+from synthcore.studies.concept_space.task import NEUTRAL, RADIUS, RGB, TARGET, World
 from synthcore.studies.concept_space.theory import toy_path
 
 # What `further_decisions` and `bridge` decide has tests of its own.
@@ -40,8 +44,20 @@ def test_prompts_that_enter_as_they_do_are_those_of_the_sweep(tiny: xr.Dataset) 
     plain = decisions.naive(tiny).sel(signal=signals).rename(signal="way_signal")
     own = tiny.way_joint.sel(way="own", drop=True).dropna("seed")
     xr.testing.assert_equal(own, plain.sel(seed=own.seed))
-    others = tiny.way_coordinates.isel(way=slice(1, None)).dropna("seed", how="all")
-    assert others.sizes["way"] == 5
+
+
+def test_a_centred_network_is_the_raw_one_with_other_prompts() -> None:
+    config = Config(**TINY)
+    schools = [
+        School(replace(config.recipe, centred=c), config.main, [0], torch.device("cpu"))
+        for c in (False, True)
+    ]
+    raw, centred = (school.fresh([0]).net for school in schools)
+    assert torch.equal(schools[0].data.images, schools[1].data.images)
+    z, prompt = torch.rand(1, 4, 3, 8, 8), torch.rand(1, 4, len(NEUTRAL))
+    moved = centred(z, torch.zeros(1, 1), prompt + torch.tensor(NEUTRAL))
+    torch.testing.assert_close(moved, raw(z, torch.zeros(1, 1), prompt))
+    assert not torch.allclose(moved, raw(z, torch.zeros(1, 1), prompt + 1))
 
 
 class TestExperiment(ExperimentContract):

@@ -210,11 +210,12 @@ def alike(data: xr.Dataset) -> dict[str, float]:
     }
 
 
-def by_classifier(data: xr.Dataset) -> xr.Dataset:
-    """The networks that a classifier read, with its coordinates in place of the decoder's: what
-    decides about coordinates can be asked of both."""
+def readings(data: xr.Dataset) -> dict[str, xr.Dataset]:
+    """The networks that a classifier read, once with the decoder's coordinates and once with its
+    own: what decides about coordinates can be asked of both."""
     read = data.classified_coordinates.dropna("seed", how="all")
-    return data.sel(seed=read.seed).assign(coordinates=read)
+    same = data.sel(seed=read.seed)
+    return {"decoder": same, "classifier": same.assign(coordinates=read)}
 
 
 # --- controls on which they must fail -----------------------------------------------------------

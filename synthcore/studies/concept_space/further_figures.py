@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from synthcore.figures import GREY, INK, key, level, over_seeds, panels, points, tag
 from synthcore.studies.concept_space import further_decisions
-from synthcore.studies.concept_space.decisions import crossing
+from synthcore.studies.concept_space.decisions import crossing, mean_paths
 from synthcore.studies.concept_space.figures import (
     CONCEPT_COLOURS,
     below,
@@ -157,9 +157,9 @@ def ways(data: xr.Dataset) -> Figure:
     colours = {"own": "#222222", "linear": "#c2571a", "shared": "#2b6cb0"}
     for signal, ax in zip(data.way_signal.values, axes, strict=True):
         for way in data.way.values:
-            kind, _, more = str(way).replace(" from", ", from").partition(", ")
+            kind = str(way).replace(",", "").split()[0]
             curve = data.way_joint.sel(way=way, way_signal=signal, drop=True).dropna("seed")
-            style = "--" if more else "-"
+            style = "-" if way == kind else "--"
             mean = curve.mean("seed")
             ax.plot(mean.step, mean, style, color=colours[kind], lw=1.6, label=str(way))
             for row in curve.transpose("seed", "step").values:
@@ -175,17 +175,14 @@ def classifier(data: xr.Dataset) -> Figure:
     """Decoder and classifier: mean paths of the held-out class, and agreement image by image."""
     fig, (left, right) = panels(2, width=4.2, height=3.6)
     concept_axes(left)
-    seeds = data.classified_coordinates.dropna("seed", how="all").seed
-    for signal in data.signal.values:
-        shade = signal_colour(data, signal)
-        for table, style in ((data.coordinates, "-"), (data.classified_coordinates, "--")):
-            one = table.sel(signal=signal, seed=seeds).isel(asked=-1)
-            path = one.mean("seed").where(one.notnull().mean("seed") > 0.5)
-            path = path.transpose("step", "concept").values
+    read = further_decisions.readings(data)
+    for reader, style in zip(read, ("-", "--"), strict=True):
+        for signal, path in mean_paths(read[reader]).groupby("signal"):
+            x, y = path.squeeze("signal").transpose("concept", "step").values
             name = f"{signal:g}" if style == "-" else None
-            left.plot(path[:, 0], path[:, 1], style, color=shade, label=name)
-    left.plot([], [], "-", color=INK, label="decoder")
-    left.plot([], [], "--", color=INK, label="classifier")
+            left.plot(x, y, style, color=signal_colour(data, signal), label=name)
+    for reader, style in zip(read, ("-", "--"), strict=True):
+        left.plot([], [], style, color=INK, label=reader)
     key(left, title=r"$\Delta_c$", loc=(0.5, 0.25))
     place = np.arange(data.sizes["clearness"])
     for concept, colour in CONCEPT_COLOURS.items():

@@ -94,7 +94,8 @@ def _descend(
     """`steps` updates; weights at the steps in `at`, each of which must be below `steps`."""
     order = sorted(set(at))
     row = {step: i for i, step in enumerate(order)}
-    # Filled in place: small tensors kept between large short-lived ones cost gigabytes.
+    # Filled in place: small tensors kept between large short-lived ones cost gigabytes. Rows that
+    # a rehearsal does not reach stay zero.
     weights = start.new_zeros(len(order), *start.shape)
     following = torch.zeros_like(weights)
     parameter = start.clone().requires_grad_(True)
