@@ -406,7 +406,7 @@ sets = chapter.sweep("training_set")
 if sets is not None:
     chapter.sweep_note(sets, "training_set")
     chapter.figure(
-        figures.by_set(sets, layout),
+        figures.by_set(sets),
         id="sets",
         caption="A few dozen compositions are enough for all three sets: the curves lie closer by number (left) than by share (right). Networks come later than what is identifiable (dashed). Mean and interval over three seeds, cut at 0 and 1.",
         alt="Two panels of exact match for two, three and four functions per position with dashed ceilings, against the number of trained compositions and against their share.",

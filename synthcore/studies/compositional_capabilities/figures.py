@@ -1,6 +1,5 @@
 """Figures of the chapter: dataset in, matplotlib figure out."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -161,12 +160,13 @@ def by_size(data: xr.Dataset, layout: Layout) -> Figure:
     return fig
 
 
-def by_set(sweep: "pd.DataFrame", layout: Layout) -> Figure:
+def by_set(sweep: "pd.DataFrame") -> Figure:
     """Accuracy on unseen compositions against their number and against their share of the set, by
     the number of functions per position; dashed, what is identifiable."""
     fig, axes = panels(2, sharey=True)
     for i, (functions, part) in enumerate(sweep.sort_values("trained").groupby("functions")):
-        own = replace(layout, functions=int(str(functions)))
+        row = part.iloc[0]
+        own = Layout(*(int(row[name]) for name in ("positions", "functions", "alphabet", "word")))
         whole = own.choices**own.positions
         every = np.unique(np.geomspace(2, 0.9 * whole, 60).astype(int))
         ceiling = [theory.identifiable_share(own, int(n), unseen=True) for n in every]
@@ -191,7 +191,7 @@ def by_set(sweep: "pd.DataFrame", layout: Layout) -> Figure:
         ylim=(-0.02, 1.04),
     )
     axes[1].set(xscale="log", xlabel="share of all compositions")
-    key(axes[0], fontsize=7.5)
+    key(axes[0], fontsize=7.5, loc="lower right")
     return fig
 
 
