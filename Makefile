@@ -21,7 +21,7 @@ book: $(VENV)/.installed-book ## install what is missing, run stale chapters, bu
 	@echo "The book is in _build/html/index.html: open it, or 'make serve' to read it at http://127.0.0.1:$(PORT)"
 
 test: $(VENV)/.installed-test $(VENV)/.chromium lint types ## lint, types and every test, with a smoke run of each notebook
-	@CHROMIUM="$$(cat $(VENV)/.chromium)" $(BIN)/pytest -q
+	@CHROMIUM="$$(cat $(VENV)/.chromium)" OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
