@@ -2,6 +2,7 @@
 repeats recorded ones, `estimate` says beforehand what one would take.
 """
 
+import datetime
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -200,6 +201,9 @@ def estimate(
     updates: Annotated[
         int, typer.Option(min=1, help="updates of each training that are taken")
     ] = 3,
+    keep: Annotated[
+        bool, typer.Option("--record", help="keep it in benchmarks/, for the book's table")
+    ] = False,
     as_json: AsJson = False,
     time_limit: TimeLimit = None,
     root: Root = None,
@@ -210,6 +214,7 @@ def estimate(
     """
     from synthcore.press import tables
     from synthcore.press.estimate import estimate as rehearse
+    from synthcore.press.estimate import store
     from synthcore.press.parameters import run_parameters
     from synthcore.press.studies import find_study
 
@@ -217,6 +222,8 @@ def estimate(
     pairs = [pair(text) for text in parameter or []]
     parameters = run_parameters(found, scale, file or [], pairs, device)
     expected = rehearse(found, scale, parameters, updates, time_limit)
+    if keep:
+        store(expected, found.root, str(datetime.date.today()))
     if as_json:
         print_json(expected.as_dict())
     else:

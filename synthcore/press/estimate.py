@@ -69,6 +69,7 @@ class Estimate:
 
     study: str
     scale: str
+    changed: dict[str, Any]  # parameters that are not the scale's
     device: str
     trainings: tuple[Trainings, ...]
     rest: float
@@ -117,12 +118,46 @@ def estimate(
     return Estimate(
         study=study.name,
         scale=scale,
+        changed={name: parameters.all[name] for name in parameters.overridden},
         device=str(record.device),
         trainings=grouped(trainings),
         rest=max(0.0, record.seconds - sum(training.spent for training in trainings)),
         peak_rss_mb=record.peak_rss_mb,
         peak_gpu_mb=record.peak_gpu_mb,
     )
+
+
+def store(expected: Estimate, root: Path, day: str) -> Path:
+    """Put what the book shows of an estimate into `benchmarks/estimates.json`, in place of an older
+    one of the same study and scale. Returns the file.
+    """
+    path = root / "benchmarks" / "estimates.json"
+    rows = {(row["study"], row["scale"]): row for row in estimates(root)}
+    sizes = [group.one.parameters // group.one.members for group in expected.trainings]
+    rows[expected.study, expected.scale] = {
+        "study": expected.study,
+        "scale": expected.scale,
+        "changed": expected.changed,
+        "date": day,
+        "device": expected.device,
+        "networks": sum(group.count * group.one.members for group in expected.trainings),
+        "largest": max(sizes, default=0),
+        "updates": max((group.one.updates for group in expected.trainings), default=0),
+        "flop": expected.flop,
+        "seconds_here": expected.seconds_here,
+        "seconds_on_gpu": expected.seconds_on_gpu,
+        "rest": expected.rest,
+        "peak_rss_mb": expected.peak_rss_mb,
+    }
+    path.write_text(json.dumps([rows[key] for key in sorted(rows)], indent=1) + "\n", "utf-8")
+    return path
+
+
+def estimates(root: Path) -> list[dict[str, Any]]:
+    """What `store` kept; none if there is no file."""
+    path = root / "benchmarks" / "estimates.json"
+    rows: list[dict[str, Any]] = json.loads(path.read_bytes()) if path.is_file() else []
+    return rows
 
 
 def _read(path: Path) -> list[Training]:

@@ -66,6 +66,43 @@ def benchmarks_table(rows: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join([*lines, "", *(f"Measured on {machine}." for machine in machines)])
 
 
+def estimates_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Rows of benchmarks/estimates.json: what a run would take."""
+    columns = ["study", "networks", "parameters of the largest", "updates", "FLOP", "here"]
+    columns += ["H100-class GPU", "memory"]
+    lines = [f"| {' | '.join(columns)} |", "|---|" + "---:|" * (len(columns) - 1)]
+    for row in rows:
+        lines.append(
+            f"| {_tried(row)} | {row['networks']:,} | {row['largest']:,} "
+            f"| {row['updates']:,} | {row['flop']:.1e} | {_hours(row['seconds_here'])} "
+            f"| {_hours(row['seconds_on_gpu'])} | {row['peak_rss_mb'] / 1000:.1f} GB |"
+        )
+    devices = sorted({f"{row['device']}; {row['date']}" for row in rows})
+    return "\n".join([*lines, "", *(f"Here: {device}." for device in devices)])
+
+
+def _tried(row: Mapping[str, Any]) -> str:
+    """
+    >>> _tried({"study": "toy", "scale": "paper", "changed": {"n_seeds": 1, "rates": [1, 2]}})
+    'toy (paper; n_seeds: 1, rates: 2 values)'
+    """
+    changes = (
+        f"{name}: {f'{len(value)} values' if isinstance(value, (list, tuple)) else value}"
+        for name, value in row["changed"].items()
+    )
+    return f"{row['study']} ({'; '.join(filter(None, [row['scale'], ', '.join(changes)]))})"
+
+
+def _hours(seconds: float) -> str:
+    """
+    >>> _hours(90), _hours(7200), _hours(1e6)
+    ('2 min', '2.0 h', '12 days')
+    """
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 48 * 3600 else f"{seconds / 86400:.0f} days"
+
+
 def explorer_marker(text: str) -> tuple[str, str, str] | None:
     """`<!-- explorer: study/id -->` in a page: the marker, the study, the id."""
     start = text.find("<!-- explorer:")

@@ -19,6 +19,7 @@ from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.record import Record
 from synthcore.press import dashboard, differences, folders, pages
 from synthcore.press.errors import Failed
+from synthcore.press.estimate import estimates
 from synthcore.press.notebooks import from_json, read_source, to_json
 from synthcore.press.outline import Outline
 from synthcore.press.runner import NOTEBOOK_NAME
@@ -103,6 +104,7 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
         "<!-- failure-table -->": differences.failure_table(of_studies),
         "<!-- difference-table -->": differences.difference_table(studies),
         "<!-- benchmarks-table -->": pages.benchmarks_table(_benchmarks(root)),
+        "<!-- estimates-table -->": pages.estimates_table(estimates(root)),
     }
     for name in [name for name in staged if name.endswith(".md")]:
         text = pages.fill(root / name, pieces)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import (
     FlopCounterMode,
@@ -22,7 +24,7 @@ from torch.utils.flop_counter import (
 UPDATES = "SYNTHCORE_REHEARSAL"  # how many updates of a training are taken
 FILE_NAME = "trainings.jsonl"  # one line per training, in the run's folder
 
-Train = Callable[[int, int], torch.Tensor]
+Train = Callable[[int, int], Tensor]
 """Takes the updates `first` to `end` - 1 and returns their losses (S, M)."""
 
 
@@ -32,7 +34,7 @@ def asked() -> int | None:
     return max(1, int(text)) if text else None
 
 
-def whole_or_rehearsed(train: Train, steps: int, *, name: str, parameters: int) -> torch.Tensor:
+def whole_or_rehearsed(train: Train, steps: int, *, name: str, parameters: int) -> Tensor:
     """Losses of `train(0, steps)`, or of its rehearsal if one is asked for. For descents that have
     no module and no optimiser."""
     taken = asked()
@@ -43,7 +45,7 @@ def whole_or_rehearsed(train: Train, steps: int, *, name: str, parameters: int) 
 
 def rehearse(
     train: Train, start: int, steps: int, taken: int, *, name: str, parameters: int
-) -> torch.Tensor:
+) -> Tensor:
     """Losses (S, M) of steps `start` to `steps` - 1: the first `taken` real, the last repeated.
 
     The first update is counted and not timed, unless it is the only one. `parameters` are those of
@@ -72,7 +74,12 @@ def rehearse(
         kernels=operators.count,
         spent=time.perf_counter() - began,
     )
-    return torch.cat([real, real[-1:].expand(steps - end, -1)])
+    return repeated(real, steps - start)
+
+
+def repeated(rows: Float[Tensor, "N *rest"], count: int) -> Float[Tensor, "count *rest"]:
+    """What was kept of every one of `count` updates; if a rehearsal took fewer, the last again."""
+    return torch.cat([rows, rows[-1:].expand(count - len(rows), *rows.shape[1:])])
 
 
 def _write(**training: Any) -> None:

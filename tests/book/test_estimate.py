@@ -1,6 +1,9 @@
 """`synthcore estimate`: what a run would take, from a few of its updates."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -9,8 +12,12 @@ from synthcore.press.estimate import (
     GPU_SECONDS_PER_KERNEL,
     Estimate,
     Training,
+    estimates,
     grouped,
 )
+from synthcore.press.pages import estimates_table
+
+ROOT = Path(__file__).parents[2]
 
 TRAINING = """
 # %%
@@ -51,6 +58,19 @@ def test_a_chapter_is_rehearsed_whole(copy: "Project") -> None:
     assert "50,000" in table.stdout
 
 
+def test_what_is_kept_takes_the_place_of_an_older_one(copy: "Project") -> None:
+    (copy.root / "benchmarks").mkdir(exist_ok=True)
+    for seeds in ("2", "3"):
+        done = copy.run("estimate", "toy", "--scale", "smoke", "--record", "-p", "n_seeds", seeds)
+        assert done.returncode == 0, done.stderr
+    (row,) = estimates(copy.root)
+    assert (row["study"], row["scale"], row["networks"], row["updates"]) == ("toy", "smoke", 0, 0)
+    table = estimates_table([row | {"seconds_on_gpu": 7200.0, "flop": 3e12}])
+    assert row["changed"] == {"n_seeds": 3}
+    assert "| toy (smoke; n_seeds: 3) | 0 | 0 | 0 | 3.0e+12 |" in table
+    assert "| 2.0 h |" in table
+
+
 def test_what_fails_in_a_run_fails_in_a_rehearsal(copy: "Project") -> None:
     done = copy.run("estimate", "toy", "--scale", "smoke", "-p", "mode", "raise")
     assert done.returncode == 1
@@ -63,9 +83,18 @@ def test_a_gpu_is_bound_by_arithmetic_or_by_starting_kernels() -> None:
     small = Training("MLP", 2, 10, updates=1000, seconds=0.1, flop=1e3, kernels=50, spent=1)
     groups = grouped([large, small, small])
     assert [group.count for group in groups] == [1, 2]
-    whole = Estimate("toy", "paper", "cpu", groups, rest=5, peak_rss_mb=1, peak_gpu_mb=None)
+    whole = Estimate("toy", "paper", {}, "cpu", groups, rest=5, peak_rss_mb=1, peak_gpu_mb=None)
     assert whole.seconds_here == pytest.approx(5 + 40 + 200)
     assert whole.flop == pytest.approx(1e16 + 2e6)
     assert whole.seconds_on_gpu == pytest.approx(
         5 + 1e16 / GPU_FLOP_PER_SECOND + 2000 * 50 * GPU_SECONDS_PER_KERNEL
     )
+
+
+@pytest.mark.parametrize("study", sorted(path.stem for path in (ROOT / "notebooks").glob("*.py")))
+def test_every_chapter_can_be_rehearsed(study: str) -> None:
+    """Claims, figures and exercises bear networks that have hardly learned."""
+    command = [sys.executable, "-m", "synthcore", "estimate", study, "--scale", "smoke", "--json"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["study"] == study

@@ -20,6 +20,7 @@ from synthcore.studies.adam_continuous_time.monitor import UpdateMonitor
 from synthcore.studies.adam_continuous_time.text import SYMBOLS, Source
 from synthcore.training.fit import fit, next_token_loss
 from synthcore.training.k_adam import KAdam
+from synthcore.training.rehearsal import repeated
 
 LOST = 1e3  # stands for a loss that is no longer a number; such a member is reported as lost
 SAMPLED = 2000  # coordinates followed against the flow
@@ -133,11 +134,11 @@ def run(
     losses = [evaluate(model, part, design) for part in (text[cut:middle], text[middle:])]
     counts = (len(design.exponents), len(design.learning_rates), len(design.seeds))
     cells = ("curve", "learning_rate", "seed")
-    top = monitor.largest.cpu().numpy()  # (N, P, M)
+    top = repeated(monitor.largest, design.steps).cpu().numpy()  # (N, P, M)
     n = np.arange(1, design.steps + 1)
     bound = theory.exact_bound(beta[:, None], gamma[:, None], n)  # (curve, N)
     largest = top.max(1).T.reshape(*counts, -1)
-    density = monitor.density.cpu().numpy().T.reshape(*counts, -1)
+    density = repeated(monitor.density, design.steps).cpu().numpy().T.reshape(*counts, -1)
     layers = [name for name, _ in model.named_parameters()]
     shown = np.unique(np.r_[np.arange(0, min(30, design.steps)), np.arange(30, design.steps, 3)])
     data = xr.Dataset(

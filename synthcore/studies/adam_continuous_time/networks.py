@@ -20,6 +20,7 @@ from synthcore.studies.adam_continuous_time.language import finite
 from synthcore.studies.adam_continuous_time.monitor import UpdateMonitor
 from synthcore.training.fit import fit
 from synthcore.training.k_adam import KAdam
+from synthcore.training.rehearsal import repeated
 
 Batch = tuple[Float[Tensor, "M B D"], Int[Tensor, "M B"]]
 Progress = Callable[[int, int], None]
@@ -89,7 +90,8 @@ def growth(
     def joined(values: list[Tensor]) -> np.ndarray:
         """(N, M) of every population as (point, regime, seed, N)."""
         shape = (len(points), -1, len(seeds), steps)
-        return np.concatenate([v.T.cpu().numpy().reshape(shape) for v in values], axis=1)
+        whole = (repeated(v, steps).T.cpu().numpy() for v in values)
+        return np.concatenate([v.reshape(shape) for v in whole], axis=1)
 
     largest = joined([monitor.largest.amax(1) for monitor in monitors])
     density = joined([monitor.density for monitor in monitors])
@@ -213,7 +215,7 @@ def angular(
             optimizer=optimizer,
             loss=lambda model, b: scale * cross_entropy(model, b),
         )
-        found.append(torch.stack(watch.rows).cpu().numpy())  # (N, 3, M)
+        found.append(repeated(torch.stack(watch.rows), steps).cpu().numpy())  # (N, 3, M)
         if progress is not None:
             progress(done + 1, len(NORMS))
     rows = np.stack(found).reshape(len(NORMS), steps, 3, len(SETTINGS), len(seeds))

@@ -125,7 +125,7 @@ def errors_by_signal(data: xr.Dataset) -> Figure:
     first = np.inf
     for signal in data.signal.values:
         steps, error = errors(data, signal)
-        first = min(first, *steps[:1])
+        first = min([first, *steps[:1]])
         band(ax, steps, error, signal_colour(data, signal), f"{signal:g}", thin=0)
     ax.set(
         ylabel="squared error in concept space\n(mean of colour and size)",

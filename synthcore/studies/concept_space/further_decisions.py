@@ -89,7 +89,8 @@ def class_times(data: xr.Dataset) -> xr.DataArray:
 def class_distances(data: xr.Dataset) -> xr.DataArray:
     """How far from its corner every held-out class is drawn at train convergence: (trio, seed,
     kind); NaN if training does not converge."""
-    table = data.three_coordinates.dropna("seed", how="all").fillna(NOWHERE)
+    seeds = class_times(data).seed
+    table = data.three_coordinates.sel(seed=seeds).fillna(NOWHERE)
     table = table.transpose("trio", "seed", "step", "kind", "axis")
     shown, corners = np.array(SHOWN, float), np.array(HIDDEN, float)
     found = np.full((table.sizes["trio"], table.sizes["seed"], len(HIDDEN)), np.nan)
@@ -99,7 +100,8 @@ def class_distances(data: xr.Dataset) -> xr.DataArray:
         if np.isfinite(when):
             there = run[table.step.values.searchsorted(when), len(shown) :]
             found[place] = np.linalg.norm(there - corners, axis=-1)
-    return xr.DataArray(found, dims=("trio", "seed", "kind"), coords={"trio": table.trio})
+    coordinates = {"trio": table.trio, "seed": seeds}
+    return xr.DataArray(found, dims=("trio", "seed", "kind"), coords=coordinates)
 
 
 def ordered_share(data: xr.Dataset) -> xr.DataArray:

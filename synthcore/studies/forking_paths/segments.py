@@ -137,14 +137,21 @@ class Posterior:
             rest = torch.stack([self._scale[..., k + j, None] + behind[j] for j in range(most - k)])
             weight = torch.logaddexp(weight, before[k][..., None] + rest.logsumexp(0)[:, :, None])
         chance = (weight + self.L).exp().sum(1)  # (N, s, e): P([s, e) is a segment)
-        total = torch.nn.functional.pad(counts.cumsum(1), (0, 0, 1, 0))
-        inside = total[:, None] - total[:, :, None] + alpha
-        mean = inside / inside.sum(-1, keepdim=True)
-        share = chance[..., None] * mean
-        # position t lies in [s, e) for s <= t < e
-        over = share.cumsum(1).flip(2).cumsum(2).flip(2)
+        alike = chance / _inside(counts.sum(-1), counts.shape[-1] * alpha)
         at = torch.arange(counts.shape[1], device=counts.device)
-        return over[:, at, at + 1]
+        found = []
+        for one in counts.unbind(-1):  # in turn, for memory's sake: each takes (N, s, e)
+            share = alike * _inside(one, alpha)
+            # position t lies in [s, e) for s <= t < e
+            over = share.cumsum(1).flip(2).cumsum(2).flip(2)
+            found.append(over[:, at, at + 1])
+        return torch.stack(found, -1)
+
+
+def _inside(counts: Float[Tensor, "N T"], prior: float) -> Float[Tensor, "N E E"]:
+    """Sum over [s, e), plus the prior's share."""
+    total = torch.nn.functional.pad(counts.cumsum(1), (1, 0))
+    return total[:, None] - total[:, :, None] + prior
 
 
 def posterior(

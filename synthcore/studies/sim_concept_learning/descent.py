@@ -94,9 +94,10 @@ def _descend(
     """`steps` updates; weights at the steps in `at`, each of which must be below `steps`."""
     order = sorted(set(at))
     row = {step: i for i, step in enumerate(order)}
-    # Filled in place: small tensors kept between large short-lived ones cost gigabytes. Rows that
-    # a rehearsal does not reach stay zero.
-    weights = start.new_zeros(len(order), *start.shape)
+    # Filled in place: small tensors kept between large short-lived ones cost gigabytes. What a
+    # rehearsal does not reach is a straight line, which has a speed.
+    line = torch.arange(1.0, len(order) + 1).to(start).view(-1, *[1] * start.ndim)
+    weights = line.expand(-1, *start.shape).contiguous()
     following = torch.zeros_like(weights)
     parameter = start.clone().requires_grad_(True)
 

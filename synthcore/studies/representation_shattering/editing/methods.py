@@ -28,6 +28,7 @@ from synthcore.studies.representation_shattering.editing.keys import (
     keys_of,
 )
 from synthcore.studies.representation_shattering.editing.values import Search, Values, search
+from synthcore.training import rehearsal
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ def edit(
         moments: second moment of keys of every such block, from `second_moments`.
         settings: None for `METHODS[method]`.
         earlier: AlphaEdit: keys of edits made before, by block, which this one leaves alone.
-        unchanged: allow targets that the model answers already (a control that should do nothing).
+        unchanged: allow targets that the model answers already (a control that should do nothing);
+            a rehearsal always does.
 
     Returns:
         The edited copies with a `report`. A fact that is not taken in is reported, not raised.
@@ -106,7 +108,7 @@ def edit(
     vocabulary = model.config.vocabulary
     if not bool(((facts.target >= 0) & (facts.target < vocabulary)).all()):
         raise ValueError(f"targets must be tokens below {vocabulary}")
-    if not unchanged:
+    if not unchanged and rehearsal.asked() is None:
         _require_news(model, facts)
     last = order[-1]
     values = search(model, facts, last, constants.search)
