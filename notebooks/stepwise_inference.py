@@ -321,12 +321,10 @@ chapter.text(
 # Choose a pair and move the temperature: edges are as thick as the probability of the paths through them.
 
 # %%
-grown, logits = single.explorer_trees(data)
+pairs, grown, logits = single.explorer_trees(data)
 adjacency = data.explorer_adjacency.values.astype(bool)
 chapter.explorer(
-    NavigationExplorer(
-        layout.places(adjacency), adjacency, data.explorer_pairs.values, grown, logits
-    ),
+    NavigationExplorer(layout.places(adjacency), adjacency, pairs, grown, logits),
     id="navigation",
     caption="Exact path probabilities at every temperature.",
     alt="A graph with the paths of one pair as bundles, and curves of accuracy and of distinct right paths over temperature.",

@@ -5,7 +5,8 @@ import pytest
 import xarray as xr
 from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.studies.stepwise_inference import decisions
+from synthcore.explorers.navigation import NavigationExplorer
+from synthcore.studies.stepwise_inference import decisions, single
 from synthcore.studies.stepwise_inference.claims import CLAIMS
 
 TINY = smoke("stepwise_inference")
@@ -35,6 +36,20 @@ class TestExperiment(ExperimentContract):
 
 
 # --- decisions ----------------------------------------------------------------------------------
+
+
+def test_the_explorer_takes_as_many_pairs_as_a_page_can_hold(
+    tiny: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, trees, logits = single.explorer_trees(tiny)
+    assert len(pairs) == len(trees) == len(logits) == tiny.sizes["question"]
+    nodes, size = tiny.sizes["node"], [2 * len(rows) * tiny.sizes["token"] for rows in logits]
+    monkeypatch.setattr(single, "MAX_BYTES", size[0] + size[1] + 8 * nodes)
+    pairs, trees, logits = single.explorer_trees(tiny)
+    assert len(pairs) == len(trees) == len(logits) == 2
+    coordinates = np.zeros((nodes, 2))
+    shown = NavigationExplorer(coordinates, tiny.explorer_adjacency, pairs, trees, logits)
+    assert shown.data_bytes == single.MAX_BYTES
 
 
 def test_half_times_are_interpolated_in_log_steps() -> None:

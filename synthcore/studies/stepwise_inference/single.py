@@ -11,6 +11,7 @@ import torch
 import xarray as xr
 from torch import nn
 
+from synthcore.explorers.base import MAX_BYTES
 from synthcore.explorers.navigation_tree import PrefixTree
 from synthcore.nn.gpt import GPT
 from synthcore.studies.stepwise_inference import baselines, temperature, theory
@@ -18,7 +19,7 @@ from synthcore.studies.stepwise_inference.graphs import Graph, bernoulli, layere
 from synthcore.studies.stepwise_inference.measure import GROUPS, Examination, ask, follow
 from synthcore.studies.stepwise_inference.networks import LineFeed, build, train
 from synthcore.studies.stepwise_inference.parameters import Config
-from synthcore.studies.stepwise_inference.task import Format, Lines, Split, random_split
+from synthcore.studies.stepwise_inference.task import Format, Lines, Split, Vocabulary, random_split
 from synthcore.training.schedules import log_spaced
 
 Progress = Callable[[str, int, int], None]
@@ -236,13 +237,16 @@ def _compact(logits: np.ndarray) -> np.ndarray:
     return np.maximum(fallen, -32000).astype(np.int16)
 
 
-def explorer_trees(data: xr.Dataset) -> tuple[Sequence[PrefixTree], list[np.ndarray]]:
-    """Prefix trees of the explorer's pairs, and their logits."""
-    pairs = torch.as_tensor(data.explorer_pairs.values)
+def explorer_trees(
+    data: xr.Dataset,
+) -> tuple[np.ndarray, Sequence[PrefixTree], Sequence[np.ndarray]]:
+    """Pairs of the explorer, their prefix trees and their logits: as many as a page can hold."""
+    pairs = data.explorer_pairs.values
     edges = torch.as_tensor(data.explorer_adjacency.values.astype(bool))
     hidden = Graph(edges, torch.arange(len(edges)))
-    from synthcore.studies.stepwise_inference.task import Vocabulary
-
-    grown = temperature.trees(hidden, pairs, Vocabulary(len(edges)))
-    cuts = np.cumsum([len(tree.open) for tree in grown])[:-1]
-    return grown, np.split(data.explorer_logits.values / 100.0, cuts)
+    grown = temperature.trees(hidden, torch.as_tensor(pairs), Vocabulary(len(edges)))
+    ends = np.cumsum([len(tree.open) for tree in grown])
+    logits = np.split(data.explorer_logits.values / 100.0, ends[:-1])
+    size = 2 * ends * data.sizes["token"] + 8 * len(edges)  # bytes of logits and coordinates
+    room = max(1, int((size <= MAX_BYTES).sum()))
+    return pairs[:room], grown[:room], logits[:room]
