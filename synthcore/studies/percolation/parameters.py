@@ -53,7 +53,7 @@ class Config(StudyConfig):
     first_checkpoint: int = Field(ge=1, description="step of the first measurement")
     test_lines: int = Field(ge=4, le=10_000, description="test lines of every kind")
     samples: int = Field(ge=8, le=10_000, description="sentences sampled per measurement")
-    bfloat16: bool = Field(description="train in bfloat16 (CUDA only)")
+    bfloat16: bool = Field(description="train in bfloat16, on CUDA only")
     variants: tuple[Variant, ...] = Field(description="controls on the smallest language")
     variant_steps: int = Field(ge=8, description="their updates")
     pair_seeds: int = Field(ge=1, le=64, description="pair learners per condition")
@@ -123,7 +123,7 @@ class Config(StudyConfig):
             self.steps,
             self.warmup,
             self.initial_std,
-            self.bfloat16,
+            self.bfloat16 and self.torch_device.type == "cuda",
         )
 
     @property
