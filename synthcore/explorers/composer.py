@@ -11,9 +11,9 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from synthcore.explorers.base import MAX_BYTES, Explorer, bundle, pack
+from synthcore.explorers.base import Explorer, bundle
 from synthcore.explorers.compositions import checked_compositions, checked_tables
-from synthcore.explorers.gpt_weights import layout
+from synthcore.explorers.gpt_weights import layout, packed
 
 
 class ComposerExplorer(Explorer):
@@ -144,12 +144,8 @@ class ComposerExplorer(Explorer):
         start = [(3 * j + 1) % alphabet for j in range(word_length)] if word is None else list(word)
         if len(start) != word_length or not all(0 <= a < alphabet for a in start):
             raise ValueError(f"word must be {word_length} symbols below {alphabet} (got {start})")
-        values = np.concatenate([array.ravel() for array in model.values()])
-        half = values.size * 4 > MAX_BYTES
         super().__init__(
-            weights=values.astype("<f2").tobytes() if half else pack(values),
-            weight_shapes=[[name, list(array.shape)] for name, array in model.items()],
-            half=half,
+            **packed(model),
             heads=heads,
             norm=norm,
             rotary=rotary,

@@ -11,7 +11,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from synthcore.explorers.base import Explorer, bundle, checked, pack
-from synthcore.explorers.gpt_weights import layout
+from synthcore.explorers.gpt_weights import layout, packed
 
 RIDGE = 1e-6
 SHARED = ("common.js", "select.js", "chart.js", "half.js", "gpt_model.js", "editing_model.js")
@@ -41,9 +41,9 @@ class EditingExplorer(Explorer):
         ValueError: an array has the wrong shape, the head is tied, or the block is not the last.
     """
 
-    weights = traitlets.Bytes(help="all weights, float32, as `weight_shapes` says").tag(sync=True)
+    weights = traitlets.Bytes(help="all weights, as `weight_shapes` says").tag(sync=True)
     weight_shapes = traitlets.List(traitlets.Any(), help="[name, shape]").tag(sync=True)
-    half = traitlets.Bool(False).tag(sync=True)
+    half = traitlets.Bool(help="weights are float16, not float32").tag(sync=True)
     heads = traitlets.Int().tag(sync=True)
     norm = traitlets.Unicode("layer").tag(sync=True)
     rotary = traitlets.Bool(False).tag(sync=True)
@@ -88,21 +88,20 @@ class EditingExplorer(Explorer):
         if vocabulary != entities + count:
             raise ValueError(f"the network has {vocabulary} tokens, the world {entities} + {count}")
         C = checked("moment", moment, (hidden, hidden)).astype(np.float64)
-        C = C + RIDGE * np.trace(C) / hidden * np.eye(hidden)
+        inverse = pack(np.linalg.inv(C + RIDGE * np.trace(C) / hidden * np.eye(hidden)))
         relation, entity = (0, int(rings[0, 0])) if fact is None else fact
         if not (0 <= relation < count and 0 <= entity < entities):
             raise ValueError(
                 f"fact must be a relation below {count} and an entity below {entities}"
             )
         super().__init__(
-            weights=pack(np.concatenate([array.ravel() for array in model.values()])),
-            weight_shapes=[[name, list(array.shape)] for name, array in model.items()],
+            **packed(model, beside=len(inverse)),
             heads=heads,
             circles=rings.tolist(),
             table=answers.tolist(),
             names=list(names),
             held=checked("held", np.asarray(held) != 0, (count, entities)).astype(int).tolist(),
-            inverse=pack(np.linalg.inv(C)),
+            inverse=inverse,
             relation=relation,
             entity=entity,
             **traits,

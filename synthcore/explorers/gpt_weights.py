@@ -1,9 +1,24 @@
 """Weights of one transformer on their way to the browser."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+from synthcore.explorers.base import MAX_BYTES, pack
+
+
+def packed(model: Mapping[str, NDArray[np.float32]], beside: int = 0) -> dict[str, Any]:
+    """The traits `weights`, `weight_shapes` and `half` that gpt_model.js reads: numbers of 32 bits,
+    or of 16 where a page could not hold them with `beside` further bytes."""
+    values = np.concatenate([array.ravel() for array in model.values()])
+    half = values.size * 4 + beside > MAX_BYTES
+    return {
+        "weights": values.astype("<f2").tobytes() if half else pack(values),
+        "weight_shapes": [[name, list(array.shape)] for name, array in model.items()],
+        "half": half,
+    }
 
 
 def layout(

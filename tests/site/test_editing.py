@@ -9,6 +9,7 @@ import pytest
 import torch
 from browsing import Show
 
+from synthcore.explorers import gpt_weights
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
 from synthcore.nn.gpt import GPT, GPTConfig
@@ -112,6 +113,24 @@ def test_rome_in_the_browser_is_rome_in_python(shown: Show) -> None:
     )
     base = model(tokens)[0, :, -1].argmax(-1).numpy()
     assert (np.array(found["before"]) == base).mean() > 0.995
+
+
+def test_a_large_network_crosses_in_half_precision(
+    shown: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = LiveEditExplorer(**arguments())
+    monkeypatch.setattr(gpt_weights, "MAX_BYTES", whole.data_bytes)
+    assert not LiveEditExplorer(**arguments()).half
+    monkeypatch.setattr(gpt_weights, "MAX_BYTES", whole.data_bytes - 1)
+    small = LiveEditExplorer(**arguments())
+    assert small.half
+    assert small.data_bytes == whole.data_bytes - len(whole.weights) // 2
+    with shown(small) as (page, wrong):
+        found = page.evaluate("() => [...explorer.editingWorld(model).before]")
+    assert wrong == []
+    circles, _, model, _ = world()
+    answers = model(bare_prompts(circles)[0])[0, :, -1].argmax(-1).numpy()
+    assert (np.array(found) == answers).mean() > 0.99
 
 
 def test_shattering_in_the_browser_is_the_exact_formula(shown: Show) -> None:
