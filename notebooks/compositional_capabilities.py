@@ -77,6 +77,7 @@ coverage = [0, 10, 50]
 import torch
 
 from synthcore.evidence.chapter import Chapter
+from synthcore.explorers import gpt_weights
 from synthcore.explorers.composer import ComposerExplorer
 from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.reachable import ReachableExplorer
@@ -316,20 +317,24 @@ chapter.text(
 # Choose a function for every position and a word; the trained network answers in the browser. Arcs show where it looks.
 
 # %%
-chapter.explorer(
-    ComposerExplorer(
-        shown.weights(config, data),
-        data.shown_tables.values.astype(int),
-        heads=2,
-        norm="rms",
-        word_length=config.word,
-        trained=data.shown_trained.values.astype(int),
-    ),
-    id="composer",
-    caption="A network trained on a random subset composes functions in the browser.",
-    alt="Menus for the functions and a word, the blocks that the network writes, and arcs of attention.",
-    still=figures.over_training(data),
-)
+network = shown.weights(config, data)
+if gpt_weights.fits(network):
+    chapter.explorer(
+        ComposerExplorer(
+            network,
+            data.shown_tables.values.astype(int),
+            heads=2,
+            norm="rms",
+            word_length=config.word,
+            trained=data.shown_trained.values.astype(int),
+        ),
+        id="composer",
+        caption="A network trained on a random subset composes functions in the browser.",
+        alt="Menus for the functions and a word, the blocks that the network writes, and arcs of attention.",
+        still=figures.over_training(data),
+    )
+else:
+    chapter.text("The network of this run is too large for a page: take a smaller `width`.")
 
 # %% [markdown]
 # Choose a training subset and a cell: what was asked, what the network wrote, and where it went wrong.

@@ -21,6 +21,11 @@ def packed(model: Mapping[str, NDArray[np.float32]], beside: int = 0) -> dict[st
     }
 
 
+def fits(weights: Mapping[str, ArrayLike]) -> bool:
+    """Whether a page can hold these weights, in 16 bits at least."""
+    return 2 * sum(np.asarray(value).size for value in weights.values()) <= MAX_BYTES
+
+
 def layout(
     weights: Mapping[str, ArrayLike], heads: int, norm: str
 ) -> dict[str, NDArray[np.float32]]:

@@ -60,14 +60,14 @@ def test_a_chapter_is_rehearsed_whole(copy: "Project") -> None:
 
 def test_what_is_kept_takes_the_place_of_an_older_one(copy: "Project") -> None:
     (copy.root / "benchmarks").mkdir(exist_ok=True)
-    for seeds in ("2", "3"):
+    for seeds in ("2", "4"):
         done = copy.run("estimate", "toy", "--scale", "smoke", "--record", "-p", "n_seeds", seeds)
         assert done.returncode == 0, done.stderr
     (row,) = estimates(copy.root)
     assert (row["study"], row["scale"], row["networks"], row["updates"]) == ("toy", "smoke", 0, 0)
     table = estimates_table([row | {"seconds_on_gpu": 7200.0, "flop": 3e12}])
-    assert row["changed"] == {"n_seeds": 3}
-    assert "| toy (smoke; n_seeds: 3) | 0 | 0 | 0 | 3.0e+12 |" in table
+    assert row["changed"] == {"n_seeds": 4}
+    assert "| toy (smoke; n_seeds: 4) | 0 | 0 | 0 | 3.0e+12 |" in table
     assert "| 2.0 h |" in table
 
 

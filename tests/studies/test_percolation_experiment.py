@@ -39,6 +39,7 @@ class TestExperiment(ExperimentContract):
     refused = (
         ({"classes": 3}, "classes must be"),
         ({"properties": [81]}, "properties must be a multiple of the number of classes, 4"),
+        ({"entities": [20], "variants": ["fragments"]}, "the number of classes, 16"),
         ({"properties": [160, 80]}, "properties must rise"),
         ({"verbs": 3}, "verbs must be a multiple of 2"),
         ({"density": 0.0}, "density must be"),

@@ -95,8 +95,10 @@ class Config(StudyConfig):
                         f"circulant edges need properties / classes to be a multiple of "
                         f"{CIRCULANT_VALUES}"
                     )
-        if any("fragments" in name for name in self.variants) and self.density * FRAGMENTS > 1:
-            raise ValueError(f"density leaves no room for {FRAGMENTS} fragments of a class")
+        if any("fragments" in name for name in self.variants):
+            if self.density * FRAGMENTS > 1:
+                raise ValueError(f"density leaves no room for {FRAGMENTS} fragments of a class")
+            Classes(self.classes * FRAGMENTS, self.entities[0], self.properties[0])
         return self
 
     def vocabulary(self, entities: int, properties: int, spare: int = 0) -> Vocabulary:
