@@ -57,6 +57,12 @@ def test_what_a_network_writes_does_not_depend_on_its_neighbours(
     assert ask(backend, ended) == [Completion("")] * 3
 
 
+def test_prompts_run_together_leave_the_language() -> None:
+    words = Vocabulary(2, ANSWERS)
+    with pytest.raises(ValueError, match="'World 1:World 1:' is no token of the language"):
+        words.encode("World 0:World 1:World 1:")
+
+
 def test_training_texts_are_texts_of_their_worlds() -> None:
     recipe = Recipe(30, forks=(1,), rare=(0,), hidden=(0,), drift=0)
     worlds = [[ForkWorld(10 * m + i, recipe) for i in range(2)] for m in range(2)]

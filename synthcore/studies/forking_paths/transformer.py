@@ -44,7 +44,8 @@ class Vocabulary:
         return f"World {world}:"
 
     def encode(self, text: str) -> list[int]:
-        """Token numbers of a prompt and the text after it.
+        """Token numbers of a prompt and the text after it. ValueError for a text of other tokens,
+        such as one that goes on with a second prompt.
 
         >>> words = Vocabulary(2, ("\\nAnswer: A",))
         >>> [words.tokens[i] for i in words.encode("World 1: river,")]
@@ -52,7 +53,10 @@ class Vocabulary:
         """
         number = {token: i for i, token in enumerate(self.tokens)}
         prompt, colon, rest = text.partition(":")
-        return [number[prompt + colon], *(number[token] for token in tokens_of(rest))]
+        tokens = (prompt + colon, *tokens_of(rest))
+        if unknown := [token for token in tokens if token not in number]:
+            raise ValueError(f"{unknown[0]!r} is no token of the language")
+        return [number[token] for token in tokens]
 
 
 class Texts:
