@@ -23,6 +23,20 @@ def test_measurements_start_untrained_and_end_trained(tiny: xr.Dataset) -> None:
     assert bool(((tiny.recall >= 0) & (tiny.recall <= 1)).all())
 
 
+def test_the_explorer_takes_as_many_pairs_as_a_page_can_hold(
+    tiny: xr.Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs, trees, logits = single.explorer_trees(tiny)
+    assert len(pairs) == len(trees) == len(logits) == tiny.sizes["question"]
+    nodes, size = tiny.sizes["node"], [2 * len(rows) * tiny.sizes["token"] for rows in logits]
+    monkeypatch.setattr(single, "MAX_BYTES", size[0] + size[1] + 8 * nodes)
+    pairs, trees, logits = single.explorer_trees(tiny)
+    assert len(pairs) == len(trees) == len(logits) == 2
+    coordinates = np.zeros((nodes, 2))
+    shown = NavigationExplorer(coordinates, tiny.explorer_adjacency, pairs, trees, logits)
+    assert shown.data_bytes == single.MAX_BYTES
+
+
 class TestExperiment(ExperimentContract):
     refused = (
         ({"formats": ["direct", "step"]}, "formats must begin with step, direct"),
@@ -36,20 +50,6 @@ class TestExperiment(ExperimentContract):
 
 
 # --- decisions ----------------------------------------------------------------------------------
-
-
-def test_the_explorer_takes_as_many_pairs_as_a_page_can_hold(
-    tiny: xr.Dataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pairs, trees, logits = single.explorer_trees(tiny)
-    assert len(pairs) == len(trees) == len(logits) == tiny.sizes["question"]
-    nodes, size = tiny.sizes["node"], [2 * len(rows) * tiny.sizes["token"] for rows in logits]
-    monkeypatch.setattr(single, "MAX_BYTES", size[0] + size[1] + 8 * nodes)
-    pairs, trees, logits = single.explorer_trees(tiny)
-    assert len(pairs) == len(trees) == len(logits) == 2
-    coordinates = np.zeros((nodes, 2))
-    shown = NavigationExplorer(coordinates, tiny.explorer_adjacency, pairs, trees, logits)
-    assert shown.data_bytes == single.MAX_BYTES
 
 
 def test_half_times_are_interpolated_in_log_steps() -> None:
