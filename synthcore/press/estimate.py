@@ -127,10 +127,9 @@ def estimate(
     )
 
 
-def store(expected: Estimate, root: Path, day: str) -> Path:
+def store(expected: Estimate, root: Path, day: str) -> None:
     """Put what the book shows of an estimate into `benchmarks/estimates.json`, in place of an older
-    one of the same study and scale. Returns the file.
-    """
+    one of the same study and scale."""
     path = root / "benchmarks" / "estimates.json"
     rows = {(row["study"], row["scale"]): row for row in estimates(root)}
     sizes = [group.one.parameters // group.one.members for group in expected.trainings]
@@ -150,7 +149,6 @@ def store(expected: Estimate, root: Path, day: str) -> Path:
         "peak_rss_mb": expected.peak_rss_mb,
     }
     path.write_text(json.dumps([rows[key] for key in sorted(rows)], indent=1) + "\n", "utf-8")
-    return path
 
 
 def estimates(root: Path) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ class Vocabulary:
 
     def encode(self, text: str) -> list[int]:
         """Token numbers of a prompt and the text after it. ValueError for a text of other tokens,
-        such as one that goes on with a second prompt.
+        such as one in which prompts run together.
 
         >>> words = Vocabulary(2, ("\\nAnswer: A",))
         >>> [words.tokens[i] for i in words.encode("World 1: river,")]
