@@ -68,8 +68,7 @@ def benchmarks_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def estimates_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Rows of benchmarks/estimates.json: what a run would take."""
-    columns = ["study", "networks", "parameters of the largest", "updates", "FLOP", "here"]
-    columns += ["H100-class GPU", "memory"]
+    columns = ["study", "count", "largest", "updates", "FLOP", "here", "GPU", "memory"]
     lines = [f"| {' | '.join(columns)} |", "|---|" + "---:|" * (len(columns) - 1)]
     for row in rows:
         lines.append(
