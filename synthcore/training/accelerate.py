@@ -5,7 +5,7 @@ Each is off unless asked for, and refused without CUDA. Small populations are la
 graph gains most; autocast pays from widths of a few hundred; compiling costs about a minute.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
@@ -29,9 +29,16 @@ class Acceleration:
 
 
 def gradient_step(
-    model: nn.Module, loss: Loss, clip: float | None, acceleration: Acceleration
+    model: nn.Module,
+    loss: Loss,
+    clip: float | None,
+    acceleration: Acceleration,
+    micro_batches: int = 1,
 ) -> GradientStep:
-    """A function from a batch to the members' losses (M,) that leaves clipped gradients behind."""
+    """A function from a batch to the members' losses (M,) that leaves clipped gradients behind.
+
+    With `micro_batches` a batch passes in so many parts of its second axis.
+    """
     device = next(model.parameters()).device
     if acceleration != Acceleration() and device.type != "cuda":
         raise ValueError(f"{acceleration} needs a model on CUDA; this one is on {device.type}")
@@ -47,15 +54,30 @@ def gradient_step(
     def differentiate(batch: Any) -> Tensor:
         for parameter in model.parameters():
             parameter.grad = None
-        with precision():
-            member_loss = loss(model, batch)
-        # Members share no weight: the gradient of the sum holds each member's own gradient.
-        torch.autograd.backward(member_loss.sum())
+        losses = []
+        for share, part in _parts(batch, micro_batches):
+            with precision():
+                member_loss = loss(model, part) * share
+            # Members share no weight: the gradient of the sum holds each member's own gradient.
+            torch.autograd.backward(member_loss.sum())
+            losses.append(member_loss.detach())
         if clip is not None:
             clip_members(model, clip)
-        return member_loss.detach()
+        return torch.stack(losses).sum(0)
 
     return _Graphed(differentiate) if acceleration.graph else differentiate
+
+
+def _parts(batch: Any, count: int) -> Iterator[tuple[float, Any]]:
+    """Parts of a batch (M, B, ...), or of a named tuple of such, with the share of rows in each."""
+    if count == 1:
+        yield 1.0, batch
+        return
+    fields = (batch,) if isinstance(batch, Tensor) else batch
+    rows = fields[0].shape[1]
+    for part in zip(*(field.chunk(count, 1) for field in fields), strict=True):
+        share = part[0].shape[1] / rows
+        yield share, part[0] if isinstance(batch, Tensor) else type(batch)(*part)
 
 
 class _Graphed:

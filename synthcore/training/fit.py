@@ -74,6 +74,7 @@ def fit(
     progress: Callable[[int, int], None] | None = None,
     start: int = 0,
     acceleration: Acceleration | None = None,
+    micro_batches: int = 1,
 ) -> History:
     """Take the updates `start` to `steps` - 1 and return the members' losses.
 
@@ -90,9 +91,12 @@ def fit(
     Raises `DivergedError` naming the member, the step and its last finite loss; the other members
     are as good as before. `acceleration` is for CUDA only. In a rehearsal only a few updates are
     taken, and every checkpoint is made.
+
+    To save memory, `micro_batches` has each batch pass in so many parts whose gradients add up. The
+    batch must then be a tensor (M, B, ...) or a named tuple of such, the loss a mean over B.
     """
     wanted = set(checkpoints) if on_checkpoint is not None else set()
-    differentiate = gradient_step(model, loss, clip, acceleration or Acceleration())
+    differentiate = gradient_step(model, loss, clip, acceleration or Acceleration(), micro_batches)
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
     on_cuda = next(model.parameters()).device.type == "cuda"

@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import pytest
 import torch
+from torch import nn
 
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.training.accelerate import Acceleration
@@ -55,6 +57,45 @@ def test_two_runs_are_identical_bit_for_bit() -> None:
     assert torch.equal(train(first, sampler(3)).loss, train(second, sampler(3)).loss)
     for one, other in zip(first.parameters(), second.parameters(), strict=True):
         assert torch.equal(one, other)
+
+
+class Lines(NamedTuple):
+    """A batch in two tensors."""
+
+    tokens: torch.Tensor
+    answers: torch.Tensor
+
+
+def answer_loss(model: nn.Module, batch: Lines) -> torch.Tensor:
+    surprise = -model(batch.tokens)[:, :, -1].log_softmax(-1)
+    return surprise.gather(2, batch.answers[..., None]).mean((1, 2))
+
+
+@pytest.mark.parametrize("parts", [2, 3, 9])  # of four rows: equal, unequal, more than there are
+@pytest.mark.parametrize("named", [True, False])
+def test_micro_batches_train_as_whole_ones(parts: int, named: bool) -> None:
+    def sample(step: int) -> Any:
+        tokens = sampler(2)(step)
+        return Lines(tokens[..., :-1], tokens[..., -1]) if named else tokens
+
+    def trained(parts: int) -> tuple[GPT, History]:
+        model = GPT(CONFIG, [4, 5])
+        history = fit(
+            model,
+            sample,
+            steps=STEPS,
+            optimizer=population_adamw(model, 1e-2),
+            clip=0.5,
+            loss=answer_loss if named else next_token_loss,
+            micro_batches=parts,
+        )
+        return model, history
+
+    whole, expected = trained(1)
+    model, history = trained(parts)
+    torch.testing.assert_close(history.loss, expected.loss, rtol=1e-4, atol=0)
+    for one, other in zip(model.parameters(), whole.parameters(), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
 
 
 def test_loss_is_the_mean_surprise_at_the_next_token() -> None:
