@@ -89,6 +89,7 @@ import textwrap
 import torch
 
 from synthcore.evidence.chapter import Chapter
+from synthcore.explorers import compiled_counter
 from synthcore.explorers.compiled_counter import CompiledCounterExplorer
 from synthcore.explorers.unwrap import UnwrapExplorer
 from synthcore.studies.finetuning_wrappers import (
@@ -444,13 +445,17 @@ chapter.figure(
 # Type a string. The compiled network, or one that was fine-tuned to count b, reads it in your browser.
 
 # %%
-chapter.explorer(
-    CompiledCounterExplorer(**shown.networks(config, data)),
-    id="compiled-counter",
-    caption="Three attention maps and the output of a compiled transformer, and of two fine-tuned ones.",
-    alt="A text field, three heat maps of attention, and bars of the output at the chosen place.",
-    still=compiled_figures.attention_maps(data),
-)
+traits = shown.networks(config, data)
+if compiled_counter.fits(traits["networks"]):
+    chapter.explorer(
+        CompiledCounterExplorer(**traits),
+        id="compiled-counter",
+        caption="Three attention maps and the output of a compiled transformer, and of two fine-tuned ones.",
+        alt="A text field, three heat maps of attention, and bars of the output at the chosen place.",
+        still=compiled_figures.attention_maps(data),
+    )
+else:
+    chapter.text("The networks of this run are too large for a page: take fewer `counter_slots`.")
 
 # %% [markdown]
 # ## Stories

@@ -10,7 +10,7 @@ import numpy as np
 import traitlets
 from numpy.typing import ArrayLike, NDArray
 
-from synthcore.explorers.base import Explorer, bundle, pack
+from synthcore.explorers.base import MAX_BYTES, Explorer, bundle, pack
 
 BLOCKS = 3
 READ = 2  # the answer stands at the second letter, behind the begin symbol
@@ -100,6 +100,12 @@ class CompiledCounterExplorer(Explorer):
             place=READ,
             **traits,
         )
+
+
+def fits(networks: Mapping[str, Mapping[str, ArrayLike]]) -> bool:
+    """Whether a page can hold these networks."""
+    sizes = [np.asarray(value).size for weights in networks.values() for value in weights.values()]
+    return 4 * sum(sizes) <= MAX_BYTES
 
 
 def _weights(

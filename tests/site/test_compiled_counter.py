@@ -1,6 +1,7 @@
 """The compiled transformer in the browser against the one in torch; typing; what is refused."""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -8,8 +9,7 @@ import pytest
 import torch
 from browsing import Show
 
-from synthcore.explorers.base import MAX_BYTES
-from synthcore.explorers.compiled_counter import CompiledCounterExplorer
+from synthcore.explorers.compiled_counter import CompiledCounterExplorer, fits
 from synthcore.nn.hooks import record
 from synthcore.studies.finetuning_wrappers.compiled import Compiled, perturb
 from synthcore.studies.finetuning_wrappers.programs import Sharpness, counter
@@ -114,8 +114,17 @@ def test_strings_that_do_not_fit_are_refused_in_a_sentence(
     assert wrong == []
 
 
-def test_three_networks_fit() -> None:
-    assert explorer().data_bytes < MAX_BYTES
+@pytest.mark.parametrize(("slots", "fit"), [(SLOTS, True), (48, False)])
+def test_what_fits_is_known_before(slots: int, fit: bool) -> None:
+    model = counter(slots)
+    given = {
+        "networks": {name: weights(model) for name in "xyz"},
+        "out": model.shape.spaces["out"],
+        "counted": dict.fromkeys("xyz", "a"),
+    }
+    assert fits(given["networks"]) == fit
+    with nullcontext() if fit else pytest.raises(ValueError, match="must stay below 400 kB"):
+        explorer(**given)
 
 
 def changed(name: str, value: Any) -> dict[str, Any]:
