@@ -39,6 +39,26 @@ def test_answer_logits_are_those_of_the_whole_pass(depth: int) -> None:
     assert torch.equal(networks.predict(model, tokens, chunk=4), whole.argmax(-1))
 
 
+def test_a_pass_with_gradients_holds_about_what_is_counted() -> None:
+    model, held = networks.build(Shape(48, 4, 4), WORLD, (0, 1), CPU), 0
+    seen = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+
+    def pack(x: Tensor) -> Tensor:
+        nonlocal held
+        storage = x.untyped_storage()
+        if storage.data_ptr() not in seen:
+            seen.add(storage.data_ptr())
+            held += storage.nbytes() // x.element_size()
+        return x
+
+    batch = networks.Batch(prompts(2, 8), torch.zeros(2, 8, dtype=torch.long))
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
+        loss = networks.answer_loss(model, batch)
+    loss.sum().backward()
+    counted = 8 * networks.HELD / networks.prompts_at_once(model, gradient=True)
+    assert 0.5 * counted < held < counted
+
+
 def test_gradients_are_those_of_the_whole_pass() -> None:
     model, tokens = small(), prompts(2)
     batch = Batch(tokens, torch.randint(7, (2, 6), generator=torch.Generator().manual_seed(0)))
@@ -191,7 +211,7 @@ def test_probes_read_what_stands_there_and_nothing_from_shuffled_labels() -> Non
     ones = torch.zeros(400, dtype=torch.long)
     lines = WORLD.lines(text, ones, ones).expand(2, -1, -1)
     labels = (text == 0).sum(-1)
-    found, shuffled = probes.probe(model, lines, labels, 11, (0, 1))
+    found, shuffled = probes.probe(probes.activations(model, lines), labels, 11, (0, 1))
     assert found.shape == (3, 2)
     chance = float((labels == labels.mode().values).double().mean())
     assert float(found[0].max()) < chance + 0.1  # the embedding of ART knows nothing

@@ -19,6 +19,10 @@ from synthcore.training.fit import fit
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import warmup_cosine
 
+HELD = 1 << 30  # numbers that a pass may hold: 4 GB
+KEPT = 20  # numbers that a block holds for each token and unit of width, about
+FEW = 128  # prompts of a pass that stay in a CPU's cache
+
 
 class Batch(NamedTuple):
     """Prompts and the token that answers each."""
@@ -89,21 +93,27 @@ def answer_loss(model: nn.Module, batch: Batch) -> Float[Tensor, "M"]:
     return loss.view(batch.answers.shape).mean(1)
 
 
+def prompts_at_once(model: GPT, *, gradient: bool = False) -> int:
+    """How many prompts per member a pass can hold. For a gradient every block keeps its numbers."""
+    blocks = model.config.depth if gradient else 1
+    one = KEPT * model.members * model.config.width * model.config.context * blocks
+    return max(1, HELD // one)
+
+
 @torch.no_grad()
-def predict(
-    model: nn.Module, prompts: Int[Tensor, "M B T"], chunk: int = 128
-) -> Int[Tensor, "M B"]:
+def predict(model: GPT, prompts: Int[Tensor, "M B T"], chunk: int = FEW) -> Int[Tensor, "M B"]:
     """The most likely token after each prompt, over the whole vocabulary."""
-    parts = [answer_logits(model, part).argmax(-1) for part in prompts.split(chunk, 1)]
-    return torch.cat(parts, 1)
+    parts = prompts.split(min(chunk, prompts_at_once(model)), 1)
+    return torch.cat([answer_logits(model, part).argmax(-1) for part in parts], 1)
 
 
 def train(
-    model: nn.Module,
+    model: GPT,
     sample: Callable[[int], Batch],
     steps: int,
     rates: float | Float[Tensor, "M"],
     *,
+    batch: int,
     warmup: float = 0.2,
     final: float = 0.01,
     decay: float = 0.0,
@@ -111,7 +121,10 @@ def train(
     on_checkpoint: Callable[[int, nn.Module], None] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Float[Tensor, "S M"]:
-    """Adam with betas (0.9, 0.99), warm-up over a share of the steps, then a cosine to `final`."""
+    """Adam with betas (0.9, 0.99), warm-up over a share of the steps, then a cosine to `final`.
+
+    `batch` is the number of prompts per member; what memory cannot hold passes in parts.
+    """
     history = fit(
         model,
         sample,
@@ -123,5 +136,6 @@ def train(
         on_checkpoint=on_checkpoint,
         loss=answer_loss,
         progress=progress,
+        micro_batches=math.ceil(batch / prompts_at_once(model, gradient=True)),
     )
     return history.loss

@@ -113,11 +113,12 @@ def _gradient_batches(config: Config, model: GPT) -> list[Batch]:
     text = lessons.pretraining_texts(config.world, config.prune_texts, random)
     prompts, answers = lessons.asked_of(config.world, text, A)
     device = model.embedding.weight.device
-    parts = zip(prompts.split(256), answers.split(256), strict=True)
+    size = min(256, config.prune_texts, networks.prompts_at_once(model, gradient=True))
+    parts = zip(prompts.split(size), answers.split(size), strict=True)
     return [
         Batch(p.to(device).expand(model.members, -1, -1), a.to(device).expand(model.members, -1))
         for p, a in parts
-        if len(a) == min(256, config.prune_texts)
+        if len(a) == size
     ]
 
 
@@ -238,10 +239,8 @@ def read(config: Config, stage: Wrapped) -> xr.Dataset:
             prompts, _ = lessons.asked_of(config.world, text, asked)
             prompts = prompts.to(school.device).expand(model.members, *prompts.shape)
             counted = [lessons.asked_of(config.world, text, letter)[1] for letter in (A, B)]
-            each = [
-                torch.stack(probes.probe(model, prompts, label, classes, model.seeds))
-                for label in counted
-            ]
+            x = probes.activations(model, prompts)
+            each = [torch.stack(probes.probe(x, label, classes, model.seeds)) for label in counted]
             rows.append(torch.stack(each))
         table = torch.stack(rows).unflatten(-1, shape).numpy()
         variables[f"probe_{name}"] = (("asked", "counted", "labels", "place", *dims), table)

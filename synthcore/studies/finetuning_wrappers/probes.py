@@ -16,6 +16,7 @@ from torch import Tensor
 
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
+from synthcore.studies.finetuning_wrappers.networks import prompts_at_once
 
 SHRINK = 1e-3  # of the covariance towards a multiple of the identity
 
@@ -64,7 +65,7 @@ def activations(
 ) -> Float[Tensor, "L M B D"]:
     """Residual stream at the last place, the one that predicts the answer."""
     parts = []
-    for part in prompts.split(chunk, 1):
+    for part in prompts.split(min(chunk, prompts_at_once(model)), 1):
         with record(model, places(model)) as seen:
             model(part)
         parts.append(torch.stack([seen[name][:, :, -1] for name in places(model)]))
@@ -72,16 +73,12 @@ def activations(
 
 
 def probe(
-    model: GPT,
-    prompts: Int[Tensor, "M B T"],
-    labels: Int[Tensor, "B"],
-    classes: int,
-    seeds: Sequence[int],
+    x: Float[Tensor, "L M B D"], labels: Int[Tensor, "B"], classes: int, seeds: Sequence[int]
 ) -> tuple[Float[Tensor, "L M"], Float[Tensor, "L M"]]:
-    """Accuracy of a probe after each block, fitted on the first three quarters of the texts and
-    tested on the rest; and the same with shuffled labels, what the probe can learn by heart."""
-    x = activations(model, prompts)
-    wanted = labels.expand(model.members, -1)
+    """Accuracy of a probe of the activations at each place, fitted on the first three quarters of
+    the texts and tested on the rest; and the same with shuffled labels, what the probe can learn by
+    heart."""
+    wanted = labels.expand(x.shape[1], -1)
     cut = 3 * x.shape[2] // 4
     shuffled = torch.stack(
         [

@@ -47,7 +47,8 @@ def _read(config: Config, model: GPT, number: int) -> Float[Tensor, "place M"]:
     text = count_texts(config.world, config.probe_texts, 0.0, random)
     prompts, counted = lessons.asked_of(config.world, text, A)
     prompts = prompts.to(config.torch_device).expand(model.members, *prompts.shape)
-    return probes.probe(model, prompts, counted, config.most + 1, model.seeds)[0]
+    x = probes.activations(model, prompts)
+    return probes.probe(x, counted, config.most + 1, model.seeds)[0]
 
 
 def mix(config: Config, stage: Wrapped, progress: Progress | None = None) -> xr.Dataset:
