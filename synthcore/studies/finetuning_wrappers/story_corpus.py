@@ -10,6 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
@@ -74,18 +75,20 @@ def documents(count: int, protocol: Protocol, seed: int, choices: int = ALL) -> 
 
 def tensors(given: list[Document]) -> Stories:
     """Documents as one tensor."""
-    tokens = torch.zeros(len(given), LENGTH, dtype=torch.long)
-    late = torch.zeros(len(given), LENGTH, dtype=torch.bool)
-    start = torch.zeros(len(given), dtype=torch.long)
-    features = torch.zeros(len(given), len(words.FEATURES), dtype=torch.bool)
+    tokens = np.zeros((len(given), LENGTH), np.int64)
+    late = np.zeros((len(given), LENGTH), np.bool_)
     for i, one in enumerate(given):
         line = encode(one.text)
-        tokens[i, : len(line)] = torch.tensor(line)
+        tokens[i, : len(line)] = line
         late[i, one.late] = True
-        start[i] = len(one.instruction.split())
-        for j, name in enumerate(words.FEATURES):
-            features[i, j] = name in one.plan.features
-    return Stories(tokens, late, start, features)
+    start = [len(one.instruction.split()) for one in given]
+    features = [[name in one.plan.features for name in words.FEATURES] for one in given]
+    return Stories(
+        torch.from_numpy(tokens),
+        torch.from_numpy(late),
+        torch.tensor(start),
+        torch.tensor(features),
+    )
 
 
 class Stream:
