@@ -72,6 +72,7 @@ from synthcore.explorers.retrieval import RetrievalExplorer
 from synthcore.figures import half_width
 from synthcore.studies.icl_markov import dataset, experiment, figures, phase_figures, task, theory
 from synthcore.studies.icl_markov.claims import CLAIMS
+from synthcore.training.seeding import seeded
 
 config = experiment.Config.from_cell(globals())
 chapter = Chapter("icl_markov", config)
@@ -550,7 +551,7 @@ chapter.text(
 # %% tags=["hide-cell"]
 share = {}
 for kind in ("normalised-uniform", "dirichlet", "uniform"):
-    p = task.draw_weights(512, kind, task.seeded(0, 9))
+    p = task.draw_weights(512, kind, seeded(0, 9))
     share[kind] = torch.special.entr(p).sum().exp().item() / 512
 # Mean of -u ln u over mean weights: exp(-E[x ln x]) with x = u / E[u]; uniforms give exp(1/2) / 2, exponentials exp(gamma - 1).
 assert abs(share["normalised-uniform"] - 0.824) < 0.03

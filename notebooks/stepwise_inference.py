@@ -82,6 +82,7 @@ from synthcore.studies.stepwise_inference import (
     theory,
 )
 from synthcore.studies.stepwise_inference.claims import CLAIMS
+from synthcore.training.seeding import seeded
 
 config = experiment.Config.from_cell(globals())
 chapter = Chapter("stepwise_inference", config)
@@ -93,10 +94,10 @@ chapter = Chapter("stepwise_inference", config)
 # only. Pairs of a start $s$ and a goal $g$ become lines of text; the graph is never shown. Change the seed and look.
 
 # %%
-small = graphs.bernoulli(12, 0.25, graphs.seeded(4))
+small = graphs.bernoulli(12, 0.25, seeded(4))
 words = task.Vocabulary(12)
 pair = task.candidates(small)[-1]
-path = paths.PathSampler([small]).sample(pair[None, :1], pair[None, 1:], graphs.seeded(0))[0, 0]
+path = paths.PathSampler([small]).sample(pair[None, :1], pair[None, 1:], seeded(0))[0, 0]
 lines = [words.write(pair[1], walk, words.path) for walk in (path, pair[:1])]
 apart = task.negatives(small)[1][0]
 lines.append(words.write(apart[1], apart[:1], words.nopath))
@@ -465,7 +466,7 @@ print(f"at p = 1/n = {p_critical:.3f} the number of paths stays 1/n whatever the
 # **2.** How many joins does a stitcher need that has seen single edges only, to connect two nodes $d$ layers apart?
 
 # %% tags=["hide-input"]
-chain = graphs.layered(6, 1, 1.0, graphs.seeded(0))
+chain = graphs.layered(6, 1, 1.0, seeded(0))
 needed = [baselines.stitched(chain.adjacency, joins)[0, 5].item() for joins in range(6)]
 assert needed.index(True) == 4
 print("d - 1 joins")

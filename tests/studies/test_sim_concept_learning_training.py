@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from synthcore.studies.sim_concept_learning import deep, descent, maps, networks, task, theory
+from synthcore.training.seeding import seeded
 
 TRAINING = networks.Training(
     dimension=6,
@@ -31,7 +32,7 @@ def test_rotations_are_orthogonal_and_belong_to_their_seed() -> None:
 
 def test_an_epoch_shows_every_point_once() -> None:
     points = torch.arange(24.0).view(2, 12, 1)
-    batches = task.Epochs(points, 4, task.seeded(0))
+    batches = task.Epochs(points, 4, seeded(0))
     for epoch in range(2):
         seen = torch.cat([batches(3 * epoch + step) for step in range(3)], dim=1)
         assert torch.equal(seen.sort(1).values, points)

@@ -19,7 +19,6 @@ from synthcore.studies.stepwise_inference.graphs import (
     is_connected,
     layered,
     path_counts,
-    seeded,
 )
 from synthcore.studies.stepwise_inference.paths import PathSampler
 from synthcore.studies.stepwise_inference.task import (
@@ -32,6 +31,7 @@ from synthcore.studies.stepwise_inference.task import (
     negatives,
     random_split,
 )
+from synthcore.training.seeding import seeded
 
 GRAPHS = {
     "bernoulli": bernoulli(14, 0.3, seeded(1), ends=2),

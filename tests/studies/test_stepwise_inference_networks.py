@@ -10,13 +10,14 @@ from torch import Tensor
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import replace
 from synthcore.studies.stepwise_inference import mechanism, steering, temperature
-from synthcore.studies.stepwise_inference.graphs import bernoulli, seeded
+from synthcore.studies.stepwise_inference.graphs import bernoulli
 from synthcore.studies.stepwise_inference.measure import Examination, ask, follow, parse
 from synthcore.studies.stepwise_inference.motifs import Chain, Motifs
 from synthcore.studies.stepwise_inference.networks import Batch as LineBatch
 from synthcore.studies.stepwise_inference.networks import Recipe, answer_loss, build, shifted
 from synthcore.studies.stepwise_inference.task import Vocabulary, candidates, random_split
 from synthcore.training.generate import generate
+from synthcore.training.seeding import seeded
 
 CPU = torch.device("cpu")
 RECIPE = Recipe(width=16, depth=2, learning_rate=0.01, batch=8)

@@ -22,6 +22,7 @@ from synthcore.training.accelerate import Acceleration
 from synthcore.training.fit import fit, next_token_loss
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import log_spaced, warmup_cosine
+from synthcore.training.seeding import seeded
 
 Progress = Callable[[str, int, int], None]
 
@@ -266,7 +267,7 @@ def simulate_theory(config: Config, rows: int = 4000) -> xr.Dataset:
         exact[f"D(Bi-Inf || row), n = {n}"] = theory.kl_bi_inf_to_truth(n, k)
     samples = []
     for seed in config.seeds:
-        generator = task.seeded(seed, 0, 3)
+        generator = seeded(seed, 0, 3)
         row = task.draw_chains((rows,), k, generator)[:, 0]
         uniform = torch.full_like(row, 1 / k)
         values = [

@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
 from synthcore.studies.icl_markov import interpolation, task, theory
+from synthcore.training.seeding import seeded
 
 Encode = Callable[[Int[Tensor, "M B T"]], Int[Tensor, "M B T"]]
 # What is measured: its dimensions after the checkpoint's, and its values.
@@ -74,7 +75,7 @@ class Yardstick:
         device = mixture.weights.device
         self.positions = sorted({t for c in contexts for t in window(c)})
         self.windows = [[self.positions.index(t) for t in window(c)] for c in contexts]
-        streams = [task.seeded(seed, 0, 1) for seed in seeds]
+        streams = [seeded(seed, 0, 1) for seed in seeds]
         random = torch.Generator(device).manual_seed(seeds[0] + 1)
 
         tokens, chain = mixture.sample(sequences, length, random)

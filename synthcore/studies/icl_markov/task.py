@@ -15,10 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from synthcore.training.seeding import seeded
 
 Weighting = Literal["normalised-uniform", "dirichlet", "uniform"]
 
@@ -167,13 +168,6 @@ class Mixture:
             ),
             chain,
         )
-
-
-def seeded(*key: int) -> torch.Generator:
-    """A CPU generator for this key; different keys give independent streams."""
-    return torch.Generator().manual_seed(
-        int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
-    )
 
 
 def walk(

@@ -12,8 +12,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from synthcore.studies.sim_concept_learning import task, theory
+from synthcore.studies.sim_concept_learning import theory
 from synthcore.training.rehearsal import whole_or_rehearsed
+from synthcore.training.seeding import seeded
 
 
 class Outcome(NamedTuple):
@@ -25,7 +26,7 @@ class Outcome(NamedTuple):
 
 def initial_weights(seeds: Sequence[int], depth: int, d: int, s: int) -> list[Tensor]:
     """Layers (M, out, in), uniform on plus and minus 1 / sqrt(d); the first has s inputs left."""
-    generators = [task.seeded(seed, depth, d) for seed in seeds]
+    generators = [seeded(seed, depth, d) for seed in seeds]
     drawn = torch.stack([torch.rand(depth, d, d, generator=g) for g in generators])
     weights = (2 * drawn - 1) * d**-0.5
     return [weights[:, i, :, :s].clone() if i == 0 else weights[:, i].clone() for i in range(depth)]

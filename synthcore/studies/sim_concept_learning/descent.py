@@ -15,6 +15,7 @@ from torch import Tensor
 
 from synthcore.studies.sim_concept_learning import task, theory
 from synthcore.training.rehearsal import whole_or_rehearsed
+from synthcore.training.seeding import seeded
 
 Sample = Callable[[int], Tensor]
 
@@ -78,7 +79,7 @@ def tied(
     moments = torch.diagonal(task.second_moment(points), dim1=-2, dim2=-1)
     theory.require_stable(rate, moments)
     sample: Sample = (
-        (lambda step: points) if batch is None else task.Epochs(points, batch, task.seeded(seed, 3))
+        (lambda step: points) if batch is None else task.Epochs(points, batch, seeded(seed, 3))
     )
     return _descend(theory.square_root(start), lambda u: u @ u.mT, sample, rate, steps, at)
 

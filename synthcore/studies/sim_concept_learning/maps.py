@@ -11,7 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from synthcore.studies.sim_concept_learning import measure, task, theory
+from synthcore.studies.sim_concept_learning import measure, theory
+from synthcore.training.seeding import seeded
 
 COARSE = 0.08  # Runge-Kutta step of searches, in units of 1 / a_max
 CHUNK = 1000  # trajectories at a time: memory stays small
@@ -112,7 +113,7 @@ def pivot_law(
 
 def random_starts(draws: int, s: int, seed: int) -> Float[Tensor, "B s s"]:
     """W(0) = u u^T + epsilon I: u log-uniform in [.02, .6], epsilon in [1e-5, 1e-2]."""
-    generator = task.seeded(seed, 5, s)
+    generator = seeded(seed, 5, s)
     u = torch.rand(draws, s, generator=generator, dtype=torch.float64)
     e = torch.rand(draws, 1, 1, generator=generator, dtype=torch.float64)
     u = 0.02 * 30**u
@@ -121,7 +122,7 @@ def random_starts(draws: int, s: int, seed: int) -> Float[Tensor, "B s s"]:
 
 def gaussian_starts(draws: int, s: int, hidden: int, omega: float, seed: int) -> Tensor:
     """W(0) = U U^T with s x hidden Gaussian U scaled so that the mean of w_pp(0) is omega."""
-    generator = task.seeded(seed, 6, hidden)
+    generator = seeded(seed, 6, hidden)
     u = torch.randn(draws, s, hidden, generator=generator, dtype=torch.float64)
     return omega / hidden * u @ u.mT
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from synthcore.nn.mlp import MLP, MLPConfig
 from synthcore.studies.sim_concept_learning import task
 from synthcore.training.fit import fit
+from synthcore.training.seeding import seeded
 
 Condition = tuple[tuple[float, ...], tuple[float, ...]]  # mu and sigma
 
@@ -88,7 +89,7 @@ def train(
     rotation = task.rotations(every, training.dimension).float().to(device)
     points = mixture.draw(training.points, every)[0].float().to(device)
     probes = task.embed(mixture.probes().float().to(device), rotation)
-    batches = task.Epochs(points, training.batch, task.seeded(seeds[0], 4))
+    batches = task.Epochs(points, training.batch, seeded(seeds[0], 4))
     steps = training.epochs * batches.per_epoch
     s = mixture.concepts
     milestones = {0, steps // 10, steps}

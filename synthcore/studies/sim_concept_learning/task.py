@@ -13,17 +13,11 @@ Axis letters: M member, N points, B batch, s concepts, d coordinates, V composit
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-
-def seeded(*key: int) -> torch.Generator:
-    """A CPU generator for this key; different keys give independent streams."""
-    return torch.Generator().manual_seed(
-        int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0] >> 1)
-    )
+from synthcore.training.seeding import seeded
 
 
 def compositions(concepts: int) -> Float[Tensor, "V s"]:

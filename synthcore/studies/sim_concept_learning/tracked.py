@@ -12,6 +12,7 @@ from torch import Tensor
 from synthcore.studies.sim_concept_learning import descent, measure, task, theory
 from synthcore.studies.sim_concept_learning.parameters import Config
 from synthcore.studies.sim_concept_learning.sampled import PHI, Progress, report, thinned
+from synthcore.training.seeding import seeded
 
 GAINS = (0.01, 1.0)  # of the usual initial weights of the one-layer network
 ONE_LAYER = (3, 8.0)  # coordinates and clock t of the one-layer network
@@ -29,7 +30,7 @@ def one_layer(config: Config) -> xr.Dataset:
     every = seeds * (len(GAINS) * len(conditions))
     mixture = task.Mixture.of(conditions * len(GAINS), len(seeds))
     points = mixture.draw(n, every)[0]
-    unit = torch.stack([2 * torch.rand(d, 2, generator=task.seeded(s, 7)) - 1 for s in every])
+    unit = torch.stack([2 * torch.rand(d, 2, generator=seeded(s, 7)) - 1 for s in every])
     gain = torch.tensor(GAINS).repeat_interleave(len(conditions) * len(seeds))
     start = (gain[:, None, None] * unit).double() * d**-0.5
     steps = round(last / rate)

@@ -10,19 +10,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 ATTEMPTS = 10_000
-
-
-def seeded(*key: int) -> torch.Generator:
-    """A CPU generator for this key; different keys give independent streams."""
-    state = np.random.SeedSequence(key).generate_state(1, np.uint64)[0]
-    return torch.Generator().manual_seed(int(state >> 1))
 
 
 def path_counts(adjacency: Bool[Tensor, "N N"]) -> Float[Tensor, "N N"]:

@@ -11,10 +11,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from synthcore.nn.gpt import GPT
-from synthcore.studies.stepwise_inference.graphs import Graph, seeded
+from synthcore.studies.stepwise_inference.graphs import Graph
 from synthcore.studies.stepwise_inference.paths import PathSampler
 from synthcore.studies.stepwise_inference.task import PAD, PROMPT, Pairs, Split, Vocabulary
 from synthcore.training.generate import generate
+from synthcore.training.seeding import seeded
 
 GROUPS = ("connected", "hard", "easy")
 NOTHING, NOT_A_NODE = -1, -2

@@ -15,9 +15,10 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from synthcore.studies.stepwise_inference.graphs import Graph, bernoulli, seeded
+from synthcore.studies.stepwise_inference.graphs import Graph, bernoulli
 from synthcore.studies.stepwise_inference.paths import PathSampler
 from synthcore.studies.stepwise_inference.task import Vocabulary
+from synthcore.training.seeding import seeded
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,13 @@ import numpy as np
 import xarray as xr
 
 from synthcore.studies.stepwise_inference import mechanism
-from synthcore.studies.stepwise_inference.graphs import bernoulli, seeded
+from synthcore.studies.stepwise_inference.graphs import bernoulli
 from synthcore.studies.stepwise_inference.measure import Examination
 from synthcore.studies.stepwise_inference.networks import LineFeed, Recipe, build, train
 from synthcore.studies.stepwise_inference.parameters import Config
 from synthcore.studies.stepwise_inference.single import Progress, School
 from synthcore.studies.stepwise_inference.task import Lines, random_split
+from synthcore.training.seeding import seeded
 
 
 def one_layer(config: Config, two_layer: School, progress: Progress | None = None) -> xr.Dataset:

@@ -15,12 +15,13 @@ from synthcore.explorers.base import MAX_BYTES
 from synthcore.explorers.navigation_tree import PrefixTree
 from synthcore.nn.gpt import GPT
 from synthcore.studies.stepwise_inference import baselines, temperature, theory
-from synthcore.studies.stepwise_inference.graphs import Graph, bernoulli, layered, seeded
+from synthcore.studies.stepwise_inference.graphs import Graph, bernoulli, layered
 from synthcore.studies.stepwise_inference.measure import GROUPS, Examination, ask, follow
 from synthcore.studies.stepwise_inference.networks import LineFeed, build, train
 from synthcore.studies.stepwise_inference.parameters import Config
 from synthcore.studies.stepwise_inference.task import Format, Lines, Split, Vocabulary, random_split
 from synthcore.training.schedules import log_spaced
+from synthcore.training.seeding import seeded
 
 Progress = Callable[[str, int, int], None]
 KINDS = ("bernoulli", "layered")

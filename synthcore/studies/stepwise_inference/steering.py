@@ -12,11 +12,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from synthcore.nn.gpt import GPT
-from synthcore.studies.stepwise_inference.graphs import seeded
 from synthcore.studies.stepwise_inference.motifs import Chain, Motifs
 from synthcore.studies.stepwise_inference.networks import Batch, Recipe, build, train
 from synthcore.studies.stepwise_inference.parameters import Config
 from synthcore.studies.stepwise_inference.single import Progress
+from synthcore.training.seeding import seeded
 
 HELD = 0.2  # share of ordered pairs of motifs that never follow each other in training
 

@@ -16,8 +16,9 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from synthcore.studies.stepwise_inference.graphs import Graph, seeded
+from synthcore.studies.stepwise_inference.graphs import Graph
 from synthcore.studies.stepwise_inference.paths import PathSampler
+from synthcore.training.seeding import seeded
 
 Format = Literal["step", "direct", "walk"]
 PAD = 0
