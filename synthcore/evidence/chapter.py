@@ -10,7 +10,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,11 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from synthcore.config import StudyConfig
+from synthcore.evidence.agreement import WITHIN, WITHIN_ELSEWHERE, agreement
 from synthcore.evidence.claim import Claim, Decision, decide_all
 from synthcore.evidence.files import find_root, write_atomic
 from synthcore.evidence.narrow import narrow
+from synthcore.evidence.parameter_table import parameter_tables, parameter_text
 from synthcore.evidence.record import (
     RESULTS_NAME,
     ClaimRecord,
@@ -31,6 +33,7 @@ from synthcore.evidence.record import (
     claim_record,
     verify_file,
 )
+from synthcore.evidence.source import source_of
 from synthcore.evidence.table import claims_html, claims_text
 
 if TYPE_CHECKING:
@@ -82,10 +85,19 @@ class Chapter:
         }
         data.to_netcdf(self.directory / f"{name}.nc", engine="h5netcdf", encoding=packed)
 
-    def figure(self, fig: Figure, *, id: str, caption: str, alt: str) -> None:
-        """Show a figure with its caption and text alternative, keep it, close it.
+    def figure(
+        self,
+        fig: Figure,
+        *,
+        id: str,
+        caption: str,
+        alt: str,
+        source: Callable[..., Any] | None = None,
+    ) -> None:
+        """Show a figure with its caption, text alternative and source, keep it, close it.
 
-        Under the runner it is drawn a second time for narrow screens, where that differs.
+        `source` is the function that drew it: below the figure its code unfolds. Under the runner
+        the figure is drawn a second time for narrow screens, where that differs.
         """
         self._new_id(id)
         png = _png(fig)
@@ -96,9 +108,22 @@ class Chapter:
         pyplot.close(fig)
         _show({"image/png": _text(png), "text/plain": alt}, {"synthcore": about})
         self._show_caption(id, caption)
+        self._show_source(id, source)
 
-    def explorer(self, widget: Any, *, id: str, caption: str, alt: str, still: Figure) -> None:
-        """Show an interactive widget; `still` stands for it in print or without widgets."""
+    def explorer(
+        self,
+        widget: Any,
+        *,
+        id: str,
+        caption: str,
+        alt: str,
+        still: Figure,
+        source: Callable[..., Any] | None = None,
+    ) -> None:
+        """Show an interactive widget; `still` stands for it in print or without widgets.
+
+        `source` is the function that made the widget from data: below it, its code unfolds.
+        """
         self._new_id(id)
         png = _png(still)
         pyplot.close(still)
@@ -112,6 +137,27 @@ class Chapter:
         }
         _show(bundle, about)
         self._show_caption(id, caption)
+        self._show_source(id, source)
+
+    def same(self, left: Any, right: Any, within: float | None = None) -> None:
+        """Show that two numbers, arrays or tensors agree, entry by entry.
+
+        `within` is the largest difference allowed, in the unit of the numbers; by default 1e-4 on a
+        CPU and 1e-2 elsewhere. Raises AssertionError, which shows both, if they do not agree.
+        """
+        if within is None:
+            on_cpu = self.config.torch_device.type == "cpu"
+            within = WITHIN if on_cpu else WITHIN_ELSEWHERE
+        _show_markdown(agreement(left, right, within), {"synthcore": {"same": True}})
+
+    def parameters(self, first: Sequence[str]) -> None:
+        """Show the parameters that a reader turns first (at most six), and all of them, folded.
+
+        Raises ValueError if `first` is empty, too long, or names a parameter that there is not.
+        """
+        html = parameter_tables(self.config, first)
+        bundle = {"text/html": html, "text/plain": parameter_text(self.config)}
+        _show(bundle, {"synthcore": {"parameters": True}})
 
     def claims(self, claims: Iterable[Claim], data: xr.Dataset) -> None:
         """Decide every claim at this run's scale, keep the verdicts, show the table."""
@@ -214,6 +260,12 @@ class Chapter:
     def _show_caption(self, id: str, caption: str) -> None:
         """The live caption; on the site the figure's own caption takes its place."""
         _show_markdown(f"*{caption}*", {"synthcore": {"caption_of": id}})
+
+    def _show_source(self, id: str, function: Callable[..., Any] | None) -> None:
+        if function is not None:
+            source = source_of(function)
+            bundle = {"text/html": source.html(), "text/plain": f"Source: {source.place}"}
+            _show(bundle, {"synthcore": {"source_of": id}})
 
 
 def _as_record(decision: Decision) -> ClaimRecord:

@@ -1,12 +1,16 @@
 """The chapter object, live and under a runner."""
 
 import json
+import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 import xarray as xr
+from bs4 import BeautifulSoup
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 
@@ -148,3 +152,59 @@ def test_recorded_runs_are_verified(running: Path, shown: list[Any]) -> None:
     (folder / "paper.nc").write_bytes(b"")
     with pytest.raises(DamagedRecord, match=r"paper\.nc is damaged"):
         chapter.recorded()
+
+
+def test_source_unfolds_below_figures_and_explorers(running: Path, shown: list[Any]) -> None:
+    chapter = Chapter("toy", CONFIG)
+    chapter.figure(figure(), id="f", caption="Up.", alt="A line.", source=figure)
+    widget = SimpleNamespace(model_id="m")
+    chapter.explorer(widget, id="e", caption="Move.", alt="A map.", still=figure(), source=figure)
+    assert [about for _, about in shown if "source_of" in about] == [
+        {"source_of": "f"},
+        {"source_of": "e"},
+    ]
+    html = shown[2][0]["text/html"]
+    assert "subplots" in html
+    assert "tests/unit/test_evidence_chapter.py" in shown[2][0]["text/plain"]
+
+
+def test_two_ways_to_a_number_agree_or_both_are_shown(shown: list[Any]) -> None:
+    chapter = Chapter("toy", CONFIG)
+    chapter.same(torch.tensor([1.0, 2.00005], requires_grad=True), np.array([1.0, 2.0]))
+    line = shown[-1][0]["text/markdown"]
+    assert "2.00005 and 2 (of 2 pairs those furthest apart, at [1]) agree" in line
+    with pytest.raises(AssertionError, match=r"1\.001 and 1 differ by 1\.0e-03; 1e-04 is allowed"):
+        chapter.same(1.001, 1.0)
+    chapter.same(1.001, 1.0, within=1e-2)
+    chapter.same(-math.inf, -math.inf)
+    for left, right, told in [
+        (math.nan, math.nan, "nan and nan differ"),
+        ([math.nan, 1.0], [0.0, 1.0], "nan and 0"),
+        ([1.0], [1.0, 1.0], "shapes differ"),
+        ([], [], "nothing to compare"),
+        (math.inf, -math.inf, "inf and -inf"),
+    ]:
+        with pytest.raises(AssertionError, match=told):
+            chapter.same(left, right, within=1e9)
+
+
+def test_parameters_are_tables_of_few_and_of_all(shown: list[Any]) -> None:
+    chapter = Chapter("toy", CONFIG)
+    chapter.parameters(first=("n_seeds",))
+    few, every = BeautifulSoup(shown[-1][0]["text/html"], "html.parser").select("table")
+    texts = [[cell.text for cell in row.select("th, td")] for row in few.select("tr")]
+    assert texts == [
+        ["Turn first", "here", "range", "meaning"],
+        ["n_seeds", "3", "1 to 64", "members trained per condition"],
+    ]
+    assert [row.th.text for row in every.select("tbody tr") if row.th] == list(
+        StudyConfig.model_fields
+    )
+    assert every.find_parent("details") is not None
+    for wrong, told in [
+        (("n_seed",), "Did you mean 'n_seeds'"),
+        ((), "got 0"),
+        (("seed",) * 7, "got 7"),
+    ]:
+        with pytest.raises(ValueError, match=told):
+            chapter.parameters(first=wrong)
