@@ -1,12 +1,10 @@
 """From notebook defaults, a scale's file and the command line to checked parameters.
 
-YAML is read by the rules of its version 1.2: `off` is text, `1e-3` is a number. No tag is executed
-and a key may stand only once.
+YAML is read as `synthcore.evidence.yaml12` says.
 """
 
 import ast
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +14,7 @@ import yaml
 
 from synthcore.config import ParameterError, StudyConfig, nearest
 from synthcore.evidence.files import sha256
+from synthcore.evidence.yaml12 import load_yaml
 from synthcore.press.errors import Refused
 from synthcore.press.studies import Study, load_config
 
@@ -126,7 +125,7 @@ def cell_defaults(study: Study) -> dict[str, Any]:
 def read_yaml(path: Path) -> dict[str, Any]:
     """A flat mapping of names to values. Raises Refused naming the file and the fault."""
     try:
-        content = yaml.load(path.read_text("utf-8"), Loader=_Yaml)
+        content = load_yaml(path.read_text("utf-8"))
     except OSError as error:
         raise Refused(f"Cannot read {path}: {error.strerror}.") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -156,7 +155,7 @@ def _names(given: Mapping[str, Any], valid: Mapping[str, Any], where: str = "") 
 def read_value(name: str, text: str) -> Any:
     """A value as the command line writes it, which is YAML. Raises Refused."""
     try:
-        return yaml.load(text, Loader=_Yaml)
+        return load_yaml(text)
     except yaml.YAMLError as error:
         raise Refused(f"Cannot read the value of {name}, {text!r}: {_short(error)}.") from None
 
@@ -176,30 +175,3 @@ def _short(error: Exception) -> str:
     mark = getattr(error, "problem_mark", None)
     problem = getattr(error, "problem", None) or str(error).partition("\n")[0]
     return f"line {mark.line + 1}: {problem}" if mark else str(problem)
-
-
-class _Yaml(yaml.SafeLoader):
-    """YAML 1.2 scalars, each key once."""
-
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"'{key.value}' stands twice", problem_mark=key.start_mark
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
-
-
-for _tag, _pattern, _first in (
-    ("bool", r"true|True|TRUE|false|False|FALSE", "tTfF"),
-    ("int", r"[-+]?[0-9]+", "-+0123456789"),
-    ("float", r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+.0123456789"),
-    ("null", r"~|null|Null|NULL|", "~nN\0"),
-):
-    _Yaml.add_implicit_resolver(
-        f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), [*_first, ""]
-    )
