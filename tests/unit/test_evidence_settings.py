@@ -20,9 +20,7 @@ WITHOUT_SOURCES = {
     "concept_space",
     "finetuning_wrappers",
     "forking_paths",
-    "percolation",
     "representation_shattering",
-    "sim_concept_learning",
     "stepwise_inference",
 }
 
