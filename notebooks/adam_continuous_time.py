@@ -478,8 +478,8 @@ chapter.figure(
 # | Change | Expect | Known from |
 # |---|---|---|
 # | `epsilon = 1e-8` | The usual value. It caps the growth of updates outside the stable region. | the list above |
-# | `stages = [1, 2, 3, 4, 5]` | k-Adam with more stages. A second one does not help here, and five cost more than two. | the run *recorded* |
-# | `n_seeds = 5` | Intervals of the part of C6 that rests on waiting get narrower; its verdict stays. | the run *recorded* |
+# | `stages = [1, 2, 3, 4, 5]` | k-Adam with more stages. A second one does not help here, and five cost more than two. | the run *reference* |
+# | `n_seeds = 5` | Intervals of the part of C6 that rests on waiting get narrower; its verdict stays. | the run *reference* |
 
 # %% [markdown]
 # ## Exercises

@@ -524,7 +524,7 @@ if recorded is not None:
 #   shown. No threshold was changed.
 # - Each trained composition should give 15 mastered ones (C1); 20 would be the cap, 1024 compositions from 50.
 # - C3 asks for a rank correlation with $m$. Where one displaced function is enough to bring accuracy to zero, all other $m$ tie there, and the correlation
-#   cannot reach its threshold at book scale although the fall is as large as it can be.
+#   cannot reach its threshold at check scale although the fall is as large as it can be.
 # - **Partial generalisation to all of C (C3) is a matter of the training set.** In the longer run base compositions and a few dozen all-displaced ones lead to every
 #   cell. Drawn as the official code draws them, without the last function of each position, they do not: what is missing was never shown displaced.
 # - **The LSTM (C10)** fails on the compositions it was trained on as well, after more updates than the Transformer took. It does not fit; whether it would compose is open.
@@ -541,10 +541,10 @@ if recorded is not None:
 #
 # | Change | Expect | Known from |
 # |---|---|---|
-# | `subsets = ["base", "randombase_combo 50 50"]` | A few dozen displaced compositions beside the base ones lead to every cell. | the run *recorded* |
-# | `subsets = ["base_combo 50, code"]` | Drawn as the official code draws them, without each position's last function, they do not. | the run *recorded* |
-# | `lstm_steps = 4000` | The LSTM fails on the compositions it was trained on as well. | the run *recorded* |
-# | `depth_steps = 800` | Step by step two layers do as well as four; at once, accuracy rises with depth. | the run *recorded* |
+# | `subsets = ["base", "randombase_combo 50 50"]` | A few dozen displaced compositions beside the base ones lead to every cell. | the run *reference* |
+# | `subsets = ["base_combo 50, code"]` | Drawn as the official code draws them, without each position's last function, they do not. | the run *reference* |
+# | `lstm_steps = 4000` | The LSTM fails on the compositions it was trained on as well. | the run *reference* |
+# | `depth_steps = 800` | Step by step two layers do as well as four; at once, accuracy rises with depth. | the run *reference* |
 
 # %% [markdown]
 # ## Exercises

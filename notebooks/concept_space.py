@@ -687,7 +687,7 @@ if recorded is not None:
 #
 # | Change | Expect | Known from |
 # |---|---|---|
-# | `--scale recorded`, or `steps = 6000` | Twice as long: strong colours, stuck at large blue here, have time to turn. | the run *recorded* |
+# | `--scale reference`, or `steps = 6000` | Twice as long: strong colours, stuck at large blue here, have time to turn. | the run *reference* |
 # | `--scale further` | Masked prompts, a third concept, handwritten digits in ink, other ways for a prompt to enter, and a classifier. | the run *further* |
 # | `factors = [0.5, 1.5]` | Only a paler and a bluer prompt are asked: where the colour is strong, the paler one leads the plain prompt and the bluer one lags. | the figure on prompts |
 

@@ -593,9 +593,9 @@ if recorded is not None:
 #
 # | Change | Expect | Known from |
 # |---|---|---|
-# | `variant_steps = 200` | After training on wrong answers the count can still be decoded, but old answers come back more slowly than usual. Mixed-in data of the old task save some under the weak prior. | the run *recorded* |
-# | `compiled_rates = [0.1, 0.01, 0.001, 0.0001]`, `compiled_steps = 1500` | The paper's rates. Without the shortcut, attention of the counter is at b at the largest only. | the run *recorded* |
-# | `story_steps = 1500`, `story_width = 64` | Stories with a twist. Networks this small contradict themselves by mistake, so little can be said. | the run *recorded* |
+# | `variant_steps = 200` | After training on wrong answers the count can still be decoded, but old answers come back more slowly than usual. Mixed-in data of the old task save some under the weak prior. | the run *reference* |
+# | `compiled_rates = [0.1, 0.01, 0.001, 0.0001]`, `compiled_steps = 1500` | The paper's rates. Without the shortcut, attention of the counter is at b at the largest only. | the run *reference* |
+# | `story_steps = 1500`, `story_width = 64` | Stories with a twist. Networks this small contradict themselves by mistake, so little can be said. | the run *reference* |
 
 # %% [markdown]
 # ## Exercises

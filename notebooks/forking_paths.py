@@ -486,9 +486,9 @@ if "live_o" in longer:
 #
 # | Change | Expect | Known from |
 # |---|---|---|
-# | `samples = [5, 10, 30, 100, 200]` | With 200 completions even jumps of .05 are found. Noise falls as the root of their number. | the run *recorded* |
+# | `samples = [5, 10, 30, 100, 200]` | With 200 completions even jumps of .05 are found. Noise falls as the root of their number. | the run *reference* |
 # | `headline = 5` | Texts without a fork seem to fork: survival multiplies sampling noise over positions. | the figure on survival |
-# | `released = True` | The paper's own runs (their file is named by `FORKING_PATHS_COUNTS`): CoinFlip hardly forks. | the run *recorded* |
+# | `released = True` | The paper's own runs (their file is named by `FORKING_PATHS_COUNTS`): CoinFlip hardly forks. | the run *reference* |
 
 # %% [markdown]
 # ## Exercises

@@ -307,7 +307,7 @@ chapter.figure(
 # then shorten the context. Whether "in-context learning works" depends on all three.
 
 # %%
-recorded = chapter.recorded("recorded")
+recorded = chapter.recorded("reference")
 if recorded is None:
     recorded = data
 chapter.explorer(
@@ -345,10 +345,10 @@ chapter.claims(CLAIMS, data)
 # ## Larger runs, recorded
 #
 # Three larger runs were recorded on a CPU: a map with more diversities and other designs, a long one for transience, and one with ten states. The claims page
-# lists their verdicts. A parameter file for the paper's own scale is in `notebooks/params/paper/`.
+# lists their verdicts. A parameter file that goes as far towards the release's settings as one GPU goes is in `notebooks/params/authors/`.
 
 # %%
-chapter.recorded_note("recorded")
+chapter.recorded_note("reference")
 chapter.figure(
     figures.diversity_threshold(recorded),
     id="recorded-diversity",
@@ -516,8 +516,8 @@ if widths is not None:
 # |---|---|---|
 # | `--scale ten`, or `states = 10` | With enough chains the network stays on the unigram plateau; with few it learns them by heart from there. | the run *ten* |
 # | `--scale long` | Loss on new chains falls, then rises again while loss on known ones keeps falling: transience. | the run *long* |
-# | `diversities = [4, 16, 32, 64, 128, 1024]` | The threshold in diversity lies at a few dozen chains. | the run *recorded* |
-# | `variant_widths = [16, 64]` | Networks that are too narrow do not leave the plateau in 500 steps, so their threshold stays unknown. | the run *recorded* |
+# | `diversities = [4, 16, 32, 64, 128, 1024]` | The threshold in diversity lies at a few dozen chains. | the run *reference* |
+# | `variant_widths = [16, 64]` | Networks that are too narrow do not leave the plateau in 500 steps, so their threshold stays unknown. | the run *reference* |
 
 # %% [markdown]
 # ## Exercises

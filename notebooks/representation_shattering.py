@@ -521,9 +521,9 @@ if recorded is not None and "month_plane" in recorded:
 #
 # | Change | Expect | Known from |
 # |---|---|---|
-# | `phase_entities = [32, 64, 128]`, `phase_widths = [16, 32]`, `phase_steps = 6000` | The fuller the network, the more an edit costs. R does not tell these networks apart. | the run *recorded* |
-# | `month_edits = 72` | Months in a pretrained model (needs `make llm`): a ring before, harm after, and R that does not tell harmful edits from harmless ones. | the run *recorded* |
-# | `steps = 12000` | Stated facts are known, held-out ones are still not inferred: the networks remember. | the run *recorded* |
+# | `phase_entities = [32, 64, 128]`, `phase_widths = [16, 32]`, `phase_steps = 6000` | The fuller the network, the more an edit costs. R does not tell these networks apart. | the run *reference* |
+# | `month_edits = 72` | Months in a pretrained model (needs `make llm`): a ring before, harm after, and R that does not tell harmful edits from harmless ones. | the run *reference* |
+# | `steps = 12000` | Stated facts are known, held-out ones are still not inferred: the networks remember. | the run *reference* |
 
 # %% [markdown]
 # ## Exercises

@@ -495,7 +495,7 @@ chapter.explorer(
 # The recorded run's ReLU network. Move through training and watch where the order breaks.
 
 # %%
-recorded = chapter.recorded("recorded")
+recorded = chapter.recorded("reference")
 if recorded is None:
     recorded = data
 chapter.explorer(
@@ -518,7 +518,7 @@ chapter.claims(CLAIMS, data)
 # The paper's number of samples, step size and epochs for the trained networks.
 
 # %%
-chapter.recorded_note("recorded")
+chapter.recorded_note("reference")
 chapter.figure(
     figures.output_paths(recorded),
     id="recorded-paths",
@@ -581,7 +581,7 @@ chapter.figure(
 # | `rho = 0.5` | The tied network no longer swings by: rows must be very much alike. (At 0.8 a third of the bump is left.) | the closed flow, integrated |
 # | `spreads = [0.25, 0.5, 1.0, 2.0]` | The wider the clusters, the smaller the bump in the loss. | the figure on spreads |
 # | `deep_dimensions = [2, 4, 8, 16, 64]` | Deep networks often swing in two dimensions and never in many; see where it ends. | the figure on depth |
-# | `--scale recorded` | The paper's samples and step size. Paths do not change. | the run *recorded* |
+# | `--scale reference` | The paper's samples and step size. Paths do not change. | the run *reference* |
 
 # %% [markdown]
 # ## Exercises

@@ -447,9 +447,9 @@ if "steering" in longer:
 #
 # | Change | Expect | Known from |
 # |---|---|---|
-# | `formats = ["step", "direct", "walk"]` | Where dead ends are written out, the same networks gain about twice as much from writing. | the run *recorded* |
-# | `steps = 2500`, `stitch_steps = 1000` | Longer training does not bring stitching back. | the run *recorded* |
-# | `motif_steps = 4000` | Exemplars in the context steer the path, and of two conflicting chains the first is followed. | the run *recorded* |
+# | `formats = ["step", "direct", "walk"]` | Where dead ends are written out, the same networks gain about twice as much from writing. | the run *reference* |
+# | `steps = 2500`, `stitch_steps = 1000` | Longer training does not bring stitching back. | the run *reference* |
+# | `motif_steps = 4000` | Exemplars in the context steer the path, and of two conflicting chains the first is followed. | the run *reference* |
 
 # %% [markdown]
 # ## Exercises

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 DPI = 144
 COMPRESSED_ABOVE = 4096  # bytes; for less, the index of compressed data takes more than it saves
-RECORDED_SCALES = ("paper", "recorded")
+RECORDED_SCALES = ("authors", "reference")
 
 
 class Chapter:
@@ -50,7 +50,7 @@ class Chapter:
     def __init__(self, study: str, config: StudyConfig) -> None:
         self.study = study
         self.config = config
-        self.scale = os.environ.get("SYNTHCORE_SCALE", "book")
+        self.scale = os.environ.get("SYNTHCORE_SCALE", "check")
         directory = os.environ.get("SYNTHCORE_RUN_DIR")
         self.directory = Path(directory) if directory else None
         self._ids: set[str] = set()
@@ -189,7 +189,7 @@ class Chapter:
             write_atomic(self.directory / RESULTS_NAME, json.dumps(finite, indent=1))
 
     def recorded(self, scale: str | None = None) -> xr.Dataset | None:
-        """The recorded larger run's data (paper scale before others), or None if there is none.
+        """A larger run's data (of `authors` before `reference`), or None if there is none.
 
         Raises DamagedRecord if its files do not match their checksums.
         """
@@ -241,10 +241,10 @@ class Chapter:
         return None
 
     def _kept(self, name: str) -> Path | None:
-        """A file of the study in `book/recorded`, if it is there."""
+        """A file of the study in `book/reference`, if it is there."""
         root = os.environ.get("SYNTHCORE_ROOT")
         base = Path(root) if root else find_root() or find_root(Path(__file__).parent)
-        path = base / "book" / "recorded" / self.study / name if base else None
+        path = base / "book" / "reference" / self.study / name if base else None
         return path if path and path.is_file() else None
 
     def _new_id(self, id: str) -> None:

@@ -1,18 +1,20 @@
 """Bring every chapter up to date: run what is stale, leave alone what is not."""
 
 import contextlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from synthcore.evidence.record import DamagedRecord, Record
-from synthcore.press import cluster, folders
+from synthcore.press import cluster, folders, tables
 from synthcore.press.errors import Failed, Refused
 from synthcore.press.parameters import run_parameters, scale_parameters
 from synthcore.press.progress import Watcher
 from synthcore.press.runner import Job, Outcome, current_code, execute, run_identity
 from synthcore.press.runs import built_run
-from synthcore.press.studies import Study
+from synthcore.press.studies import CHECK, Study, all_studies, find_study
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,51 @@ class Chapter:
     why: str = ""
 
 
+def make(
+    root: Path,
+    names: Sequence[str] = (),
+    *,
+    scale: str = CHECK,
+    jobs: int = 2,
+    force: bool = False,
+    time_limit: float | None = None,
+) -> None:
+    """Run stale chapters, all or those named, check their claims, build the site.
+
+    Raises Failed if a chapter fails, in which case the site stays as it was, or if a required claim
+    was not reproduced; Refused for bad input. Tests make a book at another scale than `check`.
+    """
+    from synthcore.press import site
+
+    everything = all_studies(root)
+    chosen = [find_study(root, name) for name in names] or everything
+    chapters = survey(chosen, scale, force)
+    for chapter in chapters:
+        state = "fresh" if chapter.record else f"to run ({chapter.why})"
+        print(f"{chapter.study.name}: {state}", file=sys.stderr)
+    outcomes = run_stale(chapters, scale, jobs, time_limit)
+    broken = [outcome for outcome in outcomes if outcome.record is None]
+    if broken:
+        tables.show_failures([(b.job.study.name, b.error, str(b.kept or "")) for b in broken])
+        raise Failed(f"{len(broken)} of {len(chapters)} chapters failed; the site is as it was.")
+    records = [(chapter.study.name, chapter.record) for chapter in chapters if chapter.record]
+    records += [(outcome.job.study.name, outcome.record) for outcome in outcomes if outcome.record]
+    if len(chosen) < len(everything):
+        require_fresh(everything, scale)
+    index, built = site.build(root, everything, scale)
+    print(f"{'Built' if built else 'Nothing to build, fresh:'} {index}")
+    require_reproduced(records)
+
+
+def require_reproduced(records: Sequence[tuple[str, Record]]) -> None:
+    """Raises Failed, after a table, if a required claim was not reproduced."""
+    broken = [(study, r.scale, claim) for study, r in records for claim in r.broken]
+    if broken:
+        tables.show_claims(broken)
+        names = ", ".join(f"{study} {claim.id}" for study, _, claim in broken)
+        raise Failed(f"Required claims were not reproduced: {names}.")
+
+
 def survey(studies: Sequence[Study], scale: str, force: bool = False) -> list[Chapter]:
     """Which chapters are fresh. Compares hashes only: nothing of a study is imported or run.
 
@@ -32,7 +79,7 @@ def survey(studies: Sequence[Study], scale: str, force: bool = False) -> list[Ch
     return [Chapter(study, None, "forced") if force else _look(study, scale) for study in studies]
 
 
-def require_fresh(studies: Sequence[Study], scale: str) -> None:
+def require_fresh(studies: Sequence[Study], scale: str = CHECK) -> None:
     """A page never shows an old number: Failed if a chapter is not up to date."""
     stale = [chapter for chapter in survey(studies, scale) if chapter.record is None]
     if stale:

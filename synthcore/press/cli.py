@@ -8,7 +8,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
-from synthcore.evidence.record import DamagedRecord, Record
+from synthcore.evidence.record import DamagedRecord
 from synthcore.press import cli_batch
 from synthcore.press.errors import Failed, Refused
 from synthcore.press.options import (
@@ -26,10 +26,12 @@ from synthcore.press.options import (
     project_root,
 )
 from synthcore.press.studies import (
+    CHECK,
     Study,
     all_studies,
     find_study,
     load_command,
+    refuse_old_scale,
     study_commands,
 )
 
@@ -72,19 +74,20 @@ def list_(as_json: AsJson = False, root: Root = None) -> None:
 @app.command()
 def run(
     study: StudyName,
-    scale: Scale = "book",
+    scale: Scale = CHECK,
     parameter: Parameter = None,
     file: ParameterFile = None,
     device: Device = None,
     out: Annotated[Path | None, typer.Option(help="folder for the run")] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="keep data and record in book/recorded")
+        bool, typer.Option("--record", help="keep data and record in book/reference")
     ] = False,
     time_limit: TimeLimit = None,
     root: Root = None,
 ) -> None:
     """Run one chapter, with other parameters if given."""
     from synthcore.press import folders, runs, tables
+    from synthcore.press.book import require_reproduced
     from synthcore.press.parameters import run_parameters
     from synthcore.press.progress import Watcher, clock
     from synthcore.press.runner import Job, execute
@@ -109,7 +112,7 @@ def run(
     if record:
         kept = runs.keep_with_book(found, folder, done)
         print(f"Recorded: {', '.join(str(path.relative_to(found.root)) for path in kept)}")
-    _require([(study, done)])
+    require_reproduced([(study, done)])
 
 
 @app.command()
@@ -141,39 +144,17 @@ def book(
     studies: StudyNames = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="chapters run at once")] = 2,
     force: Annotated[bool, typer.Option("--force", help="run chapters that are fresh too")] = False,
-    scale: Scale = "book",
     time_limit: TimeLimit = None,
     root: Root = None,
 ) -> None:
     """Run stale chapters, check their claims, build the site."""
-    from synthcore.press import site, tables
-    from synthcore.press.book import require_fresh, run_stale, survey
+    from synthcore.press.book import make
 
-    folder = project_root(root)
-    chosen = [find_study(folder, name) for name in studies or []] or all_studies(folder)
-    _known_scale(chosen, scale)
-    chapters = survey(chosen, scale, force)
-    for chapter in chapters:
-        state = "fresh" if chapter.record else f"to run ({chapter.why})"
-        print(f"{chapter.study.name}: {state}", file=sys.stderr)
-    outcomes = run_stale(chapters, scale, jobs, time_limit)
-    broken = [outcome for outcome in outcomes if outcome.record is None]
-    if broken:
-        tables.show_failures([(b.job.study.name, b.error, str(b.kept or "")) for b in broken])
-        raise Failed(f"{len(broken)} of {len(chapters)} chapters failed; the site is as it was.")
-    records = [(chapter.study.name, chapter.record) for chapter in chapters if chapter.record]
-    records += [(outcome.job.study.name, outcome.record) for outcome in outcomes if outcome.record]
-    everything = all_studies(folder)
-    if len(chosen) < len(everything):
-        require_fresh(everything, scale)
-    index, built = site.build(folder, everything, scale)
-    print(f"{'Built' if built else 'Nothing to build, fresh:'} {index}")
-    _require(records)
+    make(project_root(root), studies or [], jobs=jobs, force=force, time_limit=time_limit)
 
 
 @app.command("site")
 def site_(
-    scale: Scale = "book",
     out: Annotated[Path | None, typer.Option(help="folder for the pages")] = None,
     root: Root = None,
 ) -> None:
@@ -182,30 +163,28 @@ def site_(
     from synthcore.press.book import require_fresh
 
     folder = project_root(root)
-    require_fresh(all_studies(folder), scale)
+    require_fresh(all_studies(folder))
     html = out.resolve() if out else None
     if html and html.exists() and not (html / "index.html").is_file() and any(html.iterdir()):
         raise Refused(f"{html} holds something that is not a site: give --out another folder.")
-    index, built = site.build(folder, all_studies(folder), scale, html)
+    index, built = site.build(folder, all_studies(folder), html=html)
     print(f"{'Built' if built else 'Nothing to build, fresh:'} {index}")
 
 
 @app.command()
 def serve(
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8000,
-    scale: Scale = "book",
     root: Root = None,
 ) -> None:
     """Show the built site to browsers on this machine."""
     from synthcore.press.serve import serve_folder
     from synthcore.press.site import site_folder
 
-    serve_folder(site_folder(project_root(root), scale) / "html", port)
+    serve_folder(site_folder(project_root(root)) / "html", port)
 
 
 @app.command()
 def release(
-    scale: Scale = "book",
     out: Annotated[Path | None, typer.Option(help="folder; _build/release if not given")] = None,
     root: Root = None,
 ) -> None:
@@ -216,9 +195,9 @@ def release(
 
     folder = project_root(root)
     studies = all_studies(folder)
-    require_fresh(studies, scale)
+    require_fresh(studies)
     target = out.resolve() if out else folder / "_build" / "release"
-    for path in write(folder, studies, scale, target):
+    for path in write(folder, studies, target):
         print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     check(target)
 
@@ -266,21 +245,11 @@ def _join_pairs(arguments: list[str]) -> list[str]:
 def _known_scale(studies: Sequence[Study], scale: str) -> None:
     from synthcore.config import nearest
 
+    refuse_old_scale(scale)
     valid = {name for study in studies for name in study.scales}
-    valid |= {path.stem for study in studies for path in study.recorded.glob("*.json")}
+    valid |= {path.stem for study in studies for path in study.reference.glob("*.json")}
     if scale not in valid:
         raise Refused(f"Unknown scale '{scale}'. {nearest(scale, valid)}")
-
-
-def _require(records: Sequence[tuple[str, Record]]) -> None:
-    """Raises Failed, after a table, if a required claim was not reproduced."""
-    from synthcore.press import tables
-
-    broken = [(study, r.scale, claim) for study, r in records for claim in r.broken]
-    if broken:
-        tables.show_claims(broken)
-        names = ", ".join(f"{study} {claim.id}" for study, _, claim in broken)
-        raise Failed(f"Required claims were not reproduced: {names}.")
 
 
 def _leave(message: str, code: int) -> NoReturn:

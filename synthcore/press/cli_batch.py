@@ -24,12 +24,13 @@ from synthcore.press.options import (
     print_json,
     project_root,
 )
+from synthcore.press.studies import CHECK, refuse_old_scale
 
 
 def sweep(
     study: StudyName,
     out: Annotated[Path, typer.Option(help="folder of the sweep; start again there to go on")],
-    scale: Scale = "book",
+    scale: Scale = CHECK,
     grid: Annotated[
         list[str] | None,
         typer.Option("-g", "--grid", metavar="NAME=V1,V2,...", help="values to combine with all"),
@@ -110,7 +111,8 @@ def collect(
         ),
     ] = None,
     record: Annotated[
-        str | None, typer.Option(metavar="NAME", help="keep the table in book/recorded as NAME.csv")
+        str | None,
+        typer.Option(metavar="NAME", help="keep the table in book/reference as NAME.csv"),
     ] = None,
     root: Root = None,
 ) -> None:
@@ -169,6 +171,7 @@ def verify(
     from synthcore.press.verify import compare, run_again
 
     folder = project_root(root)
+    refuse_old_scale(scale or CHECK)
     chosen = [find_study(folder, name) for name in studies or []] or all_studies(folder)
     todo = [
         (study, name, record)
@@ -177,7 +180,7 @@ def verify(
         if scale in (None, name)
     ]
     if not todo:
-        raise Refused("No recorded run of that study and scale: see book/recorded.")
+        raise Refused("No recorded run of that study and scale: see book/reference.")
     rows = []
     for study, name, record in todo:
         rows += compare(record, run_again(study, name, record, sample, time_limit))
@@ -194,7 +197,7 @@ def verify(
 
 def estimate(
     study: StudyName,
-    scale: Scale = "paper",
+    scale: Scale = "authors",
     parameter: Parameter = None,
     file: ParameterFile = None,
     device: Device = None,

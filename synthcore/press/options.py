@@ -13,7 +13,7 @@ StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study, such a
 StudyNames = Annotated[
     list[str] | None, typer.Argument(metavar="[STUDY]...", help="all studies if none is named")
 ]
-Scale = Annotated[str, typer.Option(help="smoke, book, recorded or paper")]
+Scale = Annotated[str, typer.Option(help="smoke, check, reference or authors")]
 TimeLimit = Annotated[
     float | None, typer.Option(min=1, help="seconds after which a run is stopped and has failed")
 ]

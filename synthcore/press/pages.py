@@ -10,7 +10,7 @@ from typing import Any
 
 from synthcore.evidence.record import Record
 from synthcore.press.runs import verdict_line
-from synthcore.press.studies import Study
+from synthcore.press.studies import CHECK, Study
 
 
 def header_card(
@@ -28,7 +28,7 @@ def header_card(
         for scale, other in others.items()
     ]
     lines.append(("Last run", f"{run_line(record)}, {record.peak_rss_mb / 1000:.1f} GB of memory"))
-    scale = "" if record.scale == "book" else f" --scale {record.scale}"
+    scale = "" if record.scale == CHECK else f" --scale {record.scale}"
     lines.append(("Run it", f"`synthcore run {study.name}{scale}`"))
     other_seed = record.seeds[-1] + 1
     command = f"synthcore run {study.name}{scale} -p seed {other_seed}"
@@ -82,8 +82,8 @@ def estimates_table(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _tried(row: Mapping[str, Any]) -> str:
     """
-    >>> _tried({"study": "toy", "scale": "paper", "changed": {"n_seeds": 1, "rates": [1, 2]}})
-    'toy (paper; n_seeds: 1, rates: 2 values)'
+    >>> _tried({"study": "toy", "scale": "authors", "changed": {"n_seeds": 1, "rates": [1, 2]}})
+    'toy (authors; n_seeds: 1, rates: 2 values)'
     """
     changes = (
         f"{name}: {f'{len(value)} values' if isinstance(value, (list, tuple)) else value}"

@@ -16,7 +16,7 @@ from synthcore.config import ParameterError, StudyConfig, nearest
 from synthcore.evidence.files import sha256
 from synthcore.evidence.yaml12 import load_yaml
 from synthcore.press.errors import Refused
-from synthcore.press.studies import Study, load_config
+from synthcore.press.studies import RENAMED, Study, load_config, refuse_old_scale
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Parameters:
 
 def scale_parameters(study: Study, scale: str) -> Parameters:
     """The parameters of a scale, unchecked: nothing of the study is imported."""
+    refuse_old_scale(scale, study)
     if scale not in study.scales:
         raise Refused(
             f"Unknown scale '{scale}' for study '{study.name}'. {nearest(scale, study.scales)}"
@@ -127,7 +128,9 @@ def read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = load_yaml(path.read_text("utf-8"))
     except OSError as error:
-        raise Refused(f"Cannot read {path}: {error.strerror}.") from None
+        old = path.parent.name
+        moved = f" Scale '{old}' is now called '{RENAMED[old]}'." if old in RENAMED else ""
+        raise Refused(f"Cannot read {path}: {error.strerror}.{moved}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise Refused(f"Cannot read {path} as YAML: {_short(error)}.") from None
     if content is None:

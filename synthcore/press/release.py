@@ -17,34 +17,34 @@ from synthcore.press.errors import Failed, Refused
 from synthcore.press.runner import NOTEBOOK_NAME
 from synthcore.press.runs import built_run
 from synthcore.press.site import site_folder
-from synthcore.press.studies import Study
+from synthcore.press.studies import CHECK, Study
 
 SITE, NOTEBOOKS, RECORDS = "model-systems.zip", "notebooks.zip", "records.zip"
 MANIFEST = "manifest.json"
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time an archive can tell; a build's time says nothing
 
 
-def release(root: Path, studies: Sequence[Study], scale: str, out: Path) -> list[Path]:
+def release(root: Path, studies: Sequence[Study], out: Path) -> list[Path]:
     """Write three archives and the manifest into `out`; the manifest comes last.
 
     Raises Refused without a site or a chapter's run, DamagedRecord if a run does not match its
     checksums.
     """
-    html = site_folder(root, scale) / "html"
+    html = site_folder(root) / "html"
     if not (html / "index.html").is_file():
         raise Refused(f"There is no site in {html}: build it with synthcore book.")
-    runs = {study.name: _run(study, scale) for study in studies}
+    runs = {study.name: _run(study) for study in studies}
     notebooks = {
-        f"{study.name}.ipynb": study.run_folder(scale) / NOTEBOOK_NAME for study in studies
+        f"{study.name}.ipynb": study.run_folder(CHECK) / NOTEBOOK_NAME for study in studies
     }
     records: dict[str, Path] = {}
     for study in studies:
-        folder = study.run_folder(scale)
+        folder = study.run_folder(CHECK)
         kept = [folder / RECORD_NAME, *(folder / data.name for data in runs[study.name].data)]
-        records |= {f"{study.name}/{scale}/{path.name}": path for path in kept}
+        records |= {f"{study.name}/{CHECK}/{path.name}": path for path in kept}
         records |= {
-            f"{study.name}/recorded/{path.name}": path
-            for path in sorted(study.recorded.glob("*"))
+            f"{study.name}/reference/{path.name}": path
+            for path in sorted(study.reference.glob("*"))
             if path.is_file()
         }
     archives = {
@@ -78,11 +78,11 @@ def check(folder: Path) -> None:
             raise Failed(f"{archive['name']} holds other files than the manifest says.")
 
 
-def _run(study: Study, scale: str) -> Record:
-    record = built_run(study, scale)
+def _run(study: Study) -> Record:
+    record = built_run(study, CHECK)
     if record is None:
-        raise Refused(f"'{study.name}' has no run at {scale} scale: use synthcore book.")
-    record.verify(study.run_folder(scale))
+        raise Refused(f"'{study.name}' has no run at scale {CHECK}: use synthcore book.")
+    record.verify(study.run_folder(CHECK))
     return record
 
 

@@ -73,7 +73,7 @@ def current_code(study: Study) -> CodeRecord:
     root = study.root
     closure = import_closure(study.notebook, root)
     lock = root / "constraints.txt"
-    files = sorted(study.recorded.glob("*")) if study.recorded.is_dir() else []
+    files = sorted(study.reference.glob("*")) if study.reference.is_dir() else []
     return CodeRecord(
         notebook=code_hash(study.notebook),
         closure={str(path.relative_to(root)): code_hash(path) for path in closure},

@@ -26,7 +26,7 @@ def built_run(study: Study, scale: str) -> Record | None:
 
 def recorded_runs(study: Study) -> dict[str, Record]:
     """Scale -> record of what is kept with the book. Raises DamagedRecord."""
-    return {path.stem: Record.read(path) for path in sorted(study.recorded.glob("*.json"))}
+    return {path.stem: Record.read(path) for path in sorted(study.reference.glob("*.json"))}
 
 
 def all_runs(study: Study) -> dict[str, Record]:
@@ -77,7 +77,7 @@ def verdict_line(claims: tuple[ClaimRecord, ...]) -> str:
 
 
 def keep_with_book(study: Study, folder: Path, record: Record) -> list[Path]:
-    """Copy a run's data and record to `book/recorded/<study>/<scale>.nc` and `.json`.
+    """Copy a run's data and record to `book/reference/<study>/<scale>.nc` and `.json`.
 
     Raises Refused if it has not saved exactly one dataset, or if the study's recorded files would
     be larger than 2 MB together.
@@ -86,7 +86,7 @@ def keep_with_book(study: Study, folder: Path, record: Record) -> list[Path]:
         raise Refused(
             f"Only a run that saved one dataset can be recorded; this one saved {len(record.data)}."
         )
-    data, text = (study.recorded / f"{record.scale}{end}" for end in (".nc", ".json"))
+    data, text = (study.reference / f"{record.scale}{end}" for end in (".nc", ".json"))
     renamed = record.model_copy(
         update={
             "data": (record.data[0].model_copy(update={"name": data.name}),),
@@ -102,12 +102,12 @@ def keep_with_book(study: Study, folder: Path, record: Record) -> list[Path]:
 
 
 def keep_sweep_with_book(study: Study, name: str, table: str) -> Path:
-    """Write the table of a sweep to `book/recorded/<study>/<name>.csv`.
+    """Write the table of a sweep to `book/reference/<study>/<name>.csv`.
 
     Raises Refused if the name is that of a recorded run, or if the study's recorded files would be
     larger than 2 MB together.
     """
-    path = study.recorded / f"{name}.csv"
+    path = study.reference / f"{name}.csv"
     if path.with_suffix(".json").exists():
         raise Refused(f"'{name}' is a recorded run of {study.name}; give the sweep another name.")
     _require_room(study, {path: len(table.encode())})
@@ -117,7 +117,7 @@ def keep_sweep_with_book(study: Study, name: str, table: str) -> Path:
 
 def _require_room(study: Study, new: Mapping[Path, int]) -> None:
     """Refused if `new`, file -> bytes, does not fit beside what is recorded of the study."""
-    size = sum(path.stat().st_size for path in study.recorded.glob("*") if path not in new)
+    size = sum(path.stat().st_size for path in study.reference.glob("*") if path not in new)
     size += sum(new.values())
     if size > RECORDED_LIMIT:
         raise Refused(

@@ -30,7 +30,7 @@ from synthcore.press.staging import (
     page_notebook,
     prose_with_explorer,
 )
-from synthcore.press.studies import Study
+from synthcore.press.studies import CHECK, Study
 from synthcore.press.vendor import vendor_files
 
 FOREIGN = re.compile(
@@ -40,13 +40,13 @@ FOREIGN = re.compile(
 )
 
 
-def site_folder(root: Path, scale: str = "book") -> Path:
-    """Where the site of a scale is built; the book's is `_build`."""
-    return root / "_build" if scale == "book" else root / "_build" / scale
+def site_folder(root: Path, scale: str = CHECK) -> Path:
+    """Where the site is built: `_build`. Tests build one of another scale, below it."""
+    return root / "_build" if scale == CHECK else root / "_build" / scale
 
 
 def build(
-    root: Path, studies: Sequence[Study], scale: str = "book", html: Path | None = None
+    root: Path, studies: Sequence[Study], scale: str = CHECK, html: Path | None = None
 ) -> tuple[Path, bool]:
     """Build the site from the runs there are. Returns index.html and whether anything was done.
 
@@ -81,7 +81,7 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
     for path in sorted((root / "book").rglob("*")):
         name = path.relative_to(root).as_posix()
         hidden = "__pycache__" in path.parts or path.name.startswith(".")
-        if path.is_file() and not hidden and not name.startswith("book/recorded/"):
+        if path.is_file() and not hidden and not name.startswith("book/reference/"):
             staged[name] = path.read_bytes()
     outline = Outline.read(root)
     for study in studies:
@@ -124,7 +124,7 @@ def _runs(study: Study, scale: str) -> dict[str, Record]:
     """The run the page shows, then the recorded ones."""
     own = built_run(study, scale)
     if own is None:
-        raise Failed(f"'{study.name}' has no run at {scale} scale: use synthcore book.")
+        raise Failed(f"'{study.name}' has no run at scale {scale}: use synthcore book.")
     others = {name: run for name, run in recorded_runs(study).items() if name != scale}
     return {scale: own, **others}
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from typer import Typer
 
 STUDIES = Path(__file__).parents[1] / "studies"
+CHECK = "check"  # the scale of the notebook's own parameters
+RENAMED = {"book": CHECK, "recorded": "reference", "paper": "authors"}  # scales of version 0.1
 
 
 @dataclass(frozen=True)
@@ -31,15 +33,15 @@ class Study:
         return self.root / "notebooks" / f"{self.name}.py"
 
     @property
-    def recorded(self) -> Path:
+    def reference(self) -> Path:
         """What larger runs left with the book."""
-        return self.root / "book" / "recorded" / self.name
+        return self.root / "book" / "reference" / self.name
 
     @property
     def scales(self) -> list[str]:
-        """Scales this study can be run at; `book` needs no parameter file."""
+        """Scales this study can be run at; `check` needs no parameter file."""
         files = self.root.glob(f"notebooks/params/*/{self.name}.yaml")
-        return sorted({"book", *(file.parent.name for file in files)})
+        return sorted({CHECK, *(file.parent.name for file in files)} - set(RENAMED))
 
     def run_folder(self, scale: str, suffix: str = "") -> Path:
         """Where the run of a scale lives."""
@@ -88,6 +90,19 @@ def find_study(root: Path, name: str) -> Study:
     if name not in studies:
         raise Refused(f"Unknown study '{name}'. {nearest(name, studies)}")
     return studies[name]
+
+
+def refuse_old_scale(name: str, study: Study | None = None) -> None:
+    """Refused, with the new name, if `name` or a parameter file of the study has an old one."""
+    if name in RENAMED:
+        raise Refused(f"Scale '{name}' is now called '{RENAMED[name]}'.")
+    if study is None:
+        return
+    for old, new in RENAMED.items():
+        path = study.root / "notebooks" / "params" / old / f"{study.name}.yaml"
+        if path.is_file():
+            where = path.relative_to(study.root)
+            raise Refused(f"{where}: scale '{old}' is now called '{new}'; move the file.")
 
 
 def load_config(study: Study) -> type[StudyConfig]:

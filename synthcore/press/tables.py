@@ -48,7 +48,7 @@ def show_studies(described: Sequence[dict[str, Any]]) -> None:
     console = Console()
     for study in described:
         console.print(f"[bold]{study['study']}[/bold]  {study['title']}")
-        table = Table("parameter", "book scale", "type", "range", "meaning", box=None)
+        table = Table("parameter", "check", "type", "range", "meaning", box=None)
         for name, about in study["parameters"].items():
             default = "–" if about["default"] is None else str(about["default"])
             table.add_row(name, default, about["type"], about["range"], about["description"])

@@ -11,7 +11,7 @@ from synthcore.press.errors import Failed, Refused
 from synthcore.press.parameters import scale_parameters, with_values
 from synthcore.press.progress import Watcher
 from synthcore.press.runner import Job, execute
-from synthcore.press.studies import Study
+from synthcore.press.studies import CHECK, Study
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,11 @@ def run_again(
     Raises Refused if the study no longer takes these parameters, Failed if the run fails, and
     DamagedRecord if the recorded data do not match their checksum.
     """
-    verify_file(study.recorded / f"{scale}.nc", record.data[0].sha256)
+    verify_file(study.reference / f"{scale}.nc", record.data[0].sha256)
     given = {name: value for name, value in record.parameters.items() if name != "device"}
     if sample is not None:
         given["n_seeds"] = min(sample, int(given.get("n_seeds", 1)))
-    base_scale = scale if scale in study.scales else "book"
+    base_scale = scale if scale in study.scales else CHECK
     try:
         parameters = with_values(study, scale_parameters(study, base_scale), given)
     except Refused as error:

@@ -90,7 +90,7 @@ chapter.results(mean=data.a.mean())
 
 # %%
 CLAIM = Claim("C1", "The numbers are large.", "Fig. 1", lambda d: at_least(d.a, 0.4),
-              {"smoke": False, "book": True}, lambda d: -d)
+              {"smoke": False, "check": True}, lambda d: -d)
 chapter.claims([CLAIM], data)
 
 # %%
@@ -160,7 +160,7 @@ class Project:
         names = (path.name for path in folder.iterdir()) if folder.exists() else ()
         return sorted(name for name in names if not name.startswith("."))
 
-    def record(self, scale: str = "book") -> dict:
+    def record(self, scale: str = "check") -> dict:
         """A run's record.json."""
         return json.loads((self.root / f"_build/runs/toy/{scale}/record.json").read_text())
 

@@ -114,7 +114,7 @@ def test_two_chapters_run_in_workers_and_one_failure_leaves_the_other(project: "
 
 
 def test_damaged_files_are_refused_by_name(copy: "Project") -> None:
-    data = copy.root / "_build/runs/toy/book/data.nc"
+    data = copy.root / "_build/runs/toy/check/data.nc"
     content = data.read_bytes()
     data.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     done = copy.run("book")
@@ -132,5 +132,5 @@ def test_damaged_files_are_refused_by_name(copy: "Project") -> None:
 
 def test_kernels_keep_their_heap(built: "Project") -> None:
     """Dask has its workers trim their heaps all the time; kernels must not inherit that."""
-    text = (built.root / "_build/runs/toy/book/notebook.ipynb").read_text()
+    text = (built.root / "_build/runs/toy/check/notebook.ipynb").read_text()
     assert "trims None" in text

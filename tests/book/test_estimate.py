@@ -83,7 +83,7 @@ def test_a_gpu_is_bound_by_arithmetic_or_by_starting_kernels() -> None:
     small = Training("MLP", 2, 10, updates=1000, seconds=0.1, flop=1e3, kernels=50, spent=1)
     groups = grouped([large, small, small])
     assert [group.count for group in groups] == [1, 2]
-    whole = Estimate("toy", "paper", {}, "cpu", groups, rest=5, peak_rss_mb=1, peak_gpu_mb=None)
+    whole = Estimate("toy", "authors", {}, "cpu", groups, rest=5, peak_rss_mb=1, peak_gpu_mb=None)
     assert whole.seconds_here == pytest.approx(5 + 40 + 200)
     assert whole.flop == pytest.approx(1e16 + 2e6)
     assert whole.seconds_on_gpu == pytest.approx(

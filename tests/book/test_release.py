@@ -33,7 +33,7 @@ def test_the_archives_hold_what_was_built(built: "Project", released: Path) -> N
     assert toy == "toy.ipynb"
     assert any(cell.get("outputs") for cell in cells)
     with zipfile.ZipFile(released / "records.zip") as records:
-        assert set(records.namelist()) == {"toy/book/record.json", "toy/book/data.nc"}
+        assert set(records.namelist()) == {"toy/check/record.json", "toy/check/data.nc"}
 
 
 def test_the_manifest_names_digests_and_runs(built: "Project", released: Path) -> None:
@@ -46,8 +46,8 @@ def test_the_manifest_names_digests_and_runs(built: "Project", released: Path) -
     files = {
         name: digest for archive in said["archives"] for name, digest in archive["files"].items()
     }
-    data = (built.root / "_build/runs/toy/book/data.nc").read_bytes()
-    assert files["toy/book/data.nc"] == hashlib.sha256(data).hexdigest()
+    data = (built.root / "_build/runs/toy/check/data.nc").read_bytes()
+    assert files["toy/check/data.nc"] == hashlib.sha256(data).hexdigest()
 
 
 def test_the_same_content_gives_the_same_archives(

@@ -29,7 +29,14 @@ import pytest
         (["run", "toy", "-f", "tag.yaml"], "Cannot read tag.yaml as YAML"),
         (["run", "toy", "--device", "gpu"], "device must be one of auto, cpu, cuda (got 'gpu')."),
         (["run", "toy", "--out", "notebooks"], "holds something that is not a run"),
-        (["claims", "toy", "--scale", "bok"], "Unknown scale 'bok'. Did you mean 'book'?"),
+        (["claims", "toy", "--scale", "chek"], "Unknown scale 'chek'. Did you mean 'check'?"),
+        (["run", "toy", "--scale", "paper"], "Scale 'paper' is now called 'authors'."),
+        (["claims", "--scale", "book"], "Scale 'book' is now called 'check'."),
+        (["verify", "--scale", "recorded"], "Scale 'recorded' is now called 'reference'."),
+        (
+            ["run", "toy", "-f", "notebooks/params/paper/toy.yaml"],
+            "No such file or directory. Scale 'paper' is now called 'authors'.",
+        ),
         (["serve"], "There is no site in"),
         (["book", "--root", "notebooks"], "No project at notebooks"),
     ],
@@ -73,7 +80,7 @@ def test_a_run_leaves_a_complete_record(built: "Project") -> None:
     assert [data["name"] for data in record["data"]] == ["data.nc"]
     assert "synthcore/studies/toy/experiment.py" in record["code"]["closure"]
     assert not any("press" in name for name in record["code"]["closure"])
-    text = (built.root / "_build/runs/toy/book/notebook.ipynb").read_text()
+    text = (built.root / "_build/runs/toy/check/notebook.ipynb").read_text()
     assert "papermill" not in text
     assert str(built.root) not in text
     assert "noise" not in json.loads(text)["cells"][2]["outputs"]
@@ -81,7 +88,7 @@ def test_a_run_leaves_a_complete_record(built: "Project") -> None:
 
 def test_kernels_take_no_ports(built: "Project") -> None:
     """Two that start together could be given the same one, and one would die."""
-    text = (built.root / "_build/runs/toy/book/notebook.ipynb").read_text()
+    text = (built.root / "_build/runs/toy/check/notebook.ipynb").read_text()
     assert "reached by ipc" in text
 
 
@@ -95,11 +102,11 @@ def test_lists_are_stable_json(built: "Project") -> None:
         "description": "how many numbers",
         "default": 4,
     }
-    run = study["runs"]["book"]
+    run = study["runs"]["check"]
     wanted = {"started", "seconds", "cpu_seconds", "peak_rss_mb", "device", "parameters"}
     assert wanted | {"versions"} <= set(run)
     [claim] = json.loads(built.run("claims", "--json").stdout)
-    assert (claim["study"], claim["id"], claim["scale"]) == ("toy", "C1", "book")
+    assert (claim["study"], claim["id"], claim["scale"]) == ("toy", "C1", "check")
     assert claim["direction"] == ">="
     assert claim["observed"] == pytest.approx(1.5)
     assert claim["n"] == 3
@@ -111,13 +118,27 @@ def test_without_runs_there_are_no_claims(project: "Project") -> None:
     assert "synthcore run" in done.stderr
 
 
+@pytest.mark.parametrize("command", [["run", "toy", "--scale", "smoke"], ["book"]])
+def test_a_parameter_file_of_an_old_scale_is_refused(
+    project: "Project", command: list[str]
+) -> None:
+    old = project.root / "notebooks/params/recorded"
+    old.mkdir()
+    (old / "toy.yaml").write_text("steps: 9\n")
+    done = project.run(*command)
+    assert done.returncode == 2
+    told = "notebooks/params/recorded/toy.yaml: scale 'recorded' is now called 'reference'"
+    assert told in done.stderr
+    assert project.runs() == []
+
+
 def test_overrides_run_beside_the_scale(copy: "Project") -> None:
     """Later sources win; the book's own run stays, and a claim that fails there exits 1."""
     (copy.root / "other.yaml").write_text("rate: 1e-1\nsteps: 3\n")
     done = copy.run("run", "toy", "-f", "other.yaml", "-p", "steps", "5")
     assert done.returncode == 1
     assert "Required claims were not reproduced: toy C1." in done.stderr
-    [name] = [name for name in copy.runs() if name != "book"]
+    [name] = [name for name in copy.runs() if name != "check"]
     record = copy.record(name)
     assert (record["parameters"]["rate"], record["parameters"]["steps"]) == (0.1, 5)
     assert record["overrides"] == ["rate", "steps"]
@@ -128,10 +149,10 @@ def test_a_run_can_be_recorded_with_the_book(copy: "Project") -> None:
     done = copy.run("run", "toy", "--scale", "smoke", "--record", "--out", "elsewhere")
     assert done.returncode == 0, done.stderr
     assert (copy.root / "elsewhere/record.json").is_file()
-    names = {path.name for path in (copy.root / "book/recorded/toy").iterdir()}
+    names = {path.name for path in (copy.root / "book/reference/toy").iterdir()}
     assert names == {"smoke.nc", "smoke.json"}
     [study] = json.loads(copy.run("list", "--json").stdout)
-    assert set(study["runs"]) == {"book", "smoke"}
+    assert set(study["runs"]) == {"check", "smoke"}
     done = copy.run("site")
     assert done.returncode == 1  # the chapter may show the recorded run, so its own is stale
     assert "the recorded run changed" in done.stderr

@@ -110,11 +110,11 @@ def test_seeds_are_disjoint(swept: "Project") -> None:
     done = swept.run(
         "sweep", "toy", "--out", "other", "-g", "n_seeds=2,5", "--seeds", "3", "--dry-run"
     )
-    assert "6 runs of toy (book), 0 of them done" in done.stdout
+    assert "6 runs of toy (check), 0 of them done" in done.stdout
     assert not (swept.root / "other").exists()
     with studies_of(swept.root):
         jobs = plan(
-            Study(swept.root, "toy"), "book", {}, Grid({"n_seeds": [2, 5]}, seeds=3), Path("x")
+            Study(swept.root, "toy"), "check", {}, Grid({"n_seeds": [2, 5]}, seeds=3), Path("x")
         )
     firsts = [(job.parameters.all["n_seeds"], job.parameters.all["seed"]) for job in jobs]
     assert firsts == [(2, 0), (2, 5), (2, 10), (5, 0), (5, 5), (5, 10)]
@@ -160,8 +160,8 @@ def test_a_sweep_can_be_recorded_with_the_book(swept: "Project", tmp_path: Path)
         assert chapter.sweep("widths") is None
     pd.testing.assert_frame_equal(kept, pd.read_csv(tmp_path / "many/table.csv"))
 
-    study.recorded.joinpath("paper.json").write_text("{}")
-    taken = copy.run("collect", "many", "--record", "paper")
+    study.reference.joinpath("authors.json").write_text("{}")
+    taken = copy.run("collect", "many", "--record", "authors")
     assert (taken.returncode, "another name" in taken.stderr) == (2, True)
     path = runs(tmp_path / "many")[0]
     Record.read(path).model_copy(update={"study": "other"}).write(path)

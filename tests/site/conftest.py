@@ -26,6 +26,12 @@ from synthcore.press.vendor import vendor_files
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "smoke" / "html"
 OFFLINE = ROOT / "tests" / "offline"
+MAKE = """
+import sys
+from pathlib import Path
+from synthcore.press.book import make
+make(Path(sys.argv[1]), scale="smoke")
+"""
 HARNESS = Path(__file__).with_name("harness.html").as_uri()
 SIZES = {"desktop": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
 QUIET = [
@@ -39,10 +45,10 @@ QUIET = [
 ]
 
 
-def synthcore(*arguments: str, **environment: str) -> None:
-    """Run the command line; fail the test with what it printed."""
+def python(*arguments: str, **environment: str) -> None:
+    """Run python; fail the test with what it printed."""
     done = subprocess.run(
-        [sys.executable, "-m", "synthcore", *arguments],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.PIPE,
@@ -50,7 +56,7 @@ def synthcore(*arguments: str, **environment: str) -> None:
         text=True,
     )
     if done.returncode:
-        pytest.fail(f"synthcore {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}")
+        pytest.fail(f"python {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}")
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -85,7 +91,7 @@ def site(shared: Path, network_log: Path) -> Path:
         if not built.exists():
             vendor_files(ROOT)  # browser files are fetched once, at installation
             guard = {"PYTHONPATH": str(OFFLINE), "OFFLINE_LOG": str(network_log)}
-            synthcore("book", "--scale", "smoke", **guard)
+            python("-c", MAKE, str(ROOT), **guard)
             built.touch()
     return SITE
 

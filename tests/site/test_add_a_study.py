@@ -17,7 +17,7 @@ BLOCK = re.compile(r"^```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)^```$", re.
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the project with the page's files added."""
     copy = tmp_path_factory.mktemp("project")
-    ignored = shutil.ignore_patterns("__pycache__", "recorded")
+    ignored = shutil.ignore_patterns("__pycache__", "reference")
     for name in ("synthcore", "book"):
         shutil.copytree(ROOT / name, copy / name, ignore=ignored)
     for name in ("pyproject.toml", "constraints.txt", "jupytext.toml", "_config.yml", "_toc.yml"):

@@ -16,7 +16,7 @@ BY_ID = {claim.id: claim for claim in CLAIMS}
 
 
 def test_every_claim_is_decided_even_on_a_tiny_run(tiny: xr.Dataset) -> None:
-    decided = decide_all(CLAIMS, tiny, "book")
+    decided = decide_all(CLAIMS, tiny, "check")
     assert {d.claim.id for d in decided} == set(BY_ID)
     undecided = [d.claim.id for d in decided if d.verdict.verdict is Word.UNDECIDABLE]
     assert undecided == []

@@ -161,7 +161,7 @@ def test_the_toy_holds_of_its_own_paths_and_not_of_its_null(invented: xr.Dataset
 
 
 def test_too_few_seeds_decide_nothing(tiny: xr.Dataset) -> None:
-    verdicts = {claim.id: claim.decide(tiny).verdict for claim in CLAIMS if "book" in claim.needs}
+    verdicts = {claim.id: claim.decide(tiny).verdict for claim in CLAIMS if "check" in claim.needs}
     assert set(verdicts.values()) == {Word.UNDECIDABLE}
 
 

@@ -25,7 +25,7 @@ SCALES = [(name, scale) for name, study in STUDIES.items() for scale in study.sc
 RECORDED = [
     (name, path.stem)
     for name, study in STUDIES.items()
-    for path in sorted(study.recorded.glob("*.nc"))
+    for path in sorted(study.reference.glob("*.nc"))
 ]
 SWEEPS = [(path.stem, path) for path in sorted(ROOT.glob("notebooks/sweeps/*/*.yaml"))]
 
@@ -37,7 +37,7 @@ def claims(name: str) -> Sequence[Claim]:
 
 @cache
 def recorded(name: str, scale: str) -> xr.Dataset:
-    data: xr.Dataset = xr.load_dataset(STUDIES[name].recorded / f"{scale}.nc", engine="h5netcdf")
+    data: xr.Dataset = xr.load_dataset(STUDIES[name].reference / f"{scale}.nc", engine="h5netcdf")
     return data
 
 
@@ -79,7 +79,7 @@ def test_every_claim_of_recorded_scales_has_a_verdict_at_one_of_them(name: str) 
 @pytest.mark.parametrize(("name", "file"), SWEEPS)
 def test_a_recorded_sweep_has_the_runs_of_its_file(name: str, file: Path) -> None:
     study = STUDIES[name]
-    table = pd.read_csv(study.recorded / f"{file.parent.name}.csv")
+    table = pd.read_csv(study.reference / f"{file.parent.name}.csv")
     [scale] = table.scale.unique()
     grid, fixed = read_grid(file)
     planned = [job.parameters.all for job in plan(study, scale, fixed, grid, Path("unused"))]

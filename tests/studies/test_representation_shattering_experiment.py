@@ -81,7 +81,7 @@ class TestClaims(ClaimsContract):
 
 def test_networks_that_know_nothing_decide_nothing(invented: xr.Dataset) -> None:
     ignorant = invented.assign(accuracy=invented.accuracy * 0.5)
-    for decision in decide_all(CLAIMS, ignorant, "recorded"):
+    for decision in decide_all(CLAIMS, ignorant, "reference"):
         if decision.claim.id not in ("C1", "C11"):
             assert decision.verdict.verdict is Word.UNDECIDABLE
 

@@ -119,12 +119,12 @@ def test_the_same_figure_has_the_same_bytes(running: Path, shown: list[Any]) -> 
 
 
 def test_recorded_runs_are_verified(running: Path, shown: list[Any]) -> None:
-    """Paper scale comes before others; a damaged file is refused by name."""
+    """Scale `authors` comes before others; a damaged file is refused by name."""
     chapter = Chapter("toy", CONFIG)
     assert chapter.recorded() is None
-    folder = running.parent / "book/recorded/toy"
+    folder = running.parent / "book/reference/toy"
     folder.mkdir(parents=True)
-    for scale, data in (("recorded", DATA), ("paper", 2 * DATA[["a"]])):
+    for scale, data in (("reference", DATA), ("authors", 2 * DATA[["a"]])):
         path = folder / f"{scale}.nc"
         data.to_netcdf(path, engine="h5netcdf")
         file = FileRecord(name=path.name, sha256=sha256(path), bytes=path.stat().st_size)
@@ -146,11 +146,11 @@ def test_recorded_runs_are_verified(running: Path, shown: list[Any]) -> None:
     found = chapter.recorded()
     assert found is not None
     assert found.a.values.tolist() == [2, 4, 6]
-    assert chapter.recorded("recorded") is not None
+    assert chapter.recorded("reference") is not None
     chapter.recorded_note()
-    assert "scale *paper*" in shown[-1][0]["text/markdown"]
-    (folder / "paper.nc").write_bytes(b"")
-    with pytest.raises(DamagedRecord, match=r"paper\.nc is damaged"):
+    assert "scale *authors*" in shown[-1][0]["text/markdown"]
+    (folder / "authors.nc").write_bytes(b"")
+    with pytest.raises(DamagedRecord, match=r"authors\.nc is damaged"):
         chapter.recorded()
 
 

@@ -89,13 +89,13 @@ def test_import_closure(tmp_path: Path) -> None:
 
 
 def test_identity_is_what_was_asked_not_where() -> None:
-    base = identity("s", "book", {"a": 1, "device": "cpu"}, {"notebook": "h"})
-    assert base == identity("s", "book", {"device": "cuda", "a": 1}, {"notebook": "h"})
+    base = identity("s", "check", {"a": 1, "device": "cpu"}, {"notebook": "h"})
+    assert base == identity("s", "check", {"device": "cuda", "a": 1}, {"notebook": "h"})
     others = [
-        identity("t", "book", {"a": 1}, {"notebook": "h"}),
+        identity("t", "check", {"a": 1}, {"notebook": "h"}),
         identity("s", "smoke", {"a": 1}, {"notebook": "h"}),
-        identity("s", "book", {"a": 2}, {"notebook": "h"}),
-        identity("s", "book", {"a": 1}, {"notebook": "i"}),
+        identity("s", "check", {"a": 2}, {"notebook": "h"}),
+        identity("s", "check", {"a": 1}, {"notebook": "i"}),
     ]
     assert len({base, *others}) == 5
 

@@ -37,7 +37,7 @@ def claim(name: str = "C1", threshold: float = 0.5, **needs: bool) -> Claim:
 def record(**changes: object) -> Record:
     fields: dict[str, object] = {
         "study": "toy",
-        "scale": "book",
+        "scale": "check",
         "identity": "x",
         "parameters": {"steps": 3, "sizes": [1, 2]},
         "seeds": (0, 1, 2),
@@ -53,8 +53,8 @@ def record(**changes: object) -> Record:
 
 
 def test_a_required_claim_must_be_reproduced() -> None:
-    claims = [claim(book=True), claim("C2", 9.0, book=False), claim("C3", 9.0, book=True)]
-    decisions = decide_all(claims, DATA, "book")
+    claims = [claim(check=True), claim("C2", 9.0, check=False), claim("C3", 9.0, check=True)]
+    decisions = decide_all(claims, DATA, "check")
     assert [d.verdict.verdict for d in decisions] == [Word.REPRODUCED, Word.NOT, Word.NOT]
     assert [d.holds for d in decisions] == [True, True, False]
 
@@ -63,19 +63,21 @@ def test_a_scale_that_is_not_needed_decides_nothing() -> None:
     def never(data: xr.Dataset) -> Verdict:
         raise AssertionError
 
-    [decision] = decide_all([Claim("C1", "s", "w", never, {"paper": True}, lambda d: d)], DATA, "x")
+    [decision] = decide_all(
+        [Claim("C1", "s", "w", never, {"authors": True}, lambda d: d)], DATA, "x"
+    )
     assert decision.verdict.verdict is Word.UNDECIDABLE
-    assert decision.verdict.note == "decidable at paper"
+    assert decision.verdict.note == "decidable at authors"
     assert decision.holds
 
 
 def test_a_failing_decision_names_its_claim() -> None:
-    bad = Claim("C7", "s", "w", lambda data: at_least(data.b, 0), {"book": True}, lambda d: d)
+    bad = Claim("C7", "s", "w", lambda data: at_least(data.b, 0), {"check": True}, lambda d: d)
     with pytest.raises(AttributeError) as caught:
-        decide_all([bad], DATA, "book")
+        decide_all([bad], DATA, "check")
     assert caught.value.__notes__ == ["while deciding claim C7: s"]
     with pytest.raises(ValueError, match="Two claims have the id 'C1'"):
-        decide_all([claim(), claim()], DATA, "book")
+        decide_all([claim(), claim()], DATA, "check")
 
 
 def test_verdicts_become_plain_data() -> None:

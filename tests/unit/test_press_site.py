@@ -183,7 +183,7 @@ def test_generated_pages(tmp_path: Path) -> None:
     )
     record = Record(
         study="toy",
-        scale="book",
+        scale="check",
         identity="",
         parameters={},
         seeds=(0, 1, 2),
@@ -199,15 +199,15 @@ def test_generated_pages(tmp_path: Path) -> None:
     (tmp_path / "notebooks").mkdir()
     (tmp_path / "notebooks/toy.py").write_text("# %% [markdown]\n# # A toy\n")
     toy = Study(tmp_path, "toy")
-    paper = record.model_copy(update={"scale": "paper"})
-    card = header_card(toy, record, {"paper": paper})
-    assert "0 of 1 claims reproduced at book scale" in card
-    assert "At paper scale" in card
+    larger = record.model_copy(update={"scale": "authors"})
+    card = header_card(toy, record, {"authors": larger})
+    assert "0 of 1 claims reproduced at check scale" in card
+    assert "At authors scale" in card
     assert "2026-01-02, cpu (Some), 1.5 minutes" in card
     assert "synthcore run toy -p seed 3" in card
     assert "See also" not in card
     assert "See also\n: another" in header_card(toy, record, {}, "another")
-    assert "{doc}`A toy </notebooks/toy>`" in studies_table([(toy, {"book": record})])
+    assert "{doc}`A toy </notebooks/toy>`" in studies_table([(toy, {"check": record})])
 
 
 def test_pairs_are_joined_for_the_parser() -> None:

@@ -88,13 +88,13 @@ def test_every_chapter_says_what_differs(study: Study) -> None:
     ],
 )
 def test_the_best_verdict_over_runs(words: list[Word], expected: tuple[Word, bool]) -> None:
-    assert differences.best("C1", [run("book", claim("C1", word)) for word in words]) == expected
+    assert differences.best("C1", [run("check", claim("C1", word)) for word in words]) == expected
 
 
 def test_the_closing_tables_count_each_claim_once(toy: Study) -> None:
     runs = {
-        "book": run("book", claim("C1", Word.NOT), claim("C2", Word.REPRODUCED)),
-        "recorded": run("recorded", claim("C1", Word.REPRODUCED), claim("C3", Word.NOT)),
+        "check": run("check", claim("C1", Word.NOT), claim("C2", Word.REPRODUCED)),
+        "reference": run("reference", claim("C1", Word.REPRODUCED), claim("C3", Word.NOT)),
     }
     assert differences.outcome_table([(toy, runs)]).count("- **1**") == 3
     failed = differences.failure_table([(toy, runs)])
@@ -182,7 +182,7 @@ def test_downloads_hold_every_row_of_every_run() -> None:
 
 
 def test_the_page_shows_every_row_and_escapes_what_it_quotes(toy: Study) -> None:
-    runs = {"book": run("book", claim("C1", Word.NOT, note="<b>")), "paper": run("paper")}
+    runs = {"check": run("check", claim("C1", Word.NOT, note="<b>")), "authors": run("authors")}
     page = dashboard.claims_page([(toy, runs)], Outline())
     assert page.count("<tr data-verdict=") == 1
     assert "A &lt; B" in page

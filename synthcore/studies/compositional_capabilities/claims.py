@@ -4,10 +4,10 @@ from synthcore.evidence.claim import Claim
 from synthcore.studies.compositional_capabilities import controls, decisions
 
 # Depth, mechanism and the LSTM need the longer run.
-LARGE = {"smoke": False, "recorded": False, "paper": False}
-EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
+LARGE = {"smoke": False, "reference": False, "authors": False}
+EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}
 # Held on four sets of three seeds.
-REQUIRED = {**EVERYWHERE, "book": True}
+REQUIRED = {**EVERYWHERE, "check": True}
 
 CLAIMS = (
     Claim(

@@ -9,9 +9,9 @@ from synthcore.studies.concept_space import (
     inside_decisions,
 )
 
-EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
+EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}
 # Measured in a run of their own.
-FURTHER = {"smoke": False, "further": False, "paper": False}
+FURTHER = {"smoke": False, "further": False, "authors": False}
 
 CLAIMS = (
     Claim(

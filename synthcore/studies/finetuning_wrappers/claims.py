@@ -3,11 +3,11 @@
 from synthcore.evidence.claim import Claim
 from synthcore.studies.finetuning_wrappers import controls, decisions, more_decisions
 
-EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
+EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}
 # Held on the shown seeds and on those from 200, 300 and 400, with a margin.
-HOLDS = EVERYWHERE | {"book": True}
+HOLDS = EVERYWHERE | {"check": True}
 # Wrong answers, mixed data, jailbreaks, the second task and stories need the longer run.
-LARGE = {"smoke": False, "recorded": False, "paper": False}
+LARGE = {"smoke": False, "reference": False, "authors": False}
 
 CLAIMS = (
     Claim(

@@ -7,15 +7,15 @@ from synthcore.studies.percolation import controls, decisions, pair_decisions
 # Networks learn too little in a run made for the bridges to decide anything else.
 LEARNED = {
     "smoke": False,
-    "book": False,
-    "recorded": False,
+    "check": False,
+    "reference": False,
     "large": False,
     "seeds": False,
-    "paper": False,
+    "authors": False,
 }
-THEORY = LEARNED | {"book": True, "bridges": False}
-SEVERAL_SIZES = {"smoke": False, "recorded": False, "seeds": False, "paper": False}
-WITH_WORLDS = {"smoke": False, "recorded": False, "paper": False}
+THEORY = LEARNED | {"check": True, "bridges": False}
+SEVERAL_SIZES = {"smoke": False, "reference": False, "seeds": False, "authors": False}
+WITH_WORLDS = {"smoke": False, "reference": False, "authors": False}
 
 CLAIMS = (
     Claim(
@@ -167,7 +167,7 @@ CLAIMS = (
         "In transformers verbs join what the shown pairs leave apart; without verbs nothing does.",
         "not in the paper: fragmented classes, with and without relative sentences",
         pair_decisions.verbs_bridge,
-        {"smoke": False, "seeds": False, "bridges": False, "paper": False},
+        {"smoke": False, "seeds": False, "bridges": False, "authors": False},
         controls.sentences_alike,
     ),
     Claim(
@@ -175,7 +175,7 @@ CLAIMS = (
         "Verbs and second subjects join what shown pairs leave apart; without both nothing does.",
         "not in the paper: fragmented classes, with and without such sentences",
         pair_decisions.sentences_bridge,
-        {"smoke": False, "bridges": False, "paper": False},
+        {"smoke": False, "bridges": False, "authors": False},
         controls.sentences_alike,
     ),
 )

@@ -3,11 +3,11 @@
 from synthcore.evidence.claim import Claim
 from synthcore.studies.stepwise_inference import controls, decisions
 
-EVERYWHERE = {"smoke": False, "book": False, "recorded": False, "paper": False}
+EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}
 # Held on four sets of four seeds.
-REQUIRED = {**EVERYWHERE, "book": True}
+REQUIRED = {**EVERYWHERE, "check": True}
 # The motif setting needs the longer runs.
-LARGE = {"smoke": False, "recorded": False, "paper": False}
+LARGE = {"smoke": False, "reference": False, "authors": False}
 
 CLAIMS = (
     Claim(
