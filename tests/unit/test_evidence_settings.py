@@ -39,7 +39,7 @@ def test_every_study_has_a_source_file_or_is_known_to_have_none() -> None:
 
 @pytest.mark.parametrize("study", WITH_SOURCES, ids=lambda study: study.name)
 def test_the_parameters_are_the_sources_or_there_is_a_reason(study: Study) -> None:
-    authors = scale_parameters(study, "authors" if "authors" in study.scales else "paper").all
+    authors = scale_parameters(study, "authors").all
     values = load_config(study)(**authors).model_dump()
     assert faults(read_sources(source(study)), values) == []
 
