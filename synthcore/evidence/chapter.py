@@ -21,18 +21,14 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from synthcore.config import StudyConfig
+from synthcore.evidence import first_edition
 from synthcore.evidence.agreement import WITHIN, WITHIN_ELSEWHERE, agreement
-from synthcore.evidence.claim import Claim, Decision, decide_all
+from synthcore.evidence.claim import Claim
+from synthcore.evidence.decide import claim_records
 from synthcore.evidence.files import find_root, write_atomic
 from synthcore.evidence.narrow import narrow
 from synthcore.evidence.parameter_table import parameter_tables, parameter_text
-from synthcore.evidence.record import (
-    RESULTS_NAME,
-    ClaimRecord,
-    Record,
-    claim_record,
-    verify_file,
-)
+from synthcore.evidence.record import RESULTS_NAME, Record, verify_file
 from synthcore.evidence.source import source_of
 from synthcore.evidence.table import claims_html, claims_text
 
@@ -159,9 +155,9 @@ class Chapter:
         bundle = {"text/html": html, "text/plain": parameter_text(self.config)}
         _show(bundle, {"synthcore": {"parameters": True}})
 
-    def claims(self, claims: Iterable[Claim], data: xr.Dataset) -> None:
+    def claims(self, claims: Iterable[Claim | first_edition.Claim], data: xr.Dataset) -> None:
         """Decide every claim at this run's scale, keep the verdicts, show the table."""
-        records = [_as_record(decision) for decision in decide_all(claims, data, self.scale)]
+        records = claim_records(claims, data, self.scale)
         if self.directory is not None:
             content = [record.model_dump(mode="json") for record in records]
             write_atomic(self.directory / "claims.json", json.dumps(content, indent=1))
@@ -266,17 +262,6 @@ class Chapter:
             source = source_of(function)
             bundle = {"text/html": source.html(), "text/plain": f"Source: {source.place}"}
             _show(bundle, {"synthcore": {"source_of": id}})
-
-
-def _as_record(decision: Decision) -> ClaimRecord:
-    claim = decision.claim
-    return claim_record(
-        decision.verdict,
-        id=claim.id,
-        statement=claim.statement,
-        where=claim.where,
-        required=decision.required,
-    )
 
 
 def _png(fig: Figure) -> bytes:

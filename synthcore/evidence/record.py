@@ -3,14 +3,26 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from synthcore.evidence.files import sha256, write_atomic
-from synthcore.evidence.verdict import Verdict
+
+if TYPE_CHECKING:
+    from synthcore.evidence import first_edition
+    from synthcore.evidence.decide import Decision
+    from synthcore.evidence.verdict import Verdict
 
 RECORD_NAME = "record.json"
+WORDS = (  # of both editions, the most favourable first
+    "reproduced",
+    "partly reproduced",
+    "undecided",
+    "not reproduced",
+    "not testable here",
+    "not decidable at this scale",
+)
 RESULTS_NAME = "results.json"
 
 
@@ -22,8 +34,21 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class GateRecord(_Part):
+    """What had to hold first."""
+
+    holds: bool
+    number: float | None
+    sentence: str
+
+
 class ClaimRecord(_Part):
-    """One claim's verdict in numbers; numbers that do not exist are null."""
+    """One claim's verdict in numbers; numbers that do not exist are null.
+
+    Fields from `kind` on belong to the second edition; `kind` is null in a claim that was decided
+    by the rules of the first, and its `interval` is then two-sided. `parts`, `further`, `control`
+    and `ideal` are verdicts in the same words.
+    """
 
     id: str
     statement: str
@@ -38,6 +63,19 @@ class ClaimRecord(_Part):
     note: str = ""
     label: str = ""
     parts: tuple[dict[str, Any], ...] = ()
+    kind: str | None = None
+    threshold_source: str = ""
+    method: str = ""
+    values: tuple[float | None, ...] = ()
+    agree: int | None = None
+    needed: int | None = None
+    power: float | None = None
+    false_positive: float | None = None
+    effects: tuple[float | None, ...] = ()
+    gates: tuple[GateRecord, ...] = ()
+    further: tuple[dict[str, Any], ...] = ()
+    control: dict[str, Any] | None = None
+    ideal: dict[str, Any] | None = None
 
     @property
     def holds(self) -> bool:
@@ -145,9 +183,38 @@ class Record(_Part):
         return [claim for claim in self.claims if not claim.holds]
 
 
-def claim_record(verdict: Verdict, **about: Any) -> ClaimRecord:
-    """A verdict as plain data; `about` gives id, statement, where, required."""
-    return ClaimRecord(**_plain(verdict), **about)
+def claim_record(verdict: "first_edition.Verdict", **about: Any) -> ClaimRecord:
+    """A first edition's verdict as plain data; `about` gives id, statement, where, required."""
+    return ClaimRecord(**_first(verdict), **about)
+
+
+def decision_record(decision: "Decision") -> ClaimRecord:
+    """A decision as plain data."""
+    claim = decision.claim
+    found = decision.characteristics
+    parts = [_plain(part) for part in decision.verdict.parts]
+    for part, (false_positive, power) in zip(parts, found.endpoints, strict=False):
+        part |= {"false_positive": false_positive, "power": power}
+    return ClaimRecord(
+        **_plain(decision.verdict),
+        id=claim.id,
+        statement=claim.statement,
+        where=claim.where,
+        required=decision.required,
+        parts=tuple(parts),
+        kind=claim.kind,
+        threshold_source=claim.threshold_source,
+        power=found.power,
+        false_positive=found.false_positive,
+        effects=found.effects,
+        gates=tuple(
+            GateRecord(holds=gate.holds, number=_number(gate.number), sentence=gate.sentence)
+            for gate in decision.gates
+        ),
+        further=tuple(_plain(verdict) for verdict in decision.further),
+        control=_plain(decision.control) if decision.control else None,
+        ideal=_plain(decision.ideal) if decision.ideal else None,
+    )
 
 
 def verify_file(path: Path, digest: str) -> None:
@@ -158,7 +225,22 @@ def verify_file(path: Path, digest: str) -> None:
         raise DamagedRecord(f"{path} is damaged: it does not match the checksum in its record.")
 
 
-def _plain(verdict: Verdict) -> dict[str, Any]:
+def _first(verdict: "first_edition.Verdict") -> dict[str, Any]:
+    return {**_numbers(verdict), "parts": tuple(_first(part) for part in verdict.parts)}
+
+
+def _plain(verdict: "Verdict") -> dict[str, Any]:
+    """Without parts: only a claim's own verdict has them."""
+    return {
+        **_numbers(verdict),
+        "method": verdict.method,
+        "values": tuple(_number(value) for value in verdict.values),
+        "agree": verdict.agree,
+        "needed": verdict.needed,
+    }
+
+
+def _numbers(verdict: "Verdict | first_edition.Verdict") -> dict[str, Any]:
     low, high = verdict.interval
     return {
         "verdict": verdict.verdict.value,
@@ -169,7 +251,6 @@ def _plain(verdict: Verdict) -> dict[str, Any]:
         "n": verdict.n,
         "note": verdict.note,
         "label": verdict.label,
-        "parts": tuple(_plain(part) for part in verdict.parts),
     }
 
 

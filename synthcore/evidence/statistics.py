@@ -1,9 +1,7 @@
-"""Intervals over seeds, and the few kinds of verdict every study uses.
+"""What a claim can ask of one value per seed, and intervals for figures.
 
-A gate is an inequality with an effect size. By default it must hold in each of at least three seeds
-(`rule="each"`); with `rule="mean"` the mean must clear the threshold by two standard errors. A gate
-is reproduced or not reproduced; `partly reproduced` is for composites (`all_of`). Fewer than three
-seeds, or a value that is not finite, decide nothing.
+Each function gives the verdict by the one-sided 95 % bound over seeds against a margin: the
+smallest effect worth the name, fixed before results are seen. Zero is no margin.
 """
 
 import math
@@ -15,19 +13,127 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import stats
 
+from synthcore.evidence.rules import Method, beyond, judge
 from synthcore.evidence.verdict import Direction, Verdict, Word
 
-Rule = Literal["each", "mean"]
 Values = Sequence[float] | npt.NDArray[Any] | xr.DataArray
-MIN_SEEDS = 3
+
+
+def at_least(
+    values: xr.DataArray,
+    margin: float,
+    label: str = "",
+    over: str = "seed",
+    method: Method = "t",
+) -> Verdict:
+    """Mean (or median) over seeds >= margin. `values` has one dimension, `over`.
+
+    >>> at_least(xr.DataArray([0.8, 0.9, 0.7], dims="seed"), 0.5).verdict.value
+    'reproduced'
+    >>> open_ = at_least(xr.DataArray([0.8, 0.9, 0.4], dims="seed"), 0.5)
+    >>> open_.verdict.value, open_.agree, open_.needed
+    ('undecided', 2, 7)
+    """
+    return _decide(values, margin, ">=", label, over, method)
+
+
+def at_most(
+    values: xr.DataArray,
+    margin: float,
+    label: str = "",
+    over: str = "seed",
+    method: Method = "t",
+) -> Verdict:
+    """Mean (or median) over seeds <= margin."""
+    return _decide(values, margin, "<=", label, over, method)
+
+
+def ordered(
+    values: xr.DataArray,
+    along: str,
+    margin: float,
+    direction: Literal["increasing", "decreasing"] = "increasing",
+    label: str = "",
+    over: str = "seed",
+    method: Method = "t",
+) -> Verdict:
+    """Every step along `along` goes the right way by at least `margin`; `values` is (over, along).
+
+    What is estimated is the smallest step, per seed: noise makes it smaller, never larger.
+    """
+    _need(values, {over, along})
+    steps = values.diff(along) if direction == "increasing" else -values.diff(along)
+    return at_least(steps.min(along, skipna=False), margin, label, over, method)
+
+
+def correlates(
+    x: xr.DataArray,
+    y: xr.DataArray,
+    along: str,
+    margin: float,
+    kind: Literal["spearman", "pearson"] = "spearman",
+    label: str = "",
+    over: str = "seed",
+    method: Method = "t",
+) -> Verdict:
+    """Correlation of x with y along `along`, per seed, at or beyond `margin`.
+
+    A positive margin asks for at least that correlation, a negative one for at most that. A
+    constant series has no correlation, which makes the verdict `not testable here`.
+    """
+    x, y = xr.broadcast(x, y)
+    _need(x, {over, along})
+    pairs = zip(x.transpose(over, along).values, y.transpose(over, along).values, strict=True)
+    values = xr.DataArray([_correlation(a, b, kind) for a, b in pairs], dims=over)
+    return _decide(values, margin, ">=" if margin > 0 else "<=", label, over, method)
+
+
+def share_of_seeds(
+    yes: xr.DataArray,
+    margin: float,
+    direction: Direction = ">=",
+    label: str = "",
+    over: str = "seed",
+) -> Verdict:
+    """Share of seeds that answer yes, by Clopper and Pearson's bound.
+
+    Only where a seed gives one yes or no: a number that is cut at a threshold loses most of what it
+    knows (eight of eight yes put the share above .69, no higher).
+    """
+    return _decide(yes.astype(float), margin, direction, label, over, "share")
+
+
+def within_tolerance(difference: Any, tolerance: float, label: str = "") -> Verdict:
+    """A deterministic quantity, n = 1: the largest of `difference` is at most `tolerance`.
+
+    For checks of code, such as a closed form against enumeration; no evidence about networks.
+    """
+    worst = float(np.max(np.abs(np.asarray(difference, dtype=float))))
+    if not math.isfinite(worst):
+        return Verdict.not_testable("a difference is not finite", label, 1)
+    holds = bool(beyond(worst, tolerance, "<="))
+    return Verdict(
+        worst,
+        tolerance,
+        "<=",
+        (worst, worst),
+        1,
+        Word.REPRODUCED if holds else Word.NOT,
+        note="deterministic",
+        label=label,
+        method="exact",
+        values=(worst,),
+        agree=int(holds),
+    )
 
 
 def t_interval(values: Values, level: float = 0.95) -> tuple[float, float]:
-    """Student's t interval of the mean of independent values; (nan, nan) for fewer than two."""
+    """Student's two-sided t interval of the mean, for figures; (nan, nan) for fewer than two."""
     x = np.asarray(values, dtype=float).ravel()
     if x.size < 2:
         return math.nan, math.nan
-    half = float(stats.t.ppf((1 + level) / 2, x.size - 1)) * _standard_error(x)
+    error = float(x.std(ddof=1)) / math.sqrt(x.size)
+    half = float(stats.t.ppf((1 + level) / 2, x.size - 1)) * error
     return float(x.mean()) - half, float(x.mean()) + half
 
 
@@ -36,7 +142,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of the mean; (nan, nan) for fewer than two values.
 
-    With fewer than about ten values it is too narrow: verdicts over seeds use `t_interval`.
+    For many questions or edits within a seed. Below about ten values it is too narrow: verdicts
+    over seeds do not use it.
     """
     x = np.asarray(values, dtype=float).ravel()
     if x.size < 2:
@@ -46,134 +153,24 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def at_least(
-    values: xr.DataArray, threshold: float, over: str = "seed", label: str = "", rule: Rule = "each"
-) -> Verdict:
-    """values >= threshold, one value per seed.
-
-    >>> at_least(xr.DataArray([0.8, 0.9, 0.7], dims="seed"), 0.5).verdict.value
-    'reproduced'
-    >>> at_least(xr.DataArray([0.8, 0.9, 0.4], dims="seed"), 0.5).note
-    'holds in 2 of 3 (each must)'
-    """
-    return _gate(values, threshold, ">=", over, label, rule)
-
-
-def at_most(
-    values: xr.DataArray, threshold: float, over: str = "seed", label: str = "", rule: Rule = "each"
-) -> Verdict:
-    """values <= threshold, one value per seed."""
-    return _gate(values, threshold, "<=", over, label, rule)
-
-
-def ordered(
+def _decide(
     values: xr.DataArray,
-    along: str,
-    gap: float = 0.0,
-    direction: Literal["increasing", "decreasing"] = "increasing",
-    over: str = "seed",
-    label: str = "",
-    rule: Rule = "each",
-) -> Verdict:
-    """Every step along `along` goes the right way by at least `gap`; `values` is (over, along).
-
-    What is observed is the smallest step, per seed.
-    """
-    _need(values, {over, along})
-    steps = values.diff(along) if direction == "increasing" else -values.diff(along)
-    return at_least(steps.min(along, skipna=False), gap, over, label, rule)
-
-
-def correlates(
-    x: xr.DataArray,
-    y: xr.DataArray,
-    along: str,
-    threshold: float,
-    method: Literal["spearman", "pearson"] = "spearman",
-    over: str = "seed",
-    label: str = "",
-    rule: Rule = "each",
-) -> Verdict:
-    """Correlation of x with y along `along`, per seed, beyond `threshold`.
-
-    A positive threshold asks for at least that correlation, a negative one for at most that. A
-    constant series has no correlation and makes the verdict undecidable.
-    """
-    x, y = xr.broadcast(x, y)
-    _need(x, {over, along})
-    pairs = zip(x.transpose(over, along).values, y.transpose(over, along).values, strict=True)
-    values = xr.DataArray([_correlation(a, b, method) for a, b in pairs], dims=over)
-    return _gate(values, threshold, ">=" if threshold >= 0 else "<=", over, label, rule)
-
-
-def all_of(*parts: Verdict, label: str = "", note: str = "") -> Verdict:
-    """The conjunction of labelled verdicts.
-
-    Reproduced if all parts are; not reproduced if none of the decidable parts is; otherwise partly,
-    as also when some part is undecidable and the others hold. Undecidable if every part is. The
-    headline numbers are those of the failing part, else the part, with the smallest margin.
-    """
-    if not parts:
-        raise ValueError("all_of needs at least one verdict.")
-    decided = [part for part in parts if part.verdict is not Word.UNDECIDABLE]
-    if not decided:
-        notes = "; ".join(dict.fromkeys(part.note for part in parts if part.note))
-        nan = math.nan
-        n = min(part.n for part in parts)
-        return Verdict(nan, nan, ">=", (nan, nan), n, Word.UNDECIDABLE, notes, parts, label)
-    words = {part.verdict for part in decided}
-    if words == {Word.REPRODUCED}:
-        word = Word.REPRODUCED if len(decided) == len(parts) else Word.PARTLY
-    else:
-        word = Word.NOT if words == {Word.NOT} else Word.PARTLY
-    head = min(decided, key=lambda part: (part.verdict is Word.REPRODUCED, part.margin))
-    held = sum(part.verdict is Word.REPRODUCED for part in parts)
-    notes = "; ".join(filter(None, (note, f"{held} of {len(parts)} parts hold")))
-    shown = f" ({head.label})" if head.label else ""
-    return Verdict(
-        head.observed,
-        head.threshold,
-        head.direction,
-        head.interval,
-        min(part.n for part in decided),
-        word,
-        f"{notes}; shown: the one with the smallest margin{shown}",
-        parts,
-        label,
-    )
-
-
-def _gate(
-    values: xr.DataArray, threshold: float, direction: Direction, over: str, label: str, rule: Rule
+    margin: float,
+    direction: Direction,
+    label: str,
+    over: str,
+    method: Method,
 ) -> Verdict:
     _need(values, {over})
-    x = np.asarray(values.values, dtype=float)
-    n = x.size
-    if n < MIN_SEEDS:
-        return Verdict.undecidable(f"{n} of at least {MIN_SEEDS} values over {over}", label, n)
-    if not np.isfinite(x).all():
-        bad = int((~np.isfinite(x)).sum())
-        return Verdict.undecidable(f"{bad} of {n} values are not finite", label, n)
-    sign = 1.0 if direction == ">=" else -1.0
-    mean, error = float(x.mean()), _standard_error(x)
-    if rule == "each":
-        held = int((sign * (x - threshold) >= 0).sum())
-        holds, note = held == n, f"holds in {held} of {n} (each must)"
-    else:
-        holds = sign * (mean - threshold) - 2 * error >= 0
-        note = f"mean against threshold by two standard errors ({error:.2g} each)"
-    word = Word.REPRODUCED if holds else Word.NOT
-    return Verdict(mean, threshold, direction, t_interval(x), n, word, note, label=label)
+    if margin == 0 or not math.isfinite(margin):
+        raise ValueError(f"A margin is the smallest effect worth the name, not {margin:g}.")
+    return judge(values.values, float(margin), direction, method, label, over)
 
 
-def _standard_error(x: npt.NDArray[np.float64]) -> float:
-    return float(x.std(ddof=1)) / math.sqrt(x.size)
-
-
-def _correlation(a: npt.NDArray[Any], b: npt.NDArray[Any], method: str) -> float:
+def _correlation(a: npt.NDArray[Any], b: npt.NDArray[Any], kind: str) -> float:
     if not (np.isfinite(a).all() and np.isfinite(b).all()) or np.ptp(a) == 0 or np.ptp(b) == 0:
         return math.nan
-    if method == "spearman":
+    if kind == "spearman":
         a, b = stats.rankdata(a), stats.rankdata(b)
     return float(np.corrcoef(a, b)[0, 1])
 

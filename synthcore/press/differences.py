@@ -10,25 +10,25 @@ from typing import Any
 
 from synthcore.evidence.record import Record
 from synthcore.evidence.table import against, interval
-from synthcore.evidence.verdict import Word
 from synthcore.press.notebooks import read_source
 from synthcore.press.pages import link, list_table
 from synthcore.press.studies import Study
 
 HEADING = re.compile(r"^## What differs.*$", re.MULTILINE)
-DECIDED = (Word.REPRODUCED, Word.PARTLY, Word.NOT)
+DECIDED = ("reproduced", "partly reproduced", "not reproduced")
+UNDECIDED = "undecided"  # or not testable at any scale: open, in the words of either edition
 
 Runs = Sequence[tuple[Study, Mapping[str, Record]]]
 
 
-def best(name: str, runs: Iterable[Record]) -> tuple[Word, bool]:
+def best(name: str, runs: Iterable[Record]) -> tuple[str, bool]:
     """The most favourable verdict on a claim over all runs, and whether every run that could decide
     came to the same.
     """
-    words = [Word(claim.verdict) for run in runs for claim in run.claims if claim.id == name]
+    words = [claim.verdict for run in runs for claim in run.claims if claim.id == name]
     decided = [word for word in words if word in DECIDED]
     if not decided:
-        return Word.UNDECIDABLE, True
+        return UNDECIDED, True
     return min(decided, key=DECIDED.index), len(set(decided)) == 1
 
 
@@ -49,8 +49,8 @@ def outcome_table(studies: Runs) -> str:
         for name in _claims(runs):
             word, always = best(name, runs.values())
             column = 0 if always else 1
-            if word is not Word.REPRODUCED:
-                column = {Word.PARTLY: 2, Word.NOT: 3, Word.UNDECIDABLE: 4}[word]
+            if word != DECIDED[0]:
+                column = 2 + (*DECIDED[1:], UNDECIDED).index(word)
             counts[column] += 1
         sums = [a + b for a, b in zip(sums, counts, strict=True)]
         table.append((link(study), *map(str, counts)))
@@ -64,7 +64,7 @@ def failure_table(studies: Runs) -> str:
     for study, runs in studies:
         for name in _claims(runs):
             word, _ = best(name, runs.values())
-            if word not in (Word.PARTLY, Word.NOT):
+            if word not in DECIDED[1:]:
                 continue
             scale, claim = next(
                 (scale, claim)

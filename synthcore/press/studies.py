@@ -136,7 +136,9 @@ def _deciders(tree: ast.Module) -> dict[str, tuple[str, str]]:
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("Claim"):
             given = {keyword.arg: keyword.value for keyword in node.keywords}
             given |= dict(zip(("id", "statement", "where", "decide"), node.args, strict=False))
-            name, decide = given.get("id"), given.get("decide")
+            name, decide = given.get("id"), given.get("primary") or given.get("decide")
+            if isinstance(decide, ast.Tuple):  # of several endpoints the first
+                decide = decide.elts[0]
             if isinstance(decide, ast.Call):  # partial(decisions.rises, ...)
                 decide = decide.args[0]
             if isinstance(name, ast.Constant) and isinstance(decide, ast.Name | ast.Attribute):

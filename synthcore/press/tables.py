@@ -7,9 +7,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from synthcore.evidence.record import ClaimRecord, Record
+from synthcore.evidence.record import WORDS, ClaimRecord, Record
 from synthcore.evidence.table import against, interval, number
-from synthcore.evidence.verdict import Word
 from synthcore.press.estimate import Estimate
 from synthcore.press.progress import clock
 from synthcore.press.verify import Comparison
@@ -63,14 +62,15 @@ def show_sweep(records: Sequence[Record]) -> None:
     """Each claim with the number of runs that came to each verdict."""
     if not records:
         return
-    table = Table("claim", *(str(word) for word in Word), "statement")
     counts: dict[str, Counter[str]] = {}
     statements: dict[str, str] = {}
     for claim in (claim for record in records for claim in record.claims):
         counts.setdefault(claim.id, Counter())[claim.verdict] += 1
         statements[claim.id] = claim.statement
+    words = [word for word in WORDS if any(count[word] for count in counts.values())]
+    table = Table("claim", *words, "statement")
     for name, count in counts.items():
-        table.add_row(name, *(str(count[word] or "") for word in Word), statements[name])
+        table.add_row(name, *(str(count[word] or "") for word in words), statements[name])
     Console().print(table)
 
 

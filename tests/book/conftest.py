@@ -65,8 +65,8 @@ if mode == "sleep":
 import xarray as xr
 from matplotlib import pyplot as plt
 from synthcore.evidence.chapter import Chapter
-from synthcore.evidence.claim import Claim
-from synthcore.evidence.statistics import at_least
+from synthcore.evidence.first_edition import Claim
+from synthcore.evidence.first_edition import at_least
 from synthcore.studies.toy.experiment import Config
 
 config = Config.from_cell(globals())

@@ -6,8 +6,7 @@ import torch
 import xarray as xr
 from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.evidence.claim import Claim, decide_all
-from synthcore.evidence.verdict import Word
+from synthcore.evidence.first_edition import Claim, Word, decide_all
 from synthcore.studies.adam_continuous_time import experiment
 from synthcore.studies.adam_continuous_time.claims import CLAIMS
 

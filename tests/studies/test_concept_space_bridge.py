@@ -6,7 +6,7 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthcore.evidence.claim import Word
+from synthcore.evidence.first_edition import Word
 from synthcore.studies.concept_space import bridge
 from synthcore.studies.concept_space.task import TARGET, TRAINED, words
 

@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.evidence.verdict import Word
+from synthcore.evidence.first_edition import Word
 from synthcore.studies.concept_space import decisions
 from synthcore.studies.concept_space.claims import CLAIMS
 from synthcore.studies.concept_space.experiment import Config

@@ -6,8 +6,7 @@ import torch
 import xarray as xr
 from contracts import ClaimsContract
 
-from synthcore.evidence.claim import Claim
-from synthcore.evidence.verdict import Word
+from synthcore.evidence.first_edition import Claim, Word
 from synthcore.studies.concept_space import further_decisions
 from synthcore.studies.concept_space.claims import CLAIMS
 from synthcore.studies.concept_space.diffusion import seeded

@@ -7,7 +7,7 @@ import pytest
 import xarray as xr
 from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.evidence.verdict import Word
+from synthcore.evidence.first_edition import Word
 from synthcore.explorers.compiled_counter import CompiledCounterExplorer
 from synthcore.explorers.unwrap import UnwrapExplorer
 from synthcore.studies.finetuning_wrappers import decisions, shown

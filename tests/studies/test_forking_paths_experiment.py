@@ -8,7 +8,7 @@ import torch
 import xarray as xr
 from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.evidence.verdict import Word
+from synthcore.evidence.first_edition import Word
 from synthcore.explorers.forking import ForkingExplorer
 from synthcore.studies.forking_paths import adaptive, counting, decisions, examples, noise
 from synthcore.studies.forking_paths.claims import CLAIMS

@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from contracts import ClaimsContract
 
-from synthcore.evidence.verdict import Word
+from synthcore.evidence.first_edition import Word
 from synthcore.studies.icl_markov import dataset, theory
 from synthcore.studies.icl_markov.claims import CLAIMS
 

@@ -5,8 +5,7 @@ import pytest
 import xarray as xr
 from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.evidence.claim import Claim
-from synthcore.evidence.verdict import Word
+from synthcore.evidence.first_edition import Claim, Word
 from synthcore.explorers.collapse import CollapseExplorer
 from synthcore.studies.percolation import shown
 from synthcore.studies.percolation.altered import ALTERED

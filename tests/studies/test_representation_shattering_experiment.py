@@ -5,8 +5,7 @@ import pytest
 import xarray as xr
 from contracts import ClaimsContract, ExperimentContract, smoke
 
-from synthcore.evidence.claim import decide_all
-from synthcore.evidence.verdict import Word
+from synthcore.evidence.first_edition import Word, decide_all
 from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
 from synthcore.studies.representation_shattering import decisions, shown
 from synthcore.studies.representation_shattering.claims import CLAIMS

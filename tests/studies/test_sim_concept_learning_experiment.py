@@ -5,7 +5,7 @@ import pytest
 import xarray as xr
 from contracts import ExperimentContract, smoke
 
-from synthcore.evidence.verdict import Word
+from synthcore.evidence.first_edition import Word
 from synthcore.studies.sim_concept_learning import decisions, frequencies, partial_order
 from synthcore.studies.sim_concept_learning.claims import CLAIMS
 

@@ -17,10 +17,9 @@ from matplotlib.figure import Figure
 from synthcore.config import StudyConfig
 from synthcore.evidence import chapter as module
 from synthcore.evidence.chapter import Chapter
-from synthcore.evidence.claim import Claim
 from synthcore.evidence.files import sha256
+from synthcore.evidence.first_edition import Claim, at_least
 from synthcore.evidence.record import CodeRecord, DamagedRecord, Device, FileRecord, Record
-from synthcore.evidence.statistics import at_least
 
 CONFIG = StudyConfig(seed=0, n_seeds=3, device="cpu")
 DATA = xr.Dataset({"a": ("seed", [1.0, 2.0, 3.0]), "name": ("seed", ["x", "y", "z"])})

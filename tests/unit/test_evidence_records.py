@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import xarray as xr
 
-from synthcore.evidence.claim import Claim, decide_all
 from synthcore.evidence.files import find_root, sha256, write_atomic
+from synthcore.evidence.first_edition import Claim, Verdict, Word, all_of, at_least, decide_all
 from synthcore.evidence.record import (
     CodeRecord,
     DamagedRecord,
@@ -16,9 +16,7 @@ from synthcore.evidence.record import (
     Record,
     claim_record,
 )
-from synthcore.evidence.statistics import all_of, at_least
 from synthcore.evidence.table import claims_html, claims_text
-from synthcore.evidence.verdict import Verdict, Word
 
 DATA = xr.Dataset({"a": ("seed", [1.0, 2.0, 3.0])})
 

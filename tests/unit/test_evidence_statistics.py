@@ -1,4 +1,4 @@
-"""Intervals against scipy and by coverage; verdicts against their truth tables."""
+"""What a claim can ask of values per seed, and intervals against scipy and by coverage."""
 
 import math
 
@@ -10,15 +10,16 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from synthcore.evidence.statistics import (
-    all_of,
     at_least,
     at_most,
     bootstrap_interval,
     correlates,
     ordered,
+    share_of_seeds,
     t_interval,
+    within_tolerance,
 )
-from synthcore.evidence.verdict import Verdict, Word
+from synthcore.evidence.verdict import Word
 
 finite = st.floats(-1e3, 1e3, allow_subnormal=False)
 
@@ -60,90 +61,78 @@ def test_intervals_of_one_value_do_not_exist() -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "rule", "word"),
+    ("values", "word"),
     [
-        ((0.6, 0.7, 0.8), "each", Word.REPRODUCED),
-        ((0.5, 0.5, 0.5), "each", Word.REPRODUCED),  # on the threshold
-        ((0.4, 0.9, 0.9), "each", Word.NOT),
-        ((0.4, 0.9, 0.9), "mean", Word.NOT),  # mean 0.73, two standard errors 0.33
-        ((0.49, 0.9, 0.9, 0.9, 0.9), "mean", Word.REPRODUCED),
-        ((0.1, 0.1, 0.1), "mean", Word.NOT),
-        ((0.9, 0.9), "each", Word.UNDECIDABLE),
-        ((0.9, 0.9, math.nan), "each", Word.UNDECIDABLE),
-        ((0.9, 0.9, math.inf), "mean", Word.UNDECIDABLE),
+        ((0.8, 0.9, 0.7), Word.REPRODUCED),
+        ((0.3, 0.2, 0.35), Word.NOT),
+        ((0.8, 0.9, 0.4), Word.UNDECIDED),
+        ((0.9, 0.9), Word.NOT_TESTABLE),
+        ((0.9, 0.9, math.nan), Word.NOT_TESTABLE),
+        ((0.9, 0.9, math.inf), Word.NOT_TESTABLE),
+        ((0.9, 0.9, 0.9), Word.UNDECIDED),  # no spread: by the median, which needs five
+        ((0.9,) * 5, Word.REPRODUCED),
+        ((0.1,) * 5, Word.NOT),
     ],
 )
-def test_truth_table_of_a_gate(values: tuple[float, ...], rule: str, word: Word) -> None:
-    up = at_least(over_seeds(*values), 0.5, rule=rule)
-    down = at_most(-over_seeds(*values), -0.5, rule=rule)
+def test_truth_table(values: tuple[float, ...], word: Word) -> None:
+    up = at_least(over_seeds(*values), 0.5)
+    down = at_most(-over_seeds(*values), -0.5)
     assert up.verdict is down.verdict is word
     assert up.n == len(values)
-    if word is not Word.UNDECIDABLE:
+    if word is Word.NOT_TESTABLE:
+        assert math.isnan(up.observed)
+        assert up.note
+    else:
         assert up.observed == pytest.approx(np.mean(values))
-        assert up.margin == pytest.approx(down.margin)
-        assert up.interval == pytest.approx(t_interval(values))
+        assert up.values == pytest.approx(values)
+        assert up.agree == down.agree == sum(value >= 0.5 for value in values)
 
 
-@given(st.lists(finite, min_size=3, max_size=8), finite)
-def test_a_gate_and_its_opposite_never_both_hold(values: list[float], threshold: float) -> None:
-    x = over_seeds(*values)
-    if threshold not in values:
-        words = {at_least(x, threshold).verdict, at_most(x, threshold).verdict}
-        assert words != {Word.REPRODUCED}
+def test_zero_is_no_margin() -> None:
+    for function in (at_least, at_most):
+        with pytest.raises(ValueError, match="smallest effect worth the name, not 0"):
+            function(over_seeds(1, 2, 3), 0)
 
 
 def test_ordered_looks_at_the_smallest_step() -> None:
-    rising = xr.DataArray([[1.0, 2, 4], [0, 3, 5], [1, 2, 3]], dims=("seed", "n"))
-    assert ordered(rising, "n", gap=1.0).verdict is Word.REPRODUCED
-    assert ordered(rising, "n", gap=1.5).verdict is Word.NOT
-    assert ordered(-rising, "n", direction="decreasing").verdict is Word.REPRODUCED
-    assert ordered(rising, "n", gap=1.0).observed == pytest.approx(4 / 3)
-    assert ordered(rising.where(rising > 0), "n").verdict is Word.UNDECIDABLE
+    rising = xr.DataArray([[1.0, 2, 4], [0, 1.5, 5], [1, 2.2, 3.5]], dims=("seed", "n"))
+    assert ordered(rising, "n", 0.5).verdict is Word.REPRODUCED
+    assert ordered(rising, "n", 2.5).verdict is Word.NOT
+    assert ordered(-rising, "n", 0.5, "decreasing").values == (1.0, 1.5, pytest.approx(1.2))
+    assert ordered(rising.where(rising > 0), "n", 0.5).verdict is Word.NOT_TESTABLE
 
 
-@pytest.mark.parametrize("method", ["spearman", "pearson"])
-def test_correlation_is_scipys(method: str) -> None:
+@pytest.mark.parametrize("kind", ["spearman", "pearson"])
+def test_correlation_is_scipys(kind: str) -> None:
     rng = np.random.default_rng(0)
     x = xr.DataArray(rng.normal(size=(4, 30)).round(1), dims=("seed", "step"))  # with ties
     y = x + xr.DataArray(rng.normal(size=(4, 30)), dims=("seed", "step"))
-    function = stats.spearmanr if method == "spearman" else stats.pearsonr
-    expected = np.mean([function(a, b).statistic for a, b in zip(x.values, y.values, strict=True)])
-    verdict = correlates(x, y, "step", 0.3, method=method)
-    assert verdict.observed == pytest.approx(expected)
+    function = stats.spearmanr if kind == "spearman" else stats.pearsonr
+    expected = [function(a, b).statistic for a, b in zip(x.values, y.values, strict=True)]
+    verdict = correlates(x, y, "step", 0.3, kind)
+    assert verdict.values == pytest.approx(expected)
     assert verdict.verdict is Word.REPRODUCED
-    assert correlates(x, -y, "step", -0.3, method=method).verdict is Word.REPRODUCED
-    assert correlates(x, -y, "step", 0.3, method=method).verdict is Word.NOT
-    assert correlates(x, 0 * y, "step", 0.3, method=method).verdict is Word.UNDECIDABLE
+    assert correlates(x, -y, "step", -0.3, kind).verdict is Word.REPRODUCED
+    assert correlates(x, -y, "step", 0.3, kind).verdict is Word.NOT
+    assert correlates(x, 0 * y, "step", 0.3, kind).verdict is Word.NOT_TESTABLE
+
+
+def test_share_of_seeds_counts_and_refuses_numbers() -> None:
+    eight = share_of_seeds(over_seeds(*[True] * 8), 0.6)
+    assert (eight.observed, eight.agree, eight.verdict) == (1.0, 8, Word.REPRODUCED)
+    assert eight.interval[0] == pytest.approx(0.05 ** (1 / 8))  # P(8 of 8) = .05
+    assert share_of_seeds(over_seeds(*[True] * 8), 0.7).verdict is Word.UNDECIDED
+    with pytest.raises(ValueError, match="one yes or no"):
+        share_of_seeds(over_seeds(0.2, 0.4, 1), 0.5)
+
+
+def test_a_deterministic_quantity_is_one_number() -> None:
+    close = within_tolerance([1e-9, -3e-9], 1e-8)
+    assert (close.observed, close.n, close.verdict) == (3e-9, 1, Word.REPRODUCED)
+    assert within_tolerance(1e-7, 1e-8).verdict is Word.NOT
+    assert within_tolerance([0.0, math.nan], 1e-8).verdict is Word.NOT_TESTABLE
 
 
 def test_wrong_dimensions_are_named() -> None:
     with pytest.raises(ValueError, match=r"Expected dimensions \['seed'\], got \(seed, step\)"):
-        at_least(xr.DataArray(np.zeros((3, 2)), dims=("seed", "step")), 0)
-
-
-YES = at_least(over_seeds(1, 1.1, 1.2), 0, label="yes")
-NO = at_least(over_seeds(1, 1.1, 1.2), 2, label="no")
-OPEN = Verdict.undecidable("too few", label="open")
-
-
-@pytest.mark.parametrize(
-    ("parts", "word", "head"),
-    [
-        ((YES, YES), Word.REPRODUCED, "yes"),
-        ((YES, NO), Word.PARTLY, "no"),
-        ((NO, NO), Word.NOT, "no"),
-        ((YES, OPEN), Word.PARTLY, "yes"),
-        ((NO, OPEN), Word.NOT, "no"),
-        ((OPEN, OPEN), Word.UNDECIDABLE, None),
-    ],
-)
-def test_truth_table_of_a_conjunction(
-    parts: tuple[Verdict, ...], word: Word, head: str | None
-) -> None:
-    verdict = all_of(*parts)
-    assert verdict.verdict is word
-    assert verdict.parts == parts
-    if head:
-        assert f"({head})" in verdict.note
-        shown = next(part for part in parts if part.label == head)
-        assert (verdict.observed, verdict.threshold) == (shown.observed, shown.threshold)
+        at_least(xr.DataArray(np.zeros((3, 2)), dims=("seed", "step")), 1)

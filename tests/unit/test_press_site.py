@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from synthcore.evidence.first_edition import Verdict
 from synthcore.evidence.record import CodeRecord, Device, Record, claim_record
-from synthcore.evidence.statistics import Verdict
 from synthcore.press import folders, vendor
 from synthcore.press.cli import _join_pairs
 from synthcore.press.errors import Failed, Refused

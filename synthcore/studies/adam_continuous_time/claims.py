@@ -1,6 +1,6 @@
 """The paper's claims about Adam: statement, place, decision, control it must fail on."""
 
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.first_edition import Claim
 from synthcore.studies.adam_continuous_time import controls, decisions
 
 # Scale -> required there: only what held with a wide margin on further seeds.

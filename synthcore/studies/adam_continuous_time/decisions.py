@@ -7,8 +7,7 @@ seed.
 import numpy as np
 import xarray as xr
 
-from synthcore.evidence.statistics import all_of, at_least, at_most, ordered
-from synthcore.evidence.verdict import Verdict
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most, ordered
 from synthcore.studies.adam_continuous_time import theory
 from synthcore.studies.adam_continuous_time.dataset import (
     error_slope,

@@ -1,6 +1,6 @@
 """The paper's claims about composition: statement, place, decision, control it fails on."""
 
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.first_edition import Claim
 from synthcore.studies.compositional_capabilities import controls, decisions
 
 # Depth, mechanism and the LSTM need the longer run.

@@ -11,8 +11,15 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from synthcore.evidence.claim import Verdict, Word
-from synthcore.evidence.statistics import all_of, at_least, at_most, ordered, t_interval
+from synthcore.evidence.first_edition import (
+    Verdict,
+    Word,
+    all_of,
+    at_least,
+    at_most,
+    ordered,
+    t_interval,
+)
 
 REACH = 0.9  # what counts as learned, in times
 

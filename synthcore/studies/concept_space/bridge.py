@@ -10,8 +10,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from synthcore.evidence.claim import Verdict
-from synthcore.evidence.statistics import all_of, at_least, at_most
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most
 from synthcore.figures import band, key, log_axis, panels
 from synthcore.studies.concept_space import decisions, times
 from synthcore.studies.concept_space.figures import signal_colour

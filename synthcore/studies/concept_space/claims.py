@@ -1,6 +1,6 @@
 """The paper's claims about concept space: statement, place, decision, control it fails on."""
 
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.first_edition import Claim
 from synthcore.studies.concept_space import (
     bridge,
     controls,

@@ -11,8 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthcore.evidence.claim import Verdict
-from synthcore.evidence.statistics import all_of, at_least, at_most
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most
 from synthcore.studies.concept_space import times
 from synthcore.studies.concept_space.resampling import over_resampled, spearman
 from synthcore.studies.concept_space.task import TRAINED

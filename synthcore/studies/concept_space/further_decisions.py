@@ -10,8 +10,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from synthcore.evidence.claim import Verdict
-from synthcore.evidence.statistics import all_of, at_least, at_most
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most
 from synthcore.studies.concept_space import times
 from synthcore.studies.concept_space.decisions import LEAST, NOWHERE, crossing, per_run_smooth
 from synthcore.studies.concept_space.decoder import CLEAR

@@ -3,8 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from synthcore.evidence.claim import Verdict
-from synthcore.evidence.statistics import all_of, at_least, at_most
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most
 from synthcore.studies.concept_space.decisions import (
     FACTOR,
     LEAST,

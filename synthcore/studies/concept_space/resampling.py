@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
-from synthcore.evidence.verdict import Direction, Verdict, Word
+from synthcore.evidence.first_edition import Direction, Verdict, Word
 
 RESAMPLES = 400
 

@@ -1,6 +1,6 @@
 """The paper's claims about fine-tuning: statement, place, decision, control it fails on."""
 
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.first_edition import Claim
 from synthcore.studies.finetuning_wrappers import controls, decisions, more_decisions
 
 EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from synthcore.evidence.claim import Verdict
-from synthcore.evidence.statistics import all_of, at_least, at_most, ordered
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most, ordered
 from synthcore.studies.finetuning_wrappers.revival import Times, revival_times, speedup
 
 Where = dict[str, Any]

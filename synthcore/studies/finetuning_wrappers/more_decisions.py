@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from synthcore.evidence.claim import Verdict
-from synthcore.evidence.statistics import all_of, at_least, at_most, ordered
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most, ordered
 
 Where = dict[str, Any]
 SELECTOR = 1  # block 2 of the text: where Counter selects

@@ -7,8 +7,7 @@ released runs are decided only where they were analysed.
 import numpy as np
 import xarray as xr
 
-from synthcore.evidence.claim import Verdict, Word
-from synthcore.evidence.statistics import Rule, all_of, at_least, at_most
+from synthcore.evidence.first_edition import Rule, Verdict, Word, all_of, at_least, at_most
 
 PUBLISHED_ALARMS, PUBLISHED_TOKENS = 0.72, 0.88e6
 RESAMPLES = 4000

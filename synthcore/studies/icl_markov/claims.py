@@ -1,6 +1,6 @@
 """The paper's claims about Markov mixtures: statement, place, decision, control it must fail on."""
 
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.first_edition import Claim
 from synthcore.studies.icl_markov import controls, decisions
 
 # Scale -> required there: only what held with a margin of two standard errors on four sets of

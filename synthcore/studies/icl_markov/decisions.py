@@ -10,8 +10,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from synthcore.evidence.statistics import all_of, at_least, at_most, correlates
-from synthcore.evidence.verdict import Verdict
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most, correlates
 from synthcore.studies.icl_markov.dataset import (
     after_transition,
     by_condition,

@@ -1,6 +1,6 @@
 """The paper's claims about emergence: statement, place, decision, control it must fail on."""
 
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.first_edition import Claim
 from synthcore.studies.percolation import controls, decisions, pair_decisions
 
 # Scale -> required there. One |K| is enough for the phases and for copying; exponents need three.

@@ -9,8 +9,7 @@ import math
 import numpy as np
 import xarray as xr
 
-from synthcore.evidence.claim import Verdict, Word
-from synthcore.evidence.statistics import all_of, at_least, at_most, t_interval
+from synthcore.evidence.first_edition import Verdict, Word, all_of, at_least, at_most, t_interval
 from synthcore.studies.percolation.onsets import (
     bend,
     censored,

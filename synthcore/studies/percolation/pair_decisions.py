@@ -3,8 +3,7 @@
 import numpy as np
 import xarray as xr
 
-from synthcore.evidence.claim import Verdict
-from synthcore.evidence.statistics import all_of, at_least, at_most
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most
 from synthcore.studies.percolation.decisions import base, missing, untouched_by_size
 from synthcore.studies.percolation.onsets import (
     at_best,

@@ -1,7 +1,7 @@
 """The paper's claims about edits and representations: statement, place, decision, control it fails
 on."""
 
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.first_edition import Claim
 from synthcore.studies.representation_shattering import controls, decisions
 
 EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}

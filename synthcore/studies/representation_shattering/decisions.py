@@ -18,8 +18,15 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthcore.evidence.claim import Verdict, Word
-from synthcore.evidence.statistics import all_of, at_least, at_most, bootstrap_interval, ordered
+from synthcore.evidence.first_edition import (
+    Verdict,
+    Word,
+    all_of,
+    at_least,
+    at_most,
+    bootstrap_interval,
+    ordered,
+)
 
 GATE, KNOWN = 0.85, 0.5
 STRICT = 1e-9  # turns "at least 0" into "above 0"

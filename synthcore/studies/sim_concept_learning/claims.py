@@ -3,7 +3,7 @@
 The bridge to diffusion models, C15, needs the diffusion runs of another study and is decided there.
 """
 
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.first_edition import Claim
 from synthcore.studies.sim_concept_learning import controls, decisions
 
 # Scale -> required there: only what held with a margin of two standard errors on four sets of

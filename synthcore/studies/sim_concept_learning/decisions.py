@@ -9,8 +9,7 @@ import math
 import numpy as np
 import xarray as xr
 
-from synthcore.evidence.statistics import all_of, at_least, at_most, correlates
-from synthcore.evidence.verdict import Verdict
+from synthcore.evidence.first_edition import Verdict, all_of, at_least, at_most, correlates
 from synthcore.studies.sim_concept_learning import partial_order
 from synthcore.studies.sim_concept_learning.frequencies import more_often, share_verdict
 

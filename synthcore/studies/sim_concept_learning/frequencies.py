@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from synthcore.evidence.verdict import Direction, Verdict, Word
+from synthcore.evidence.first_edition import Direction, Verdict, Word
 
 
 def share(found: NDArray[np.bool_]) -> tuple[float, tuple[float, float]]:

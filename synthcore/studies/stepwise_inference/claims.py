@@ -1,6 +1,6 @@
 """The paper's claims about stepwise inference: statement, place, decision, control it fails on."""
 
-from synthcore.evidence.claim import Claim
+from synthcore.evidence.first_edition import Claim
 from synthcore.studies.stepwise_inference import controls, decisions
 
 EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}

@@ -11,8 +11,7 @@ import numpy as np
 import xarray as xr
 from scipy import stats
 
-from synthcore.evidence.claim import Verdict, Word
-from synthcore.evidence.statistics import all_of, at_least, at_most, ordered
+from synthcore.evidence.first_edition import Verdict, Word, all_of, at_least, at_most, ordered
 
 
 def effect(values: xr.DataArray, threshold: float, label: str = "") -> Verdict:
