@@ -5,10 +5,17 @@ cell, one to one; the defaults live in that cell, so the class states only type,
 """
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    model_validator,
+)
 from pydantic.fields import FieldInfo
 
 if TYPE_CHECKING:  # torch takes seconds to import; listing and checking parameters need none of it
@@ -20,6 +27,10 @@ Config = TypeVar("Config", bound="StudyConfig")
 
 class ParameterError(ValueError):
     """A parameter is unknown, missing, ill-typed or out of range; the message says which."""
+
+
+class UndeclaredParameter(ParameterError):  # noqa: N818 - the word users see
+    """A stage reads a parameter that it does not name; the message says which and how to."""
 
 
 class StudyConfig(BaseModel):
@@ -38,6 +49,8 @@ class StudyConfig(BaseModel):
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where to compute; auto takes CUDA if there is one"
     )
+
+    _stage: str = PrivateAttr("")  # the stage that sees only some of the parameters
 
     def __init__(self, **values: Any) -> None:
         try:
@@ -58,6 +71,26 @@ class StudyConfig(BaseModel):
         Raises ParameterError if a variable is missing, of the wrong type or out of range.
         """
         return cls(**{name: namespace[name] for name in cls.model_fields if name in namespace})
+
+    def only(self: Config, names: Iterable[str], seeds: Sequence[int], stage: str) -> Config:
+        """What the stage called `stage` sees: the parameters `names`, the device, and these seeds,
+        which follow one another. Reading another parameter raises UndeclaredParameter.
+        """
+        some = self.model_copy(update={"seed": seeds[0], "n_seeds": len(seeds)})
+        some._stage = stage
+        for name in set(some.__dict__) - {*names, "seed", "n_seeds", "device"}:
+            del some.__dict__[name]
+        return some
+
+    if not TYPE_CHECKING:  # a type checker would take every name for an attribute
+
+        def __getattr__(self, name: str) -> Any:
+            if name in type(self).model_fields:
+                raise UndeclaredParameter(
+                    f"The stage {self._stage} reads the parameter '{name}' and does not name it: "
+                    f'@stage(reads=(..., "{name}")).'
+                )
+            return super().__getattr__(name)
 
     @property
     def seeds(self) -> tuple[int, ...]:

@@ -43,3 +43,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("cuda"):
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device; none is visible"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def results_are_kept_apart(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """No test, and no process that one starts, reads what a user has computed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SYNTHCORE_CACHE", str(tmp_path_factory.mktemp("cache")))
+        for name in ("SYNTHCORE_FRESH", "SYNTHCORE_SHIPPED", "SYNTHCORE_KEEP_SECONDS"):
+            patch.delenv(name, raising=False)
+        yield

@@ -9,7 +9,6 @@ import io
 import json
 import math
 import os
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from synthcore.config import StudyConfig
 from synthcore.evidence import first_edition
 from synthcore.evidence.agreement import WITHIN, WITHIN_ELSEWHERE, agreement
 from synthcore.evidence.claim import Claim
+from synthcore.evidence.dataset import packed
 from synthcore.evidence.decide import claim_records
 from synthcore.evidence.files import find_root, write_atomic
 from synthcore.evidence.narrow import narrow
@@ -31,12 +31,14 @@ from synthcore.evidence.parameter_table import parameter_tables, parameter_text
 from synthcore.evidence.record import RESULTS_NAME, Record, verify_file
 from synthcore.evidence.source import source_of
 from synthcore.evidence.table import claims_html, claims_text
+from synthcore.stages.run_progress import run_progress
+from synthcore.stages.stage import Stage
+from synthcore.stages.store import write_result
 
 if TYPE_CHECKING:
     import pandas as pd
 
 DPI = 144
-COMPRESSED_ABOVE = 4096  # bytes; for less, the index of compressed data takes more than it saves
 RECORDED_SCALES = ("authors", "reference")
 
 
@@ -51,35 +53,46 @@ class Chapter:
         self.directory = Path(directory) if directory else None
         self._ids: set[str] = set()
         self._results: dict[str, float] = {}
-        self._last_progress = 0.0
+        self._sources: dict[str, Any] = {}
+        self.progress = run_progress(self.directory)
         if self.directory is None:
             print(config.device_note)
 
-    def progress(self, stage: str, done: int, total: int) -> None:
-        """Say how far a stage is; cheap enough to call every step (acts at most twice a second)."""
-        now = time.monotonic()
-        if done < total and now - self._last_progress < 0.5:
-            return
-        self._last_progress = now
-        if self.directory is not None:
-            state = {"stage": stage, "done": done, "total": total, "time": time.time()}
-            write_atomic(self.directory / "progress.json", json.dumps(state))
+    def stage(self, stage: Stage[Any]) -> xr.Dataset:
+        """The dataset of a stage with this run's parameters, computed or found; kept with the run
+        as `stages/<name>.nc`.
+
+        Says where it came from in a notebook, and on the page if code has changed since a shipped
+        result was computed. Raises what `Stage.obtain` raises.
+        """
+        obtained = stage.obtain(self.config, self.progress)
+        if self.directory is None:
+            print(f"{stage.name}: {obtained.sentence}")
         else:
-            filled = round(24 * done / max(total, 1))
-            bar = "#" * filled + "." * (24 - filled)
-            end = "\n" if done >= total else ""
-            print(f"\r{stage} [{bar}] {done}/{total}", end=end, flush=True)
+            write_result(
+                self.directory / "stages" / f"{stage.name}.nc", obtained.data, obtained.about
+            )
+            self._sources[stage.name] = {
+                "source": obtained.source,
+                "computed": list(obtained.computed),
+                "changed": list(obtained.changed),
+                "cpu_seconds": obtained.about.cpu_seconds,
+            }
+            write_atomic(self.directory / "stages.json", json.dumps(self._sources, indent=1))
+        if obtained.changed:
+            modules = ", ".join(f"`{Path(path).name}`" for path in obtained.changed)
+            _show_markdown(
+                f"*The result of `{stage.name}` is of {obtained.about.created[:10]}; since then "
+                f"the code of {modules} has changed.*"
+            )
+        return obtained.data
 
     def save(self, data: xr.Dataset, name: str = "data") -> None:
         """Keep the dataset with the run as `<name>.nc`, large variables compressed."""
         if self.directory is None:
             return
-        packed = {
-            key: {"zlib": True}
-            for key, var in data.variables.items()
-            if var.dtype.kind in "iufb" and var.nbytes > COMPRESSED_ABOVE
-        }
-        data.to_netcdf(self.directory / f"{name}.nc", engine="h5netcdf", encoding=packed)
+        encoding = packed(data)
+        data.to_netcdf(self.directory / f"{name}.nc", engine="h5netcdf", encoding=encoding)
 
     def figure(
         self,

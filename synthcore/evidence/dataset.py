@@ -1,8 +1,10 @@
-"""One dataset from what the stages of a study measured."""
+"""One dataset from what the stages of a study measured, and how it is written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import xarray as xr
+
+COMPRESSED_ABOVE = 4096  # bytes; for less, the index of compressed data takes more than it saves
 
 
 def joined(parts: Sequence[xr.Dataset], units: Mapping[str, str]) -> xr.Dataset:
@@ -31,3 +33,12 @@ def labelled(data: xr.Dataset, units: Mapping[str, str]) -> xr.Dataset:
         data[name].attrs.setdefault("units", units.get(str(name), "1"))
         data[name].attrs.setdefault("long_name", str(name).replace("_", " "))
     return data
+
+
+def packed(data: xr.Dataset) -> dict[Hashable, dict[str, bool]]:
+    """The encoding that compresses large variables of numbers."""
+    return {
+        name: {"zlib": True}
+        for name, variable in data.variables.items()
+        if variable.dtype.kind in "iufb" and variable.nbytes > COMPRESSED_ABOVE
+    }

@@ -9,7 +9,8 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -44,16 +45,30 @@ def notebook_code(path: Path) -> list[str]:
     return [str(cell.source) for cell in jupytext.read(path).cells if cell.cell_type == "code"]
 
 
-def import_closure(path: Path, root: Path) -> list[Path]:
+def meaning_hash(path: Path) -> str:
+    """Digest of what a module computes: of its syntax tree without docstrings and without
+    `description=` arguments, which say what a parameter means. Equal on every version of Python.
+    """
+    return _meaning_hash(path, path.stat().st_mtime_ns)
+
+
+@cache
+def _meaning_hash(path: Path, changed: int) -> str:
+    return sha256(json.dumps(_meaning(ast.parse(path.read_text("utf-8")))).encode())
+
+
+def import_closure(path: Path, root: Path, without: Container[str] = ()) -> list[Path]:
     """Files of the `synthcore` under `root` that `path` imports, directly or not, sorted.
 
     Includes package `__init__` files and the `.js` and `.css` files that explorers name. Imports
-    inside functions count.
+    inside functions count. Rooms (`synthcore.<room>`) in `without` are not looked into.
     """
     todo, found = [path], set[Path]()
     while todo:
         current = todo.pop()
         for module in _imports(current, root):
+            if module.split(".")[1:2] and module.split(".")[1] in without:
+                continue
             for file in _files(module, root):
                 if file not in found:
                     found.add(file)
@@ -152,22 +167,42 @@ def _parse(source: str) -> ast.Module:
         return ast.parse("\n".join(lines))
 
 
-def _imports(path: Path, root: Path) -> Iterator[str]:
+def _meaning(node: Any) -> Any:
+    """A syntax tree as plain lists, without what is prose."""
+    if isinstance(node, list):
+        return [_meaning(item) for item in node]
+    if not isinstance(node, ast.AST):
+        return repr(node)
+    fields = {name: value for name, value in ast.iter_fields(node) if value not in (None, [])}
+    if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+        fields["body"] = fields.get("body", [])[ast.get_docstring(node, clean=False) is not None :]
+    if isinstance(node, ast.Call):
+        fields["keywords"] = [word for word in node.keywords if word.arg != "description"]
+    return [type(node).__name__, *([name, _meaning(value)] for name, value in fields.items())]
+
+
+def _imports(path: Path, root: Path) -> tuple[str, ...]:
     """Dotted names of everything in `synthcore` that a file's import statements may load."""
+    return _imports_of(path, root, path.stat().st_mtime_ns)
+
+
+@cache
+def _imports_of(path: Path, root: Path, changed: int) -> tuple[str, ...]:
     if path.suffix in BROWSER_FILES:
-        return
+        return ()
+    names: list[str] = []
     sources = notebook_code(path) if _is_notebook(path) else [path.read_text("utf-8")]
     for node in (node for source in sources for node in ast.walk(_parse(source))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if _ours(alias.name))
+            names += [alias.name for alias in node.names if _ours(alias.name)]
         elif isinstance(node, ast.ImportFrom):
             base = node.module or ""
             if node.level:
                 package = path.relative_to(root).parent.parts
                 base = ".".join((*package[: len(package) - node.level + 1], *filter(None, [base])))
             if _ours(base):
-                yield base
-                yield from (f"{base}.{alias.name}" for alias in node.names)
+                names += [base, *(f"{base}.{alias.name}" for alias in node.names)]
+    return tuple(names)
 
 
 def _ours(name: str) -> bool:

@@ -1,22 +1,18 @@
 """What a GPU can do faster: bf16 autocast, `torch.compile`, CUDA graphs. The CPU path is eager
-fp32.
+fp32. And a batch in parts, where memory is short.
 
 Each is off unless asked for, and refused without CUDA. Small populations are launch-bound, so a
 graph gains most; autocast pays from widths of a few hundred; compiling costs about a minute.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from synthcore.training.optimizers import clip_members
-
 Loss = Callable[[nn.Module, Any], Tensor]
-GradientStep = Callable[[Any], Tensor]
 
 
 @dataclass(frozen=True)
@@ -28,47 +24,24 @@ class Acceleration:
     graph: bool = False
 
 
-def gradient_step(
-    model: nn.Module,
-    loss: Loss,
-    clip: float | None,
-    acceleration: Acceleration,
-    micro_batches: int = 1,
-) -> GradientStep:
-    """A function from a batch to the members' losses (M,) that leaves clipped gradients behind.
+def accelerated(loss: Loss, model: nn.Module, acceleration: Acceleration | None) -> Loss:
+    """The loss, computed faster on CUDA; as it is without an acceleration.
 
-    With `micro_batches` a batch passes in so many parts of its second axis.
+    Raises ValueError for an acceleration of a model that is not on CUDA.
     """
+    if acceleration is None or acceleration == Acceleration():
+        return loss
     device = next(model.parameters()).device
-    if acceleration != Acceleration() and device.type != "cuda":
+    if device.type != "cuda":
         raise ValueError(f"{acceleration} needs a model on CUDA; this one is on {device.type}")
     if acceleration.compile:
         loss = torch.compile(loss)
-
-    def precision() -> AbstractContextManager[Any]:
-        if not acceleration.autocast:
-            return nullcontext()
-        # Within a graph the cache of cast weights would outlive the update of the weights.
-        return torch.autocast("cuda", torch.bfloat16, cache_enabled=not acceleration.graph)
-
-    def differentiate(batch: Any) -> Tensor:
-        for parameter in model.parameters():
-            parameter.grad = None
-        losses = []
-        for share, part in _parts(batch, micro_batches):
-            with precision():
-                member_loss = loss(model, part) * share
-            # Members share no weight: the gradient of the sum holds each member's own gradient.
-            torch.autograd.backward(member_loss.sum())
-            losses.append(member_loss.detach())
-        if clip is not None:
-            clip_members(model, clip)
-        return torch.stack(losses).sum(0)
-
-    return _Graphed(differentiate) if acceleration.graph else differentiate
+    if acceleration.autocast:
+        loss = _in_bfloat16(loss, cache=not acceleration.graph)
+    return _Graphed(loss, model) if acceleration.graph else loss
 
 
-def _parts(batch: Any, count: int) -> Iterator[tuple[float, Any]]:
+def parts(batch: Any, count: int) -> Iterator[tuple[float, Any]]:
     """Parts of a batch (M, B, ...), or of a named tuple of such, with the share of rows in each."""
     if count == 1:
         yield 1.0, batch
@@ -80,26 +53,36 @@ def _parts(batch: Any, count: int) -> Iterator[tuple[float, Any]]:
         yield share, part[0] if isinstance(batch, Tensor) else type(batch)(*part)
 
 
+def _in_bfloat16(loss: Loss, cache: bool) -> Loss:
+    """Under autocast. Within a graph the cache of cast weights would outlive their update."""
+
+    def cast(model: nn.Module, batch: Any) -> Tensor:
+        with torch.autocast("cuda", torch.bfloat16, cache_enabled=cache):
+            return loss(model, batch)
+
+    return cast
+
+
+class _LossOf(nn.Module):
+    """A loss as a module, so that a graph knows the weights it depends on."""
+
+    def __init__(self, loss: Loss, model: nn.Module) -> None:
+        super().__init__()
+        self.loss, self.model = loss, model
+
+    def forward(self, batch: Tensor) -> Tensor:
+        return self.loss(self.model, batch)
+
+
 class _Graphed:
-    """Replays forward pass, backward pass and clipping as one CUDA graph."""
+    """Replays the forward and the backward pass as one CUDA graph each."""
 
-    def __init__(self, differentiate: GradientStep) -> None:
-        self.differentiate = differentiate
-        self.graph: torch.cuda.CUDAGraph | None = None
+    def __init__(self, loss: Loss, model: nn.Module) -> None:
+        self.module: Callable[[Tensor], Tensor] = _LossOf(loss, model)
+        self.recorded = False
 
-    def __call__(self, batch: Tensor) -> Tensor:
-        if self.graph is None:
-            self.batch = batch.clone()
-            # Libraries allocate their workspaces on first use, which a graph may not record.
-            side = torch.cuda.Stream()
-            side.wait_stream(torch.cuda.current_stream())
-            with torch.cuda.stream(side):
-                for _ in range(3):
-                    self.differentiate(self.batch)
-            torch.cuda.current_stream().wait_stream(side)
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
-                self.loss = self.differentiate(self.batch)
-        self.batch.copy_(batch)
-        self.graph.replay()
-        return self.loss.clone()
+    def __call__(self, model: nn.Module, batch: Tensor) -> Tensor:
+        if not self.recorded:
+            graphed: Any = torch.cuda.make_graphed_callables(self.module, (batch.clone(),))
+            self.module, self.recorded = graphed, True
+        return self.module(batch).clone()  # the next replay writes into the same memory

@@ -28,13 +28,14 @@ class Checkpoint:
     """A population after `step` updates, on the CPU and independent of the model it came from.
 
     `optimizer` maps `<parameter index>.<quantity>` to the optimiser's state (empty if not kept);
-    `notes` is anything JSON holds, for example the model's config.
+    `notes` is anything JSON holds, for example the model's config; `extra` is further tensors.
     """
 
     step: int
     weights: Mapping[str, Tensor]
     optimizer: Mapping[str, Tensor] = field(default_factory=dict)
     notes: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -43,6 +44,7 @@ class Checkpoint:
         step: int,
         optimizer: Optimizer | None = None,
         notes: Mapping[str, Any] | None = None,
+        extra: Mapping[str, Tensor] | None = None,
     ) -> "Checkpoint":
         """Copy a model (and, to resume training later, its optimiser's state)."""
         weights = {name: _copy(value) for name, value in model.state_dict().items()}
@@ -52,7 +54,7 @@ class Checkpoint:
             for index, quantities in state.items()
             for quantity, value in quantities.items()
         }
-        return cls(step, weights, moments, dict(notes or {}))
+        return cls(step, weights, moments, dict(notes or {}), dict(extra or {}))
 
     def restore(self, model: nn.Module, optimizer: Optimizer | None = None) -> None:
         """Load into a model of the same shape and an optimiser built as the kept one was."""
@@ -72,6 +74,7 @@ class Checkpoint:
         """Write `path` (ending in .safetensors) and, after it, the .json beside it."""
         tensors = {f"weights.{name}": value for name, value in self.weights.items()}
         tensors |= {f"optimizer.{name}": value for name, value in self.optimizer.items()}
+        tensors |= {f"extra.{name}": value for name, value in self.extra.items()}
         content = safetensors.torch.save(tensors)
         head = {
             "format": FORMAT,
@@ -92,12 +95,17 @@ class Checkpoint:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != head["tensors_sha256"]:
             raise DamagedCheckpointError(f"{path} is damaged: its checksum does not match")
-        weights: dict[str, Tensor] = {}
-        optimizer: dict[str, Tensor] = {}
+        parts: dict[str, dict[str, Tensor]] = {"weights": {}, "optimizer": {}, "extra": {}}
         for name, value in safetensors.torch.load(content).items():
             part, rest = name.split(".", 1)
-            (weights if part == "weights" else optimizer)[rest] = value
-        return cls(int(head["step"]), weights, optimizer, head["notes"])
+            parts[part][rest] = value
+        return cls(
+            int(head["step"]),
+            parts["weights"],
+            parts["optimizer"],
+            head["notes"],
+            parts["extra"],
+        )
 
 
 class InMemory(dict[int, Checkpoint]):

@@ -1,19 +1,21 @@
 """A rehearsal: a few updates of each training instead of all, timed and counted.
 
-What `synthcore estimate` asks of `fit` through the environment, so that a study rehearses without
-knowing: shapes, memory and evaluations are those of the whole run, its learning is not.
+What `synthcore estimate` asks for: shapes, memory and evaluations are those of the whole run, its
+learning is not. A `Rehearsal` is a `Progress` that is passed to `fit`. Chapters of the first
+edition are asked through the environment instead (`asked`, `whole_or_rehearsed`).
 """
 
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import (
     FlopCounterMode,
@@ -21,8 +23,70 @@ from torch.utils.flop_counter import (
     sdpa_flop_count,
 )
 
+from synthcore.training.progress import Progress
+
 UPDATES = "SYNTHCORE_REHEARSAL"  # how many updates of a training are taken
 FILE_NAME = "trainings.jsonl"  # one line per training, in the run's folder
+
+
+class Rehearsal(Progress):
+    """Takes the first `taken` updates of every training and writes what they took to `path`.
+
+    The first update is counted and not timed, unless it is the only one. `show` is called with
+    label, done and total.
+    """
+
+    rehearsing = True
+
+    def __init__(
+        self,
+        taken: int,
+        path: Path | None = None,
+        show: Callable[[str, int, int], None] | None = None,
+    ) -> None:
+        self.taken, self.path, self.show = max(1, taken), path, show
+        self.counting = ExitStack()
+        self.ended = 0.0
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        """An update ends here, before its checkpoint is made."""
+        self._end()
+        if self.show is not None:
+            self.show(label, done, total)
+
+    def updates(self, first: int, steps: int, model: nn.Module) -> Iterator[int]:
+        """The first few updates, counted and timed."""
+        operators, flop = _Operators(), _flop()
+        seconds = []
+        for step in range(first, min(steps, first + self.taken)):
+            began, self.ended = time.perf_counter(), 0.0
+            with self.counting:
+                if step == first:
+                    self.counting.enter_context(operators)
+                    self.counting.enter_context(flop)
+                yield step
+                self._end()  # where nobody said that the update is done
+            seconds.append(self.ended - began)
+        if seconds and self.path is not None:
+            later = seconds[1:] or seconds
+            _write(
+                self.path,
+                model=type(model).__name__,
+                members=next(model.parameters()).shape[0],
+                parameters=sum(parameter.numel() for parameter in model.parameters()),
+                updates=steps - first,
+                seconds=sum(later) / len(later),
+                flop=flop.get_total_flops(),
+                kernels=operators.count,
+                spent=sum(seconds),
+            )
+
+    def _end(self) -> None:
+        self.counting.close()
+        if not self.ended:
+            _wait()
+            self.ended = time.perf_counter()
+
 
 Train = Callable[[int, int], Tensor]
 """Takes the updates `first` to `end` - 1 and returns their losses (S, M)."""
@@ -64,7 +128,9 @@ def rehearse(
         _wait()
         seconds = (time.perf_counter() - timed) / (end - counted)
     real = torch.cat(losses)
+    directory = os.environ.get("SYNTHCORE_RUN_DIR")
     _write(
+        Path(directory) / FILE_NAME if directory else None,
         model=name,
         members=real.shape[1],
         parameters=parameters,
@@ -82,11 +148,10 @@ def repeated(rows: Float[Tensor, "N *rest"], count: int) -> Float[Tensor, "count
     return torch.cat([rows, rows[-1:].expand(count - len(rows), *rows.shape[1:])])
 
 
-def _write(**training: Any) -> None:
-    """Add a training to the run's file."""
-    directory = os.environ.get("SYNTHCORE_RUN_DIR")
-    if directory:
-        with (Path(directory) / FILE_NAME).open("a", encoding="utf-8") as file:
+def _write(path: Path | None, **training: Any) -> None:
+    """Add a training to a file of them."""
+    if path is not None:
+        with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(training) + "\n")
 
 

@@ -23,7 +23,7 @@ TRAINING = """
 # %%
 import torch
 from synthcore.nn.gpt import GPT, GPTConfig
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.optimizers import population_adamw
 for width in (8, 8, 16):
     model = GPT(GPTConfig(5, 8, width, 1, 2), range(n_seeds))

@@ -249,7 +249,7 @@ def test_a_population_step_is_each_members_own_step() -> None:
         singles.append(single)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
-    from synthcore.training.fit import fit
+    from synthcore.training.first_edition import fit
 
     optimizer = PopulationSGD(model, torch.tensor([0.1, 0.003]))
     fit(model, lambda step: batch, steps=3, optimizer=optimizer, clip=1.0, loss=answer_loss)

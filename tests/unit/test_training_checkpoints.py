@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.training.checkpoints import Checkpoint, DamagedCheckpointError, OnDisk
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import warmup_cosine
 

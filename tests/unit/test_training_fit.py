@@ -11,8 +11,10 @@ from torch import nn
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.training.accelerate import Acceleration
 from synthcore.training.checkpoints import InMemory
-from synthcore.training.fit import DivergedError, History, fit, next_token_loss
+from synthcore.training.fit import DivergedError, History, fit
+from synthcore.training.losses import next_token_loss
 from synthcore.training.optimizers import population_adamw
+from synthcore.training.progress import Progress
 from synthcore.training.schedules import warmup_cosine
 
 CONFIG = GPTConfig(vocabulary=6, context=10, width=16, depth=2, heads=2)
@@ -29,7 +31,7 @@ def sampler(members: int, first: int = 0) -> Callable[[int], torch.Tensor]:
     return sample
 
 
-def train(model: GPT, sample: Callable[[int], torch.Tensor], start: int = 0) -> History:
+def train(model: GPT, sample: Callable[[int], torch.Tensor]) -> History:
     return fit(
         model,
         sample,
@@ -37,7 +39,6 @@ def train(model: GPT, sample: Callable[[int], torch.Tensor], start: int = 0) -> 
         optimizer=population_adamw(model, 1e-2, betas=(0.9, 0.95), weight_decay=0.1),
         schedule=warmup_cosine(STEPS, warmup=5),
         clip=0.5,
-        start=start,
     )
 
 
@@ -113,6 +114,32 @@ def test_a_constant_sequence_is_learned() -> None:
     assert (history.loss[-1] < 0.1).all()
 
 
+class Noted(Progress):
+    """Notes what it is told."""
+
+    def __init__(self, seen: list[tuple[str, int, int]]) -> None:
+        self.seen = seen
+
+    def __call__(self, label: str, done: int, total: int) -> None:
+        self.seen.append((label, done, total))
+
+
+def test_what_is_measured_comes_back_by_step() -> None:
+    model = GPT(CONFIG, [0, 1])
+    history = fit(
+        model,
+        sampler(2),
+        steps=4,
+        optimizer=population_adamw(model, 1e-2),
+        checkpoints=[4, 0, 2, 9],
+        on_checkpoint=lambda step, model: {"weight": model.embedding.weight.detach().numpy() + 0},
+    )
+    assert list(history.measured) == [0, 2, 4]
+    final = model.embedding.weight.detach().numpy()
+    assert (history.measured[4]["weight"] == final).all()
+    assert (history.measured[2]["weight"] != final).any()
+
+
 def test_checkpoints_come_after_their_step() -> None:
     model, kept, done = GPT(CONFIG, [0]), InMemory(), []
     fit(
@@ -122,10 +149,11 @@ def test_checkpoints_come_after_their_step() -> None:
         optimizer=population_adamw(model, 1e-3),
         checkpoints=[0, 1, 7],
         on_checkpoint=kept,
-        progress=lambda step, total: done.append((step, total)),
+        progress=Noted(done),
+        name="digits",
     )
     assert list(kept) == [0, 1, 7]
-    assert done == [(step, 7) for step in range(1, 8)]
+    assert done == [("digits", step, 7) for step in range(1, 8)]
     again = GPT(CONFIG, [0])
     kept[0].restore(again)
     untrained = GPT(CONFIG, [0])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from synthcore.nn.gpt import GPT, GPTConfig
-from synthcore.training.fit import History, fit
+from synthcore.training.first_edition import History, fit
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.rehearsal import whole_or_rehearsed
 

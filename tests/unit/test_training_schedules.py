@@ -51,9 +51,9 @@ def test_warmup_longer_than_training_is_refused() -> None:
 def test_progress_in_a_log_is_a_few_plain_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     file = io.StringIO()
     monkeypatch.setattr("sys.stderr", file)
-    bar = ProgressBar("train")
+    bar = ProgressBar()
     for done in range(1, 1001):
-        bar(done, 1000)
+        bar("train", done, 1000)
     lines = file.getvalue().splitlines()
     assert len(lines) == 11
     assert lines[-1].startswith("train: 1000/1000 steps")
@@ -63,8 +63,8 @@ def test_progress_on_a_terminal_is_one_moving_line(monkeypatch: pytest.MonkeyPat
     file = io.StringIO()
     monkeypatch.setattr(file, "isatty", lambda: True)
     monkeypatch.setattr("sys.stderr", file)
-    bar = ProgressBar("train")
+    bar = ProgressBar()
     for done in range(1, 1001):
-        bar(done, 1000)
+        bar("train", done, 1000)
     assert file.getvalue().endswith("1000/1000 0 s\n")
     assert file.getvalue().count("\n") == 1

@@ -25,7 +25,7 @@ from synthcore.studies.adam_continuous_time import (
     task,
 )
 from synthcore.studies.adam_continuous_time.networks import PIXELS, Images, cross_entropy
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.k_adam import KAdam
 
 Progress = Callable[[str, int, int], None]

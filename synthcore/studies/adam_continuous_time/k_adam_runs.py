@@ -16,7 +16,7 @@ from synthcore.studies.adam_continuous_time.networks import (
     Progress,
     cross_entropy,
 )
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.k_adam import KAdam
 from synthcore.training.k_adam_stages import STRATEGIES, stage_betas
 

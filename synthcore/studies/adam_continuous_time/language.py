@@ -18,7 +18,7 @@ from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.studies.adam_continuous_time import flow, theory
 from synthcore.studies.adam_continuous_time.monitor import UpdateMonitor
 from synthcore.studies.adam_continuous_time.text import SYMBOLS, Source
-from synthcore.training.fit import fit, next_token_loss
+from synthcore.training.first_edition import fit, next_token_loss
 from synthcore.training.k_adam import KAdam
 from synthcore.training.rehearsal import repeated
 

@@ -18,7 +18,7 @@ from synthcore.nn.invariant import Activation, Norm, NormalisedMLP
 from synthcore.studies.adam_continuous_time import images, theory
 from synthcore.studies.adam_continuous_time.language import finite
 from synthcore.studies.adam_continuous_time.monitor import UpdateMonitor
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.k_adam import KAdam
 from synthcore.training.rehearsal import repeated
 

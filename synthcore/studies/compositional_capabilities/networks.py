@@ -21,7 +21,7 @@ from synthcore.studies.compositional_capabilities.task import (
     Style,
     documents,
 )
-from synthcore.training.fit import UNTAUGHT, fit
+from synthcore.training.first_edition import UNTAUGHT, fit
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import warmup_cosine
 

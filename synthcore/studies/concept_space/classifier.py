@@ -28,7 +28,7 @@ from synthcore.studies.concept_space.scenes import render
 from synthcore.studies.concept_space.school import Progress
 from synthcore.studies.concept_space.sweep import ASKED, Learned
 from synthcore.studies.concept_space.task import TARGET, TRAINED, World
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.optimizers import population_adamw
 
 FEATURES, WIDTH, GROUPS = 64, 64, 8

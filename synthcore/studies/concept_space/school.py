@@ -26,7 +26,7 @@ from synthcore.studies.concept_space.task import (
     examples,
     require_split,
 )
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.optimizers import population_adamw
 
 Progress = Callable[[str, int, int], None]

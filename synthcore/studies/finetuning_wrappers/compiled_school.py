@@ -18,7 +18,7 @@ from synthcore.studies.finetuning_wrappers.compiled import Compiled, perturb, pi
 from synthcore.studies.finetuning_wrappers.programs import READ
 from synthcore.studies.finetuning_wrappers.sgd import PopulationSGD
 from synthcore.studies.finetuning_wrappers.strings import StringTask
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.schedules import warmup_cosine
 
 NOISE = 1e-4  # of the weights before fine-tuning

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.studies.finetuning_wrappers.task import World
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import warmup_cosine
 

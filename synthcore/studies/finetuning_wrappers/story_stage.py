@@ -33,7 +33,7 @@ from synthcore.studies.finetuning_wrappers.story_corpus import (
 )
 from synthcore.studies.finetuning_wrappers.story_text import vocabulary
 from synthcore.studies.finetuning_wrappers.story_words import FEATURES
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.generate import generate
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import warmup_cosine

@@ -21,7 +21,7 @@ from synthcore.studies.forking_paths.stage import Progress
 from synthcore.studies.forking_paths.task import ForkWorld, Recipe
 from synthcore.studies.forking_paths.transformer import Texts, TransformerBackend, Vocabulary
 from synthcore.studies.forking_paths.worlds import answer_of
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import warmup_cosine
 

@@ -19,7 +19,7 @@ from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.studies.icl_markov import dataset, task, theory
 from synthcore.studies.icl_markov.measure import Yardstick
 from synthcore.training.accelerate import Acceleration
-from synthcore.training.fit import fit, next_token_loss
+from synthcore.training.first_edition import fit, next_token_loss
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import log_spaced, warmup_cosine
 from synthcore.training.seeding import seeded

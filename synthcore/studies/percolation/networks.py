@@ -15,7 +15,7 @@ from torch.nn import functional
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.studies.percolation.vocabulary import PAD
 from synthcore.training.accelerate import Acceleration
-from synthcore.training.fit import UNTAUGHT, fit
+from synthcore.training.first_edition import UNTAUGHT, fit
 from synthcore.training.optimizers import population_adamw
 
 Progress = Callable[[str, int, int], None]

@@ -26,7 +26,7 @@ from synthcore.studies.percolation.constraints import (
     seeded,
 )
 from synthcore.studies.percolation.graphs import components
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.optimizers import population_adamw
 
 WIDTH, RATE, INITIAL = 32, 3e-3, 0.02

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.studies.representation_shattering.walks import Walks
-from synthcore.training.fit import UNTAUGHT, fit
+from synthcore.training.first_edition import UNTAUGHT, fit
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import warmup_cosine
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from synthcore.nn.mlp import MLP, MLPConfig
 from synthcore.studies.sim_concept_learning import task
-from synthcore.training.fit import fit
+from synthcore.training.first_edition import fit
 from synthcore.training.seeding import seeded
 
 Condition = tuple[tuple[float, ...], tuple[float, ...]]  # mu and sigma

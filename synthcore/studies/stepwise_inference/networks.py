@@ -16,7 +16,7 @@ from torch.nn import functional
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.nn.hooks import replace
 from synthcore.studies.stepwise_inference.task import PAD, PROMPT, Lines, contexts_of
-from synthcore.training.fit import UNTAUGHT, fit
+from synthcore.training.first_edition import UNTAUGHT, fit
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.schedules import warmup_cosine
 
