@@ -1,21 +1,115 @@
-"""What the figures of all chapters share: panels, seeds as bands, levels, axes.
+"""What the figures of all chapters share: theme, panels, seeds as bands, levels, axes.
 
 Values over seeds are drawn in one way everywhere: their mean as a line, its 95 % interval (t) as a
-band or bar, every seed thin behind it.
+band or bar, every seed thin behind it. An oracle is dashed, chance is dotted, both are named.
+
+`canvas` makes a figure in the book's theme: as wide as the page's column, at most two panels in a
+row, letters of at least 8 points. Its colours stand out from white and from a dark page alike.
+
+    fig, (left, right) = canvas(2)
+    curves(left, data.distance, "step", {"retrieval": CONCEPTS["retrieval"], ...}, by="algorithm")
+    oracle(left, data.entropy.item(), "Bayes")
 """
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+import seaborn as sns
 import xarray as xr
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 INK, GREY = "#222222", "#777777"
+WIDTH = 7.0  # inches; 700 pixels on the page, the width of its column
+
+# One colour per concept in the whole book: retrieval is warm, inference cold, within each the
+# simpler statistic is the lighter. Contrast with white and with the dark page is at least 3.
+CONCEPTS = {
+    "retrieval": "#b8432f",
+    "unigram retrieval": "#c77d12",
+    "inference": "#2b6fb5",
+    "unigram inference": "#1d9185",
+    "hybrid": "#8a63b8",
+    "in distribution": "#8a63b8",
+    "out of distribution": INK,
+    "network": INK,
+    "untrained": GREY,
+}
+
+_THEME = {
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],  # comes with matplotlib: the same letters everywhere
+    "font.size": 9,
+    "axes.labelsize": 9,
+    "axes.titlesize": 9,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "lines.linewidth": 1.8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.edgecolor": "#555555",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+}
+_TICKS: dict[str, Any] = {
+    "labelsize": 8.5,
+    "color": "#555555",
+    "labelcolor": INK,
+    "width": 0.8,
+    "length": 3.5,
+}
+
+
+def theme() -> AbstractContextManager[None]:
+    """The book's theme, for what is drawn inside `with theme():`; `canvas` uses it by itself."""
+    own = cycler(color=[*dict.fromkeys(CONCEPTS.values())])
+    settings = sns.axes_style("ticks") | sns.plotting_context("paper") | _THEME
+    return plt.rc_context(settings | {"axes.prop_cycle": own})
+
+
+def canvas(
+    count: int = 1, height: float = 2.8, width: float = WIDTH, **options: Any
+) -> tuple[Figure, list[Axes]]:
+    """A figure in the book's theme with `count` panels, two in a row, and their axes, row by row.
+
+    `height` is that of a row, `width` that of the whole figure [inches, at most 7].
+    """
+    if not 0 < width <= WIDTH:
+        raise ValueError(f"A figure is at most {WIDTH:g} inches wide (got {width:g}).")
+    columns = min(count, 2)
+    rows = -(-count // columns)
+    with theme():
+        fig, axes = plt.subplots(
+            rows,
+            columns,
+            figsize=(width, height * rows),
+            squeeze=False,
+            layout="constrained",
+            **options,
+        )
+        fig.get_layout_engine().set(w_pad=0.06, h_pad=0.06)
+        for ax in axes.flat:  # ticks are made when they are drawn, and would forget the theme
+            ax.tick_params(**_TICKS)
+        for ax in axes.flat[count:]:
+            ax.set_visible(False)
+    return fig, list(axes.flat)[:count]
+
+
+def shades(count: int, start: str = "#8a63b8", end: str = "#c77d12") -> list[Any]:
+    """Colours for ordered conditions such as numbers of chains, from `start` to `end`.
+
+    >>> len(shades(3))
+    3
+    """
+    return list(sns.blend_palette([start, "#b8508a", end], count))
 
 
 def panels(
@@ -41,6 +135,11 @@ def half_width(values: ArrayLike) -> NDArray[np.float64]:
     if count < 2:
         return np.zeros(table.shape[1:])
     return np.asarray(stats.t.ppf(0.975, count - 1) * stats.sem(table))
+
+
+def _interval(values: Any) -> tuple[float, float]:
+    mean, half = float(np.mean(values)), float(half_width(values))
+    return mean - half, mean + half
 
 
 def band(
@@ -72,6 +171,70 @@ def over_seeds(
     band(ax, table[along].values, table.values.astype(float), colour, label, style)
 
 
+def curves(
+    ax: Axes,
+    values: xr.DataArray,
+    along: str,
+    colours: Mapping[Any, Any],
+    by: str,
+    labels: Mapping[Any, str] | None = None,
+    **options: Any,
+) -> None:
+    """`over_seeds` for every entry of `colours`, a value of the coordinate `by`, with its name."""
+    for value, colour in colours.items():
+        label = (labels or {}).get(value, str(value))
+        over_seeds(ax, values.sel({by: value}), along, colour, label, **options)
+
+
+def strips(
+    ax: Axes, values: xr.DataArray, across: Hashable, palette: Mapping[Any, Any] | None = None
+) -> None:
+    """Every seed as a dot, and mean with interval beside it, for every value of `across`."""
+    table = values.rename("value").to_dataframe().reset_index()
+    table[across] = table[across].astype(str)  # names, not places on an axis
+    colours = {str(key): colour for key, colour in palette.items()} if palette else None
+    shared: dict[str, Any] = {"data": table, "x": across, "y": "value", "ax": ax}
+    shared |= {"hue": across, "palette": colours, "legend": False}
+    sns.stripplot(**shared, size=3.5, alpha=0.45, jitter=0.12)
+    sns.pointplot(
+        **shared,
+        errorbar=_interval,
+        linestyle="none",
+        markersize=5,
+        capsize=0.12,
+        err_kws={"linewidth": 1.4},
+    )
+    ax.set(xlabel="", ylabel="")
+
+
+def heat(
+    ax: Axes, table: xr.DataArray, y: Hashable, x: Hashable, label: str, **options: Any
+) -> None:
+    """Heat map of an array over `y` and `x`, its first row below, with a named colour bar.
+
+    Coordinates name the cells; `options` go to seaborn's `heatmap`.
+    """
+    frame = table.transpose(y, x).to_pandas()
+    style: dict[str, Any] = {"cmap": "viridis", "cbar_kws": {"label": label}} | options
+    with theme():
+        sns.heatmap(frame, ax=ax, **style)
+    ax.invert_yaxis()
+    ax.tick_params(**_TICKS)
+    for text in ax.texts:
+        text.set_fontsize(8)
+    for bar in ax.figure.axes:
+        if bar.get_label() == "<colorbar>":
+            bar.tick_params(**_TICKS)
+
+
+def colour_bar(mesh: Any, ax: Axes, label: str, **options: Any) -> None:
+    """The colours of `mesh` beside its panel, in the theme's letters."""
+    bar = ax.figure.colorbar(mesh, ax=ax, **options)
+    bar.set_label(label, fontsize=_THEME["axes.labelsize"])
+    bar.ax.tick_params(**_TICKS)
+    bar.outline.set_visible(False)
+
+
 def points(
     ax: Axes, x: ArrayLike, values: xr.DataArray, colour: Any, label: str = "", **options: Any
 ) -> None:
@@ -94,6 +257,16 @@ def level(ax: Axes, value: float, name: str, colour: Any = "#555555", style: str
         va="center",
         fontsize=8,
     )
+
+
+def oracle(ax: Axes, value: float, name: str, colour: Any = "#555555") -> None:
+    """The level that an exact algorithm reaches: dashed, and named."""
+    level(ax, value, name, colour, "--")
+
+
+def chance(ax: Axes, value: float, name: str = "chance", colour: Any = GREY) -> None:
+    """The level that needs no learning: dotted, and named."""
+    level(ax, value, name, colour, ":")
 
 
 def log_axis(ax: Axes, ticks: Iterable[int], label: str, axis: str = "x") -> None:

@@ -1,10 +1,10 @@
 """Sphinx extension: keep the built site free of other hosts, docstrings free of markup, and figures
-legible on a phone.
+legible on phones and on dark pages.
 
 Jupyter Book adds thebe's scripts (a CDN) to every page even where no page uses thebe, and loads
 MathJax only on pages whose source has formulas, while widgets may bring formulas of their own.
-Figures that have a picture for narrow screens in `narrow/` offer it there. Icons come as a font
-with the theme's styles; its script, which would draw them once more, is half a megabyte.
+Figures may have pictures for narrow screens and dark pages, in folders of their own. Icons come as
+a font with the theme's styles; its script, which would draw them once more, is half a megabyte.
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
-NARROW = Path("book", "assets", "narrow")  # becomes _static/narrow
+ASSETS = Path("book", "assets")  # becomes _static
 ICON_SCRIPT = re.compile(r"<script[^>]*fontawesome\.js[^>]*></script>")
 FIGURE = re.compile(r'(<figure[^>]* id="([^"]+)"[^>]*>\s*(?:<a\b[^>]*>\s*)?)(<img\b[^>]*>)')
 
@@ -51,17 +51,37 @@ def _escape_bars(
     ]
 
 
-def _offer_narrow_pictures(
+def _offer_pictures(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document
 ) -> None:
-    files = {nodes.make_id(path.stem): path.name for path in Path(app.srcdir, NARROW).glob("*.png")}
+    """Figures that have pictures for narrow screens or dark pages offer them.
+
+    What is not shown is not loaded: the style sheet shows one of `only-light` and `only-dark`, and
+    browsers leave out lazy images that are not shown.
+    """
+    kinds = ("narrow", "dark", "dark-narrow")
+    files = {
+        (kind, nodes.make_id(path.stem)): context["pathto"](f"_static/{kind}/{path.name}", 1)
+        for kind in kinds
+        for path in Path(app.srcdir, ASSETS, kind).glob("*.png")
+    }
+
+    def source(kind: str, figure: str) -> str:
+        place = files.get((kind, figure))
+        return f'<source media="(max-width: 576px)" srcset="{place}">' if place else ""
 
     def offer(found: re.Match[str]) -> str:
-        if found[2] not in files:
-            return found[0]
-        place = context["pathto"](f"_static/narrow/{files[found[2]]}", 1)
-        source = f'<source media="(max-width: 576px)" srcset="{place}">'
-        return f"{found[1]}<picture>{source}{found[3]}</picture>"
+        start, figure, image = found.groups()
+        small, dark = source("narrow", figure), files.get(("dark", figure))
+        if dark:
+            image = image.replace("<img", '<img loading="lazy" class="only-light"')
+        wrap = "picture" if small else "span"  # else the theme would hide the caption, too
+        shown = f"<{wrap}>{small}{image}</{wrap}>" if small or dark else image
+        if dark:
+            image = re.sub(r' src="[^"]*"', f' src="{dark}"', image).replace("-light", "-dark")
+            small = source("dark-narrow", figure)
+            shown += f"<{wrap}>{small}{image}</{wrap}>"
+        return start + shown
 
     if "body" in context:
         context["body"] = FIGURE.sub(offer, context["body"])
@@ -95,7 +115,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.setup_extension("sphinx.ext.autodoc")  # whose event comes next
     app.connect("autodoc-process-docstring", _escape_bars)
     app.connect("html-page-context", _drop_thebe_scripts, priority=900)
-    app.connect("html-page-context", _offer_narrow_pictures)
+    app.connect("html-page-context", _offer_pictures)
     app.connect("html-page-context", _plain_citations)
     app.connect("build-finished", _drop_icon_script)
     app.connect("doctree-resolved", _drop_thebe_nodes, priority=900)

@@ -32,7 +32,8 @@ def agreement(left: Any, right: Any, within: float) -> str:
         pair += f" (of {gap.size} pairs those furthest apart, at [{place}])"
     if not gap[worst] <= within:
         raise AssertionError(f"{pair} differ by {gap[worst]:.1e}; {within:.0e} is allowed.")
-    return f"{pair} agree: they differ by {gap[worst]:.1e}, {within:.0e} is allowed."
+    how = f"they differ by {gap[worst]:.1e}" if gap[worst] else "they do not differ at all"
+    return f"{pair} agree: {how}, {within:.0e} is allowed."
 
 
 def _array(value: Any) -> np.ndarray[Any, np.dtype[np.float64]]:

@@ -5,7 +5,6 @@ nothing is written and everything is shown.
 """
 
 import base64
-import io
 import json
 import math
 import os
@@ -17,7 +16,6 @@ import xarray as xr
 from IPython.display import display
 from matplotlib import pyplot
 from matplotlib.figure import Figure
-from PIL import Image
 
 from synthcore.config import StudyConfig
 from synthcore.evidence import first_edition
@@ -26,8 +24,9 @@ from synthcore.evidence.claim import Claim
 from synthcore.evidence.dataset import packed
 from synthcore.evidence.decide import claim_records
 from synthcore.evidence.files import find_root, write_atomic
-from synthcore.evidence.narrow import narrow
+from synthcore.evidence.legibility import PIXELS_PER_INCH, faults
 from synthcore.evidence.parameter_table import parameter_tables, parameter_text
+from synthcore.evidence.picture import draw, picture
 from synthcore.evidence.record import RESULTS_NAME, Record, verify_file
 from synthcore.evidence.source import source_of
 from synthcore.evidence.table import claims_html, claims_text
@@ -38,7 +37,6 @@ from synthcore.stages.store import write_result
 if TYPE_CHECKING:
     import pandas as pd
 
-DPI = 144
 RECORDED_SCALES = ("authors", "reference")
 
 
@@ -105,17 +103,25 @@ class Chapter:
     ) -> None:
         """Show a figure with its caption, text alternative and source, keep it, close it.
 
-        `source` is the function that drew it: below the figure its code unfolds. Under the runner
-        the figure is drawn a second time for narrow screens, where that differs.
+        `source` is the function that drew it: below the figure its code unfolds. Such a figure is
+        shown as wide as it is drawn, on pages light and dark, so it may have at most 7 inches, two
+        panels in a row and no text below 8 points; ValueError says what cannot be read.
+
+        Under the runner a figure is drawn once more for narrow screens, where that differs.
         """
         self._new_id(id)
-        png = _png(fig)
-        self._keep(id, png)
-        about = {"id": id, "caption": caption, "alt": alt}
-        if self.directory is not None and narrow(fig):
-            about["narrow"] = _text(_png(fig))
+        about: dict[str, Any] = {"id": id, "caption": caption, "alt": alt}
+        shown: dict[str, Any] = {"synthcore": about}
+        if source is not None:
+            if found := faults(fig):
+                raise ValueError(f"Figure {id!r} cannot be read: {'; '.join(found)}.")
+            about["width"] = round(PIXELS_PER_INCH * fig.get_figwidth())
+            shown["image/png"] = {"width": about["width"]}
+        pictures = draw(fig, themed=source is not None, every=self.directory is not None)
         pyplot.close(fig)
-        _show({"image/png": _text(png), "text/plain": alt}, {"synthcore": about})
+        self._keep(id, pictures["wide"])
+        about |= {name: _text(png) for name, png in pictures.items() if name != "wide"}
+        _show({"image/png": _text(pictures["wide"]), "text/plain": alt}, shown)
         self._show_caption(id, caption)
         self._show_source(id, source)
 
@@ -134,7 +140,7 @@ class Chapter:
         `source` is the function that made the widget from data: below it, its code unfolds.
         """
         self._new_id(id)
-        png = _png(still)
+        png = picture(still)
         pyplot.close(still)
         self._keep(id, png)
         about = {"synthcore": {"id": id, "caption": caption, "alt": alt, "explorer": True}}
@@ -275,19 +281,6 @@ class Chapter:
             source = source_of(function)
             bundle = {"text/html": source.html(), "text/plain": f"Source: {source.place}"}
             _show(bundle, {"synthcore": {"source_of": id}})
-
-
-def _png(fig: Figure) -> bytes:
-    """The figure as PNG of at most 256 colours, the same bytes for the same figure.
-
-    A figure has few colours: as a palette they look the same and take a quarter of the bytes.
-    """
-    drawn, stream = io.BytesIO(), io.BytesIO()
-    fig.savefig(drawn, format="png", dpi=DPI, bbox_inches="tight", metadata={"Software": None})
-    with Image.open(drawn) as picture:
-        few = picture.convert("RGB").quantize(256, dither=Image.Dither.NONE)
-    few.save(stream, "PNG", optimize=True)
-    return stream.getvalue()
 
 
 def _show(bundle: dict[str, Any], about: dict[str, Any] | None = None) -> None:

@@ -18,16 +18,16 @@ OVER = 1.2  # times WIDTH; what writing beside a panel may stick out
 SHRINK = 0.8  # so much of its width a panel keeps at least, where two fit side by side then
 
 
-def narrow(fig: Figure) -> bool:
+def narrow(fig: Figure, widest: float = WIDEST) -> bool:
     """Put the panels of a grid into as few columns as `WIDTH` has room for, in place.
 
     Returns False if the figure is better left as it was: it is narrow already, its panels do not
-    form one grid with cells of at most `WIDEST`, or long labels leave too little of the panels.
+    form one grid of cells of at most `widest` inches, or long labels leave too little of them.
     """
     rows = _grid(fig)
     width, height = fig.get_size_inches()
     across = max(len(row) for row in rows) if rows else 0
-    if not rows or width <= WIDTH or width / across > WIDEST:
+    if not rows or width <= WIDTH or width / across > widest:
         return False
     cells = [cell for row in rows for cell in row]
     columns = min(across, max(1, int(WIDTH // (SHRINK * width / across))))

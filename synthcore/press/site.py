@@ -26,7 +26,7 @@ from synthcore.press.runner import NOTEBOOK_NAME
 from synthcore.press.runs import built_run, recorded_runs
 from synthcore.press.staging import (
     explorer_cells,
-    narrow_figures,
+    further_pictures,
     page_notebook,
     prose_with_explorer,
 )
@@ -91,8 +91,8 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
         source = read_source(study.notebook)
         page = page_notebook(study.name, executed[study.name], source, card)
         staged[f"notebooks/{study.name}.ipynb"] = to_json(page).encode()
-        for name, png in narrow_figures(study.name, executed[study.name]).items():
-            staged[f"book/assets/narrow/{name}.png"] = png
+        for name, png in further_pictures(study.name, executed[study.name]).items():
+            staged[f"book/assets/{name}.png"] = png
     of_studies = [(study, runs[study.name]) for study in studies]
     staged |= dashboard.downloads(of_studies, outline)
     pieces = {

@@ -2,7 +2,7 @@
 
 The executed outputs are joined with the source's current prose, figures become captioned figures
 with a text alternative, explorers gain a still for print, and the header card follows the title.
-What narrow screens show in a figure's place is a file beside the pages.
+What narrow screens and dark pages show in a figure's place are files beside the pages.
 """
 
 import base64
@@ -18,6 +18,12 @@ from synthcore.press.notebooks import INJECTED, KERNELSPEC, make, number_cells
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 NO_CODE = "# nothing to run here"  # MyST-NB drops cells without any source, outputs and all
+FOLDS = {
+    INJECTED: "Values of this run",
+    "parameters": "Parameters as code",
+    "solution": "Solution",
+}
+PICTURES = ("narrow", "dark", "dark-narrow")
 SHOWN = 0.64  # screen pixels per pixel of a figure: letters of eight points are ten pixels high
 
 
@@ -33,14 +39,15 @@ def page_notebook(study: str, executed: Any, source: Any, card: str) -> Any:
     return number_cells(page)
 
 
-def narrow_figures(study: str, executed: Any) -> dict[str, bytes]:
-    """Pictures for narrow screens by the name of the figure that they stand for."""
+def further_pictures(study: str, executed: Any) -> dict[str, bytes]:
+    """Pictures for narrow screens and dark pages: `dark/toy-line` for the figure `toy-line`."""
     outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
     notes = [output.get("metadata", {}).get("synthcore", {}) for output in outputs]
     return {
-        _figure_name(study, about): base64.b64decode(about["narrow"])
+        f"{kind}/{_figure_name(study, about)}": base64.b64decode(about[kind])
         for about in notes
-        if "narrow" in about
+        for kind in PICTURES
+        if kind in about
     }
 
 
@@ -99,6 +106,7 @@ def _staged(study: str, cell: Any) -> Iterator[Any]:
     if cell.cell_type != "code":
         yield cell
         return
+    _name_fold(cell)
     outputs, cell.outputs = cell.outputs, []
     current, taken = cell, False
     for output in outputs:
@@ -117,13 +125,23 @@ def _staged(study: str, cell: Any) -> Iterator[Any]:
             taken = True
         elif "alt" in about:
             figure = {"name": _figure_name(study, about), "caption": about["caption"]}
-            image = {"alt": about["alt"], "width": f"{_width(output) * SHOWN:.0f}px"}
-            current.metadata["mystnb"] = {"figure": figure, "image": image}
+            width = about.get("width") or _width(output) * SHOWN
+            image = {"alt": about["alt"], "width": f"{width:.0f}px"}
+            current.metadata.setdefault("mystnb", {}).update(figure=figure, image=image)
             current.outputs = [output]
             taken = True
         else:
             current.outputs.append(output)
     yield current
+
+
+def _name_fold(cell: Any) -> None:
+    """Say on the fold of a hidden cell what is behind it."""
+    tags = set(cell.metadata.get("tags", []))
+    if tags & {"hide-input", "hide-cell"}:
+        name = next((FOLDS[tag] for tag in FOLDS if tag in tags), "Code")
+        prompts = {"code_prompt_show": name, "code_prompt_hide": name}
+        cell.metadata["mystnb"] = prompts | cell.metadata.get("mystnb", {})
 
 
 def _figure_name(study: str, about: dict[str, Any]) -> str:

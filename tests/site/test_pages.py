@@ -137,7 +137,8 @@ def illegible_figures(page: Page) -> list[str]:
     """Figures whose letters are too small, and those that need scrolling but not by keyboard."""
     small: list[str] = page.evaluate(
         """letters => [...document.querySelectorAll('article figure')].filter(figure => {
-            const image = figure.querySelector('img'), file = image.currentSrc || image.src;
+            const image = [...figure.querySelectorAll('img')].find(i => i.clientWidth > 0);
+            const file = image.currentSrc || image.src;
             if (file.endsWith('.svg')) return false;
             const scrolls = figure.scrollWidth > figure.clientWidth;
             const small = image.clientWidth < letters * image.naturalWidth;

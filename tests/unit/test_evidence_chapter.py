@@ -162,9 +162,23 @@ def test_source_unfolds_below_figures_and_explorers(running: Path, shown: list[A
         {"source_of": "f"},
         {"source_of": "e"},
     ]
+    _, about = shown[0]
+    assert about["width"] == 200
+    assert {"dark", "caption"} <= set(about)
+    assert "dark" not in shown[3][1], "an explorer draws itself on any ground"
     html = shown[2][0]["text/html"]
     assert "subplots" in html
     assert "tests/unit/test_evidence_chapter.py" in shown[2][0]["text/plain"]
+
+
+def test_a_figure_with_a_source_can_be_read_or_is_refused(shown: list[Any]) -> None:
+    chapter = Chapter("toy", CONFIG)
+    fig = figure()
+    fig.axes[0].set_xlabel("small", fontsize=5)
+    with pytest.raises(ValueError, match=r"Figure 'f' cannot be read: its smallest text has 5\.0"):
+        chapter.figure(fig, id="f", caption="", alt="", source=figure)
+    chapter.figure(fig, id="f", caption="", alt="")
+    assert len(shown) == 2
 
 
 def test_two_ways_to_a_number_agree_or_both_are_shown(shown: list[Any]) -> None:

@@ -5,9 +5,28 @@ import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
 
+from synthcore.evidence.dark import GROUND, contrast
+from synthcore.evidence.legibility import faults, smallest_letters
 from synthcore.evidence.statistics import t_interval
-from synthcore.figures import half_width, log_axis, over_seeds, panels, points
+from synthcore.figures import (
+    CONCEPTS,
+    INK,
+    canvas,
+    chance,
+    curves,
+    half_width,
+    heat,
+    key,
+    log_axis,
+    oracle,
+    over_seeds,
+    panels,
+    points,
+    shades,
+    strips,
+)
 
 
 def test_bands_show_the_interval_of_the_verdicts() -> None:
@@ -46,3 +65,61 @@ def test_log_axes_name_whole_numbers(axis: str) -> None:
     assert chosen.get_scale() == "log"
     assert chosen.get_label_text() == "step"
     plt.close(fig)
+
+
+def every_helper() -> Figure:
+    """A canvas with all that a figure of the book is made of."""
+    fig, (curve, strip, heat_map) = canvas(3)
+    random = np.random.default_rng(0)
+    names = ["retrieval", "inference"]
+    values = xr.DataArray(
+        random.random((2, 4, 6)) + 1,
+        dims=("algorithm", "seed", "step"),
+        coords={"algorithm": names, "seed": range(4), "step": np.arange(1, 7)},
+    )
+    colours = {name: CONCEPTS[name] for name in names}
+    curves(curve, values, "step", colours, by="algorithm", labels={"retrieval": "Bi-Ret"})
+    oracle(curve, 1.5, "Bayes")
+    chance(curve, 1.0)
+    key(curve)
+    strips(strip, values.isel(step=-1), "algorithm", colours)
+    heat(heat_map, values.mean("algorithm"), "seed", "step", "loss [nats]", annot=True)
+    return fig
+
+
+def test_a_canvas_can_be_read_in_the_column() -> None:
+    fig = every_helper()
+    assert fig.get_figwidth() == 7
+    assert smallest_letters(fig) == 8
+    assert faults(fig) == []
+    with pytest.raises(ValueError, match="at most 7 inches"):
+        canvas(1, width=7.5)
+
+
+def test_helpers_draw_the_numbers_they_are_given() -> None:
+    curve, strip, heat_map, *_ = every_helper().axes
+    names = [text.get_text() for text in curve.get_legend().get_texts()]
+    assert names == ["Bi-Ret", "inference"]
+    styles = {line.get_linestyle() for line in curve.lines if len(line.get_xdata()) == 2}
+    assert styles == {"--", ":"}
+    assert {text.get_text() for text in curve.texts} == {"Bayes", "chance"}
+    dots = sum(len(points.get_offsets()) for points in strip.collections)
+    assert dots == 2 * 4
+    random = np.random.default_rng(0)
+    table = (random.random((2, 4, 6)) + 1).mean(0)
+    shown = np.array([float(text.get_text()) for text in heat_map.texts]).reshape(4, 6)
+    np.testing.assert_allclose(shown, table, atol=0.051)
+    assert heat_map.get_ylim()[0] < heat_map.get_ylim()[1], "the first row is below"
+
+
+def test_the_theme_ends_where_the_figure_begins() -> None:
+    before = dict(plt.rcParams)
+    every_helper()
+    assert dict(plt.rcParams) == before
+
+
+@pytest.mark.parametrize("colour", [*set(CONCEPTS.values()), *shades(7)])
+def test_colours_stand_out_from_both_pages(colour: object) -> None:
+    if colour != INK:  # which the dark picture draws light
+        assert contrast(colour, "white") >= 3
+        assert contrast(colour, GROUND) >= 3

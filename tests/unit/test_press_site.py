@@ -22,6 +22,7 @@ from synthcore.press.staging import (
     WIDGET_STATE,
     WIDGET_VIEW,
     explorer_cells,
+    further_pictures,
     page_notebook,
     prose_with_explorer,
 )
@@ -116,6 +117,25 @@ def test_every_figure_gets_a_cell_of_its_own() -> None:
     so = ["text/markdown"]
     assert kinds == [so, ["image/png"], ["image/png"], so, [WIDGET_VIEW, "text/html"], [], so]
     assert all(cell.metadata.tags == ["remove-input"] for cell in staged[1:5])
+
+
+def test_folds_say_what_is_behind_them() -> None:
+    executed, source = pair(FIGURE)
+    source.cells[1].metadata["tags"] = ["parameters", "hide-input"]
+    source.cells[3].metadata["tags"] = ["hide-input"]
+    page = page_notebook("toy", executed, source, "CARD")
+    names = [cell.metadata.get("mystnb", {}).get("code_prompt_show") for cell in page.cells]
+    assert names == [None, None, "Parameters as code", "Values of this run", None, "Code"]
+    assert page.cells[-1].metadata.mystnb["figure"]["name"] == "toy-f"
+
+
+def test_themed_figures_bring_pictures_for_dark_pages() -> None:
+    about = {"id": "f", "caption": "", "alt": "A line.", "width": 700}
+    seen = shown({"image/png": png(1008)}, **about, narrow="AA==", dark="AQ==")
+    executed, source = pair(seen)
+    assert further_pictures("toy", executed) == {"narrow/toy-f": b"\0", "dark/toy-f": b"\1"}
+    page = page_notebook("toy", executed, source, "CARD")
+    assert page.cells[-1].metadata.mystnb["image"]["width"] == "700px"
 
 
 def test_other_code_cells_need_a_run() -> None:
