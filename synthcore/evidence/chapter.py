@@ -8,7 +8,7 @@ import base64
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +18,12 @@ from matplotlib import pyplot
 from matplotlib.figure import Figure
 
 from synthcore.config import StudyConfig
-from synthcore.evidence import first_edition
+from synthcore.evidence import first_edition, settings
 from synthcore.evidence.agreement import WITHIN, WITHIN_ELSEWHERE, agreement
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.dataset import packed
 from synthcore.evidence.decide import claim_records
+from synthcore.evidence.difference_table import difference_html, difference_text
 from synthcore.evidence.files import find_root, write_atomic
 from synthcore.evidence.legibility import PIXELS_PER_INCH, faults
 from synthcore.evidence.parameter_table import parameter_tables, parameter_text
@@ -174,6 +175,21 @@ class Chapter:
         bundle = {"text/html": html, "text/plain": parameter_text(self.config)}
         _show(bundle, {"synthcore": {"parameters": True}})
 
+    def differences(self) -> None:
+        """Show how this run's settings differ from the paper's and why, as its sources say."""
+        rows = settings.rows(self.study, self.config)
+        html = difference_html(rows, settings.files(self.study))
+        _show({"text/html": html, "text/plain": difference_text(rows)})
+
+    def card(self, answer: str, **values: Any) -> None:
+        """Show the chapter's answer in two or three sentences whose numbers are computed.
+
+        `answer` is a template as in `text`. On the site it stands in the card below the title,
+        with paper, question, verdicts and where the run comes from.
+        """
+        text = _fill(answer, values)
+        _show_markdown(f"> **Answer.** {text}", {"synthcore": {"answer": text}})
+
     def claims(self, claims: Iterable[Claim | first_edition.Claim], data: xr.Dataset) -> None:
         """Decide every claim at this run's scale, keep the verdicts, show the table."""
         records = claim_records(claims, data, self.scale)
@@ -185,10 +201,7 @@ class Chapter:
 
     def text(self, template: str, **values: Any) -> None:
         """Show prose whose numbers are computed: `text("It took {n:.0f} steps.", n=data.n)`."""
-        plain = {
-            name: value.item() if _is_scalar(value) else value for name, value in values.items()
-        }
-        _show_markdown(template.format(**plain))
+        _show_markdown(_fill(template, values))
 
     def results(self, **numbers: float) -> None:
         """Keep named numbers with the run: the columns of a table over many runs.
@@ -289,6 +302,12 @@ def _show(bundle: dict[str, Any], about: dict[str, Any] | None = None) -> None:
 
 def _show_markdown(text: str, about: dict[str, Any] | None = None) -> None:
     _show({"text/markdown": text, "text/plain": text}, about)
+
+
+def _fill(template: str, values: Mapping[str, Any]) -> str:
+    """The template with numbers in it; arrays and tensors of one element count as numbers."""
+    plain = {name: value.item() if _is_scalar(value) else value for name, value in values.items()}
+    return template.format(**plain)
 
 
 def _text(png: bytes) -> str:

@@ -5,6 +5,7 @@ from html import escape
 from typing import Any
 
 from synthcore.config import StudyConfig, describe, nearest
+from synthcore.evidence.html_table import html_table
 
 MOST = 6  # parameters that a reader turns first
 
@@ -20,7 +21,10 @@ def parameter_tables(config: StudyConfig, first: Sequence[str]) -> str:
             raise ValueError(f"Unknown parameter '{name}'. {nearest(name, about)}")
     if not 1 <= len(first) <= MOST:
         raise ValueError(f"1 to {MOST} parameters come first (got {len(first)}).")
-    shown = {name: _value(getattr(config, name)) for name in about}
+    shown = {name: escape(_value(getattr(config, name))) for name in about}
+    about = {
+        name: {key: escape(words) for key, words in text.items()} for name, text in about.items()
+    }
     few = [
         (f"<code>{name}</code>", shown[name], text["range"] or text["type"], text["description"])
         for name, text in ((name, about[name]) for name in first)
@@ -30,9 +34,9 @@ def parameter_tables(config: StudyConfig, first: Sequence[str]) -> str:
         for name, text in about.items()
     ]
     return (
-        _table(("Turn first", "here", "range", "meaning"), few)
+        html_table(("Turn first", "here", "range", "meaning"), few, "parameter-table")
         + f'<details class="all-parameters"><summary>All {len(about)} parameters</summary>'
-        + _table(("Parameter", "here", "type", "range", "meaning"), every)
+        + html_table(("Parameter", "here", "type", "range", "meaning"), every, "parameter-table")
         + "</details>"
     )
 
@@ -43,20 +47,6 @@ def parameter_text(config: StudyConfig) -> str:
     return "\n".join(
         f"{name} = {_value(getattr(config, name))}: {text['description']}"
         for name, text in about.items()
-    )
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    titles = "".join(f'<th scope="col">{name}</th>' for name in head)
-    body = "".join(
-        f'<tr><th scope="row">{name}</th>'
-        + "".join(f'<td data-head="{head[i]}">{escape(cell)}</td>' for i, cell in enumerate(row, 1))
-        + "</tr>"
-        for name, *row in rows
-    )
-    return (
-        '<div class="table-scroll"><table class="parameter-table">'
-        f"<thead><tr>{titles}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 

@@ -114,9 +114,8 @@ def rows(study: str, config: StudyConfig, root: Path | None = None) -> list[Row]
     Without a source file, as where the library is installed without the book, there are none.
     Raises SourceError.
     """
-    base = root or find_root() or find_root(Path(__file__).parent)
-    path = base / FOLDER / f"{study}.source.yaml" if base else None
-    if path is None or not path.is_file():
+    path = _source_file(study, root)
+    if path is None:
         return []
     scale = path.with_name(f"{study}.yaml")
     authors = (load_yaml(scale.read_text("utf-8")) if scale.is_file() else None) or {}
@@ -135,6 +134,13 @@ def rows(study: str, config: StudyConfig, root: Path | None = None) -> list[Row]
         if name in values and setting.where != OURS
         if not setting.known or not same(setting.paper, values[name])
     ]
+
+
+def files(study: str, root: Path | None = None) -> dict[str, str]:
+    """Short name -> file, of the places in `rows`; none without a source file."""
+    path = _source_file(study, root)
+    content = load_yaml(path.read_text("utf-8")) if path else {}
+    return {str(name): str(file) for name, file in (content.get("files") or {}).items()}
 
 
 def same(paper: Any, here: Any) -> bool:
@@ -166,6 +172,12 @@ def text(value: Any) -> str:
             return f"{', '.join(parts[:3])}, ..., {parts[-1]} ({len(parts)} values)"
         return ", ".join(parts) or "none"
     return "none" if value is None else str(value)
+
+
+def _source_file(study: str, root: Path | None) -> Path | None:
+    base = root or find_root() or find_root(Path(__file__).parent)
+    path = base / FOLDER / f"{study}.source.yaml" if base else None
+    return path if path and path.is_file() else None
 
 
 def _paper(setting: Setting) -> str:

@@ -221,3 +221,52 @@ def test_parameters_are_tables_of_few_and_of_all(shown: list[Any]) -> None:
     ]:
         with pytest.raises(ValueError, match=told):
             chapter.parameters(first=wrong)
+
+
+def test_differences_from_the_paper_are_a_table(
+    running: Path, shown: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chapter = Chapter("toy", CONFIG)
+    monkeypatch.chdir(running.parent)
+    (running.parent / "notebooks/params/authors").mkdir(parents=True)
+    (running.parent / "_toc.yml").touch()
+    source = running.parent / "notebooks/params/authors/toy.source.yaml"
+    chapter.differences()
+    assert "No setting of this run is known to differ" in shown[-1][0]["text/html"]
+    source.write_text(
+        "files: {code: train.py at 1a2b}\n"
+        "parameters:\n"
+        "  seed: {paper: 0, where: code:1}\n"
+        "  n_seeds: {paper: 1, where: code:2, why: one <network> is no sample}\n"
+        "  device: {where: not public, why: the usual one}\n"
+    )
+    chapter.differences()
+    soup = BeautifulSoup(shown[-1][0]["text/html"], "html.parser")
+    rows = [
+        [cell.get_text("|") for cell in row.select("th, td")] for row in soup.select("tbody tr")
+    ]
+    assert rows == [
+        ["n_seeds|members trained per condition", "1|code:2", "3", "one <network> is no sample"],
+        [
+            "device|where to compute; auto takes CUDA if there is one",
+            "not public",
+            "cpu",
+            "the usual one",
+        ],
+    ]
+    assert soup.select("details dd")[0].text == "train.py at 1a2b"
+    assert "n_seeds: 1 (paper), 3 (here)" in shown[-1][0]["text/plain"]
+
+
+def test_the_answer_is_computed(shown: list[Any]) -> None:
+    chapter = Chapter("toy", CONFIG)
+    chapter.card("It rises by {by:.1f}.", by=DATA.a.mean())
+    assert shown == [
+        (
+            {
+                "text/markdown": "> **Answer.** It rises by 2.0.",
+                "text/plain": "> **Answer.** It rises by 2.0.",
+            },
+            {"answer": "It rises by 2.0."},
+        )
+    ]
