@@ -106,8 +106,9 @@ def refuse_old_scale(name: str, study: Study | None = None) -> None:
 
 
 def load_config(study: Study) -> type[StudyConfig]:
-    """The study's `Config`."""
-    config: type[StudyConfig] = _load(study.name, "experiment").Config
+    """The study's `Config`: of its `config.py`, in the first edition of `experiment.py`."""
+    new = (STUDIES / study.name / "config.py").is_file()
+    config: type[StudyConfig] = _load(study.name, "config" if new else "experiment").Config
     return config
 
 

@@ -1,5 +1,6 @@
 """The worked example of the page on adding a study really is one: follow the page and run it."""
 
+import json
 import os
 import re
 import shutil
@@ -29,11 +30,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def in_project(project: Path, *command: str) -> str:
-    """Run a Python module inside the copy, whose `synthcore` comes before the installed one."""
+    """Run Python inside the copy, whose `synthcore` comes before the installed one."""
+    own = {"PYTHONPATH": str(project), "SYNTHCORE_CACHE": str(project / "cache")}
     done = subprocess.run(
-        [sys.executable, "-m", *command],
+        [sys.executable, *command],
         cwd=project,
-        env={**os.environ, "PYTHONPATH": str(project)},
+        env={**os.environ, **own},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -43,17 +45,45 @@ def in_project(project: Path, *command: str) -> str:
 
 
 def test_it_is_clean_code(project: Path) -> None:
-    in_project(project, "ruff", "check", "synthcore/studies/coin", "notebooks/coin.py")
-    in_project(project, "ruff", "format", "--check", "synthcore/studies/coin", "notebooks/coin.py")
+    files = ("synthcore/studies/coin", "notebooks/coin.py")
+    in_project(project, "-m", "ruff", "check", *files)
+    in_project(project, "-m", "ruff", "format", "--check", *files)
 
 
 def test_its_laws_hold(project: Path) -> None:
-    in_project(project, "pytest", "-q", "-p", "no:cacheprovider", "synthcore/studies/coin")
+    in_project(project, "-m", "pytest", "-q", "-p", "no:cacheprovider", "synthcore/studies/coin")
 
 
-def test_it_runs(project: Path) -> None:
-    in_project(project, "synthcore", "run", "coin", "--scale", "smoke")
-    [record] = project.glob("_build/runs/**/record.json")
-    folder = record.parent
-    assert {"data.nc", "claims.json"} <= {path.name for path in folder.iterdir()}
-    assert "coin" in in_project(project, "synthcore", "list")
+def test_its_entries_are_those_of_the_floor_plan(project: Path) -> None:
+    page = (ROOT / "book" / "add_a_study.md").read_text()
+    listed = set(re.findall(r"^\* - `\.\.\./([\w.]+)/?`$", page, re.MULTILINE))
+    found = {path.name for path in (project / "synthcore/studies/coin").iterdir()}
+    assert found - {"__pycache__", "__init__.py"} == listed
+
+
+def test_its_claim_is_reproduced(project: Path) -> None:
+    """At the notebook's own parameters, with both controls as they must be."""
+    in_project(project, "-m", "synthcore", "run", "coin")
+    [path] = project.glob("_build/runs/coin/check/claims.json")
+    [claim] = json.loads(path.read_text())
+    assert claim["verdict"] == "reproduced"
+    assert {"data.nc", "record.json"} <= {path.name for path in path.parent.iterdir()}
+    assert "coin" in in_project(project, "-m", "synthcore", "list")
+
+
+def test_its_settings_have_their_sources(project: Path) -> None:
+    """The table of differences says what is smaller at scale check."""
+    program = """
+from pathlib import Path
+from synthcore.evidence.settings import faults, read_sources, rows
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import Study
+from synthcore.studies.coin.config import Config
+study = Study(Path.cwd(), "coin")
+source = read_sources(Path("notebooks/params/authors/coin.source.yaml"))
+assert faults(source, Config(**scale_parameters(study, "authors").all).model_dump()) == []
+table = rows("coin", Config(**scale_parameters(study, "check").all), Path.cwd())
+print(*(row.setting for row in table))
+"""
+    differing = in_project(project, "-c", program).split()
+    assert differing == ["n_seeds", "steps", "learning_rate"]
