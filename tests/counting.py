@@ -10,6 +10,7 @@ import xarray as xr
 from pydantic import Field
 from synthcore.config import StudyConfig
 from synthcore.stages import stage
+from synthcore.training.schedules import log_spaced
 
 class Config(StudyConfig):
     """Parameters."""

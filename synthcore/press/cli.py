@@ -9,11 +9,12 @@ from typing import Annotated, Any, NoReturn
 import typer
 
 from synthcore.evidence.record import DamagedRecord
-from synthcore.press import cli_batch
+from synthcore.press import cli_batch, cli_cache
 from synthcore.press.errors import Failed, Refused
 from synthcore.press.options import (
     AsJson,
     Device,
+    Fresh,
     Parameter,
     ParameterFile,
     Root,
@@ -82,6 +83,7 @@ def run(
     record: Annotated[
         bool, typer.Option("--record", help="keep data and record in book/reference")
     ] = False,
+    fresh: Fresh = False,
     time_limit: TimeLimit = None,
     root: Root = None,
 ) -> None:
@@ -144,6 +146,7 @@ def book(
     studies: StudyNames = None,
     jobs: Annotated[int, typer.Option(min=1, max=64, help="chapters run at once")] = 2,
     force: Annotated[bool, typer.Option("--force", help="run chapters that are fresh too")] = False,
+    fresh: Fresh = False,
     time_limit: TimeLimit = None,
     root: Root = None,
 ) -> None:
@@ -206,6 +209,7 @@ app.command("sweep")(cli_batch.sweep)
 app.command("collect")(cli_batch.collect)
 app.command("verify")(cli_batch.verify)
 app.command("estimate")(cli_batch.estimate)
+app.command("cache")(cli_cache.cache)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

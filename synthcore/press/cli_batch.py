@@ -13,6 +13,7 @@ from synthcore.press.errors import Failed, Refused
 from synthcore.press.options import (
     AsJson,
     Device,
+    Fresh,
     Parameter,
     ParameterFile,
     Root,
@@ -56,6 +57,7 @@ def sweep(
         typer.Option(metavar="ADDRESS", help="a Dask scheduler, such as tcp://host:8786"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="compute damaged runs anew")] = False,
+    fresh: Fresh = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="say what would be run")] = False,
     time_limit: TimeLimit = None,
     root: Root = None,

@@ -1,6 +1,7 @@
 """What the commands have in common: options, JSON, and how they find the project."""
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,6 +30,21 @@ ParameterFile = Annotated[
     list[Path] | None, typer.Option("-f", help="a flat YAML file of parameters")
 ]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda")]
+
+
+def _forget(fresh: bool) -> bool:
+    """Every kernel that this command starts is told."""
+    if fresh:
+        os.environ["SYNTHCORE_FRESH"] = "1"
+    return fresh
+
+
+Fresh = Annotated[
+    bool,
+    typer.Option(
+        "--fresh", callback=_forget, help="compute stages anew, whatever results are kept"
+    ),
+]
 
 
 def pair(text: str) -> tuple[str, str]:

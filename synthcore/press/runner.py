@@ -39,10 +39,16 @@ STATE_NAME = "cells.json"
 RECORDED_SUFFIXES = (".nc", ".json", ".csv")  # of data, records and tables of sweeps
 STARTS = 3  # a kernel that does not start is tried again; nothing else is
 RUN_DIRECTORY = "SYNTHCORE_RUN_DIR"
+PASSED_ON = ("SYNTHCORE_FRESH", "SYNTHCORE_KEEP_SECONDS")
 
 
 class KernelDidNotStart(Failed):
     """No cell was reached."""
+
+
+def _told() -> dict[str, str]:
+    """What this process was told about stages, for kernels that others start on other machines."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Job:
     folder: Path
     threads: int | None = None
     time_limit: float | None = None
-    env: Mapping[str, str] = field(default_factory=dict)  # set in the kernel beside ours
+    env: Mapping[str, str] = field(default_factory=_told)  # set in the kernel beside ours
 
 
 @dataclass(frozen=True)

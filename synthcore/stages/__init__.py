@@ -1,6 +1,6 @@
 """Stages: the expensive parts of a study, computed once, kept, and gone on with when killed.
 
-A stage is a function from a config to a dataset that says which parameters it reads:
+A stage is a function from a config to a dataset that says which parameters it reads::
 
     @stage(reads=("states", "length"))
     def run(config: Config, progress: Progress) -> xr.Dataset: ...

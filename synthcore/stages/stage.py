@@ -33,7 +33,7 @@ from synthcore.training.progress import Progress
 C = TypeVar("C", bound=StudyConfig)
 
 BLOCK = 4  # seeds that are computed and kept together
-NOT_CODE = ("stages", "evidence")  # rooms that keep and judge results and do not make them
+NOT_CODE = ("stages", "evidence", "config")  # keep, judge and ask for results and make none
 ALWAYS_READ = ("seed", "n_seeds", "device")
 ROOT = Path(synthcore.__file__).parents[1]
 
@@ -108,12 +108,13 @@ class Stage(Generic[C]):
                 if kept is not None:
                     found[seeds] = kept
                     _tell(progress, kept)
-        missing = self._missing(wanted, found)
-        for seeds in missing:
+        computed: Seeds = ()
+        for seeds in self._missing(wanted, found):
             with entries.locked(seeds):
                 other = None if fresh() else entries.read(seeds)  # computed while we waited
                 if other is not None:
                     found[seeds] = other
+                    _tell(progress, other)
                     continue
                 if fresh():
                     forget(entries.work(seeds))
@@ -123,10 +124,10 @@ class Stage(Generic[C]):
                 made = replace(about, seeds=seeds, cpu_seconds=round(keeping.cpu_seconds, 2))
                 found[seeds] = entries.write(seeds, data, made)
                 keeping.close()
+                computed += seeds
         seconds = sum(result.about.cpu_seconds for result in found.values())
         created = min(result.about.created for result in found.values())
         whole = replace(about, cpu_seconds=round(seconds, 2), created=created)
-        computed = tuple(seed for seeds in missing for seed in seeds)
         return Obtained(
             self._joined(found, wanted), whole, "computed" if computed else "kept", computed
         )

@@ -164,9 +164,12 @@ class Entries:
                 return read_result(path)
             except OSError as error:
                 cannot_keep(path.parent, error)
-        with tempfile.TemporaryDirectory(prefix="synthcore-") as folder:
-            write_result(Path(folder) / "result.nc", data, about)
-            return read_result(Path(folder) / "result.nc")
+        try:
+            with tempfile.TemporaryDirectory(prefix="synthcore-") as folder:
+                write_result(Path(folder) / "result.nc", data, about)
+                return read_result(Path(folder) / "result.nc")
+        except OSError:  # no room anywhere
+            return Result(data, about)
 
     def work(self, seeds: Seeds) -> Path | None:
         """The folder of a block's unfinished trainings."""

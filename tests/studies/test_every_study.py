@@ -17,8 +17,9 @@ from synthcore.evidence import first_edition
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.decide import decide, decide_all
 from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import Study, all_studies
+from synthcore.press.studies import Study, all_studies, load_config
 from synthcore.press.sweep import plan, read_grid
+from synthcore.stages import Stage
 
 ROOT = Path(__file__).parents[2]
 STUDIES = {study.name: study for study in all_studies(ROOT)}
@@ -119,3 +120,38 @@ def test_a_recorded_sweep_has_the_runs_of_its_file(name: str, file: Path) -> Non
 
     recorded_runs = table[names].map(cells).apply(tuple, axis=1)
     assert sorted(recorded_runs) == sorted(tuple(cells(p[n]) for n in names) for p in planned)
+
+
+def stages(name: str) -> list[Stage]:
+    """Every stage of a study's experiments; none for a study that has not come over."""
+    package = STUDIES[name].root / "synthcore" / "studies" / name / "experiments"
+    modules = [
+        import_module(f"synthcore.studies.{name}.experiments.{path.stem}")
+        for path in sorted(package.glob("[!_]*.py"))
+    ]
+    found = {id(v): v for module in modules for v in vars(module).values() if isinstance(v, Stage)}
+    return list(found.values())
+
+
+STAGES = [
+    pytest.param(name, stage, id=f"{name}-{stage.name}")
+    for name in STUDIES
+    for stage in stages(name)
+]
+
+
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_a_stage_names_what_it_reads(
+    name: str, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It runs with all other parameters absent, and what it returns can be kept."""
+    monkeypatch.setenv("SYNTHCORE_SHIPPED", "ignore")
+    study = STUDIES[name]
+    config = load_config(study)(**scale_parameters(study, "smoke").all)
+    assert stage.study == name
+    data = stage(config)
+    if stage.per_seed:
+        assert data.seed.values.tolist() == list(config.seeds)
+    again = stage.obtain(config)
+    assert again.source == "kept"
+    xr.testing.assert_identical(again.data, data)

@@ -11,6 +11,7 @@ from synthcore.evidence.provenance import (
     hash_cells,
     identity,
     import_closure,
+    meaning_hash,
     usage,
 )
 
@@ -38,6 +39,37 @@ def write(root: Path, **files: str) -> None:
 )
 def test_comments_and_layout_do_not_count(old: str, new: str, same: bool) -> None:
     assert (hash_cells([old]) == hash_cells([new])) is same
+
+
+@pytest.mark.parametrize(
+    ("new", "same"),
+    [
+        (
+            '"""Another."""\nx: int = Field(ge=1, description="much longer")\ndef f():\n  return 1',
+            True,
+        ),
+        ('x: int = Field(ge=1)\ndef f():\n  """What."""\n  return 1  # one', True),
+        ('"""First."""\nx: int = Field(ge=2, description="long")\ndef f():\n  return 1', False),
+        ('"""First."""\nx: int = Field(ge=1, title="long")\ndef f():\n  return 1', False),
+        ('"""First."""\nx: int = Field(ge=1, description="long")\ndef f():\n  return 1.0', False),
+        ('"""First."""\nx: int = Field(ge=1, description="long")\ndef f():\n  return True', False),
+    ],
+)
+def test_meaning_is_code_without_prose(tmp_path: Path, new: str, same: bool) -> None:
+    old, changed = tmp_path / "old.py", tmp_path / "new.py"
+    old.write_text('"""First."""\nx: int = Field(ge=1, description="long")\ndef f():\n  return 1\n')
+    changed.write_text(new)
+    assert (meaning_hash(old) == meaning_hash(changed)) is same
+
+
+def test_a_file_that_is_written_again_is_read_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("a = 1")
+    before = meaning_hash(path)
+    os.utime(path, (1, 1))
+    assert meaning_hash(path) == before
+    path.write_text("a = 2")
+    assert meaning_hash(path) != before
 
 
 def test_prose_of_a_notebook_does_not_count(tmp_path: Path) -> None:
@@ -85,6 +117,25 @@ def test_import_closure(tmp_path: Path) -> None:
         "nn/gpt.py",
         "training/__init__.py",
         "training/fit.py",
+    ]
+
+
+def test_rooms_can_be_left_out_of_a_closure(tmp_path: Path) -> None:
+    """Neither they nor what only they import."""
+    write(
+        tmp_path,
+        synthcore__INIT="",
+        synthcore__stages__INIT="from synthcore.config import a\n",
+        synthcore__config="",
+        synthcore__nn__INIT="",
+        synthcore__nn__gpt="",
+        synthcore__studies__x="from synthcore.stages import stage\nfrom synthcore.nn import gpt\n",
+    )
+    closure = import_closure(tmp_path / "synthcore/studies/x.py", tmp_path, without=("stages",))
+    assert [path.relative_to(tmp_path / "synthcore").as_posix() for path in closure] == [
+        "__init__.py",
+        "nn/__init__.py",
+        "nn/gpt.py",
     ]
 
 

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "stages": {"stages", "config", "training", "evidence"},
     "explorers": {"explorers"},
     "studies": {"config", "figures", "nn", "training", "evidence", "explorers", "stages"},
-    "press": {"press", "config", "evidence"},
+    "press": {"press", "config", "evidence", "stages"},
     "__main__": {"press"},
     "__init__": set(),
 }

@@ -3,13 +3,16 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.training import fit as training
 from synthcore.training.first_edition import History, fit
 from synthcore.training.optimizers import population_adamw
-from synthcore.training.rehearsal import whole_or_rehearsed
+from synthcore.training.progress import Progress
+from synthcore.training.rehearsal import Rehearsal, whole_or_rehearsed
 
 M, B, T, V, D, L, STEPS = 3, 4, 10, 6, 16, 2, 12
 CONFIG = GPTConfig(vocabulary=V, context=T, width=D, depth=L, heads=2, tied=False)
@@ -101,3 +104,44 @@ def test_an_update_is_counted_without_the_checkpoint_behind_it(
     plain, looked_at = map(json.loads, (tmp_path / "trainings.jsonl").read_text().splitlines())
     assert plain["flop"] == looked_at["flop"]
     assert plain["kernels"] == looked_at["kernels"]
+
+
+def rehearsed(progress: Progress | None, seen: list[int]) -> training.History:
+    """The same training by the loop that has no hidden mode."""
+    model = GPT(CONFIG, range(M))
+    return training.fit(
+        model,
+        lambda step: torch.randint(V, (M, B, T), generator=torch.Generator().manual_seed(step)),
+        steps=STEPS,
+        optimizer=population_adamw(model, 1e-2),
+        checkpoints=(0, 1, 2, 7, STEPS),
+        on_checkpoint=lambda step, model: seen.append(step) or {"at": np.array(step)},
+        progress=progress,
+    )
+
+
+@pytest.mark.parametrize("taken", [1, 3, 100])
+def test_a_rehearsal_is_passed_in(taken: int, tmp_path: Path) -> None:
+    whole = rehearsed(None, []).loss
+    seen: list[int] = []
+    shown: list[tuple[str, int, int]] = []
+    progress = Rehearsal(taken, tmp_path / "file", lambda *told: shown.append(told))
+    history = rehearsed(progress, seen)
+    real = min(taken, STEPS)
+    assert torch.equal(history.loss[:real], whole[:real])
+    assert (history.loss[real:] == history.loss[real - 1]).all()
+    assert list(history.measured) == seen == [0, 1, 2, 7, STEPS]
+    assert shown == [("training", done, STEPS) for done in range(1, real + 1)]
+
+
+def test_both_loops_are_counted_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rehearsed(Rehearsal(2, tmp_path / "new"), [])
+    monkeypatch.setenv("SYNTHCORE_REHEARSAL", "2")
+    monkeypatch.setenv("SYNTHCORE_RUN_DIR", str(tmp_path))
+    train([])
+    new = json.loads((tmp_path / "new").read_text())
+    old = json.loads((tmp_path / "trainings.jsonl").read_text())
+    for name in ("model", "members", "parameters", "updates", "flop"):
+        assert new[name] == old[name]
+    assert new["kernels"] == pytest.approx(old["kernels"], abs=10)
+    assert 0 < new["seconds"] < new["spent"]
