@@ -21,7 +21,7 @@
           let left = 0;
           for (const row of claim.querySelectorAll("tr[data-verdict]")) {
             const fits = told && (!verdict || row.dataset.verdict === verdict) && (!scale || row.dataset.scale === scale);
-            row.hidden = !fits;
+            row.hidden = row.nextElementSibling.hidden = !fits;  // with what it rests on
             left += fits;
           }
           claim.hidden = !left;

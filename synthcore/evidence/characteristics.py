@@ -14,12 +14,9 @@ import numpy.typing as npt
 import xarray as xr
 
 from synthcore.evidence.claim import Claim
+from synthcore.evidence.record import LEAST_POWER, MOST_FALSE, RUNS
 from synthcore.evidence.rules import MIN_SEEDS, bounds, centre, identical, reproduced
 from synthcore.evidence.verdict import Verdict
-
-RUNS = 500
-MOST_FALSE = 35  # of 500
-LEAST_POWER = 0.8
 
 
 @dataclass(frozen=True)

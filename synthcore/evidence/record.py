@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
     from synthcore.evidence.verdict import Verdict
 
 RECORD_NAME = "record.json"
+RUNS = 500  # simulated of a claim
+MOST_FALSE = 35  # of them may pass without an effect
+LEAST_POWER = 0.8
 WORDS = (  # of both editions, the most favourable first
     "reproduced",
     "partly reproduced",
@@ -81,6 +85,33 @@ class ClaimRecord(_Part):
     def holds(self) -> bool:
         """False only if this claim is required and was not reproduced."""
         return not self.required or self.verdict == "reproduced"
+
+    @property
+    def weak(self) -> bool:
+        """Is the power below .8?"""
+        return self.power is not None and self.power < LEAST_POWER
+
+    @property
+    def unsound(self) -> bool:
+        """Do more than 35 of 500 simulated runs without an effect pass?"""
+        return self.false_positive is not None and self.false_positive * RUNS > MOST_FALSE + 0.5
+
+    @property
+    def endpoints(self) -> list["ClaimRecord"]:
+        """Its two or three primary endpoints, else itself; parts of the first edition are none."""
+        return [self.part(part) for part in self.parts if self.kind] or [self]
+
+    def part(self, numbers: Mapping[str, Any]) -> "ClaimRecord":
+        """One of `parts`, `further`, `control` or `ideal` as a claim of its own."""
+        bare: dict[str, Any] = {
+            "parts": (),
+            "further": (),
+            "gates": (),
+            "power": None,
+            "false_positive": None,
+        }
+        bare |= {"control": None, "ideal": None, "required": False}
+        return self.model_validate({**self.model_dump(), **bare, **numbers})
 
 
 class FileRecord(_Part):
@@ -195,6 +226,10 @@ def decision_record(decision: "Decision") -> ClaimRecord:
     parts = [_plain(part) for part in decision.verdict.parts]
     for part, (false_positive, power) in zip(parts, found.endpoints, strict=False):
         part |= {"false_positive": false_positive, "power": power}
+    for part, control in zip(
+        parts, decision.control.parts if decision.control else (), strict=False
+    ):
+        part |= {"control": _plain(control)}
     return ClaimRecord(
         **_plain(decision.verdict),
         id=claim.id,

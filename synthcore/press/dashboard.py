@@ -11,8 +11,9 @@ from html import escape
 from itertools import groupby
 from typing import Any
 
+from synthcore.evidence.details import details_html
 from synthcore.evidence.record import ClaimRecord, Record
-from synthcore.evidence.table import against, interval, verdict_mark
+from synthcore.evidence.table import reason, verdict_cells
 from synthcore.press.outline import Outline
 from synthcore.press.pages import link, run_line
 from synthcore.press.runs import claim_rows, verdict_line
@@ -20,7 +21,7 @@ from synthcore.press.studies import Study
 
 Runs = Sequence[tuple[Study, Mapping[str, Record]]]
 DOWNLOADS = {"csv": "book/assets/claims.csv", "json": "book/assets/claims.json"}
-WIDTH, HEIGHT, EDGE = 180, 22, 8  # of a drawn interval, in pixels
+NESTED = ("interval", "parts", "values", "effects", "gates", "further", "control", "ideal")
 
 
 def rows(studies: Runs, outline: Outline) -> list[dict[str, Any]]:
@@ -69,32 +70,6 @@ def downloads(studies: Runs, outline: Outline) -> dict[str, bytes]:
     }
 
 
-def drawing(claim: ClaimRecord) -> str:
-    """The interval as a line, the observed value as a dot, the threshold's claimed side shaded.
-
-    Empty where nothing was observed. The numbers stand beside it, so readers by ear skip it.
-    """
-    if claim.observed is None or claim.threshold is None:
-        return ""
-    low, high = (claim.observed if end is None else end for end in claim.interval)
-    ends = (low, high, claim.observed, claim.threshold)
-    start, span = min(ends), (max(ends) - min(ends)) or 1.0
-
-    def x(value: float) -> float:
-        return round(EDGE + (WIDTH - 2 * EDGE) * (value - start) / span, 1)
-
-    at, middle = x(claim.threshold), HEIGHT // 2
-    left, wide = (at, WIDTH - at) if claim.direction == ">=" else (0, at)
-    return (
-        f'<svg class="interval" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
-        ' aria-hidden="true" focusable="false">'
-        f'<rect x="{left}" y="2" width="{round(wide, 1)}" height="{HEIGHT - 4}"/>'
-        f'<path class="threshold" d="M{at} 1V{HEIGHT - 1}"/>'
-        f'<path class="span" d="M{x(low)} {middle}H{x(high)}"/>'
-        f'<circle cx="{x(claim.observed)}" cy="{middle}" r="4"/></svg>'
-    )
-
-
 def _filters(every: Sequence[Mapping[str, Any]], studies: Runs) -> str:
     """Controls that only scripts can serve, so they are hidden until one does."""
     titles = {study.name: study.title for study, _ in studies}
@@ -132,11 +107,11 @@ def _table(study: str, every: Sequence[Mapping[str, Any]]) -> str:
     order = list(dict.fromkeys(row["id"] for row in every))
     ordered = sorted(every, key=lambda row: order.index(row["id"]))
     groups = groupby(ordered, key=lambda row: row["id"])
-    head = ("Scale", "Verdict", "Interval and threshold", "Observed, 95 % interval")
+    head = ("Scale", "Observed", "n", "Power", "Verdict")
     cells = "".join(f'<th scope="col">{name}</th>' for name in head)
     bodies = "".join(_claim(study, list(group)) for _, group in groups)
     return (
-        f'<div class="table-scroll"><table class="dashboard" data-study="{study}">'
+        f'<div class="table-scroll"><table class="dashboard verdicts" data-study="{study}">'
         f"<thead><tr>{cells}</tr></thead>{bodies}</table></div>"
     )
 
@@ -150,7 +125,7 @@ def _claim(study: str, group: Sequence[Mapping[str, Any]]) -> str:
         for key, text in (("figure", "figure"), ("code", "code that decides"))
     )
     head = (
-        '<tr class="claim"><th colspan="4" scope="rowgroup">'
+        '<tr class="claim"><th colspan="5" scope="rowgroup">'
         f"<strong>{escape(first['id'])}</strong> "
         f"{escape(first['statement'])} <small>{escape(first['where'])}{links}</small></th></tr>"
     )
@@ -162,25 +137,19 @@ def _line(row: Mapping[str, Any]) -> str:
     claim = ClaimRecord.model_validate(
         {name: value for name, value in row.items() if name in ClaimRecord.model_fields}
     )
-    verdict = verdict_mark(claim) + (" <small>required</small>" if claim.required else "")
-    numbers = f"{escape(against(claim))}<br>{escape(interval(claim))}"
-    if claim.observed is None:
-        numbers = "–"
-    if claim.note:
-        numbers += f"<br><small>{escape(' '.join(claim.note.split()))}</small>"
     return (
         f'<tr data-verdict="{claim.verdict}" data-scale="{row["scale"]}">'
-        f'<th scope="row">{row["scale"]}</th><td>{verdict}</td>'
-        f"<td>{drawing(claim)}</td><td>{numbers}</td></tr>"
+        f'<th scope="row">{row["scale"]}{reason(claim)}</th>{verdict_cells(claim)}</tr>'
+        f'<tr class="more"><td colspan="5">{details_html(claim, where=False)}</td></tr>'
     )
 
 
 def _csv(every: Sequence[Mapping[str, Any]]) -> str:
-    """Flat: the interval in two columns, parts left out."""
+    """Flat: the interval in two columns; what holds more than one value is left out."""
     flat = []
     for row in every:
         low, high = row["interval"]
-        kept = {key: value for key, value in row.items() if key not in ("interval", "parts")}
+        kept = {key: value for key, value in row.items() if key not in NESTED}
         flat.append({**kept, "low": low, "high": high})
     stream = io.StringIO()
     writer = csv.DictWriter(stream, list(flat[0]) if flat else ["study"], lineterminator="\n")

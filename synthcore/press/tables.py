@@ -7,8 +7,9 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from synthcore.evidence.interval_plot import number
 from synthcore.evidence.record import WORDS, ClaimRecord, Record
-from synthcore.evidence.table import against, interval, number
+from synthcore.evidence.table import against, interval
 from synthcore.press.estimate import Estimate
 from synthcore.press.progress import clock
 from synthcore.press.verify import Comparison
@@ -18,12 +19,12 @@ def show_claims(claims: Sequence[tuple[str, str, ClaimRecord]]) -> None:
     """Study, scale and claim, one per row."""
     if not claims:
         return
-    table = Table("study", "scale", "claim", "verdict", "observed", "95 % interval", "statement")
+    table = Table("study", "scale", "claim", "verdict", "observed", "95 %, seeds", "power")
+    table.add_column("statement")
     for study, scale, claim in claims:
         verdict = claim.verdict + (" (required)" if claim.required else "")
-        table.add_row(
-            study, scale, claim.id, verdict, against(claim), interval(claim), claim.statement
-        )
+        numbers = (against(claim), interval(claim), number(claim.power))
+        table.add_row(study, scale, claim.id, verdict, *numbers, claim.statement)
     Console().print(table)
 
 

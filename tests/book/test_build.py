@@ -67,7 +67,7 @@ def test_prose_and_comments_are_set_again_without_a_run(copy: "Project") -> None
 
 def test_a_change_of_code_runs_again_and_a_broken_claim_fails(copy: "Project") -> None:
     """The library, not the notebook, is changed; the page shows the honest verdict."""
-    copy.edit("synthcore/evidence/statistics.py", ">= 0).sum()", "> 1e3).sum()")
+    copy.edit("synthcore/evidence/first_edition.py", ">= 0).sum()", "> 1e3).sum()")
     done = copy.run("book", "--jobs", "2")
     assert done.returncode == 1
     assert "to run (a module it imports changed)" in done.stderr

@@ -47,7 +47,27 @@ def test_without_scripts_it_is_a_table(opened: Opened, rows: list[dict[str, obje
         assert page.locator(VISIBLE).count() == len(rows) > 100
         assert not page.locator("#claim-filters").is_visible()
         drawn = page.locator("table.dashboard svg.interval").count()
-        assert drawn == sum(row["observed"] is not None for row in rows)
+        observed = [row for row in rows if row["observed"] is not None]
+        assert drawn == sum(endpoints(row) for row in observed)
+        folded = page.locator("table.dashboard tr.more details")
+        assert folded.count() == len(rows)
+        assert not folded.locator("dl").first.is_visible()
+
+
+def endpoints(row: dict[str, object]) -> int:
+    """How many drawings a row has: one per primary endpoint."""
+    parts = row["parts"]
+    assert isinstance(parts, list)
+    return len(parts) if row["kind"] and parts else 1
+
+
+def test_what_a_verdict_rests_on_opens_by_keyboard(opened: Opened) -> None:
+    with opened(width=390) as page:
+        fold = page.locator("table.dashboard tr.more details").first
+        fold.locator("summary").focus()
+        page.keyboard.press("Enter")
+        assert fold.locator("dl").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 def test_filters_by_mouse(opened: Opened, rows: list[dict[str, object]]) -> None:

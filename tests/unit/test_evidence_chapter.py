@@ -16,6 +16,8 @@ from matplotlib.figure import Figure
 
 from synthcore.config import StudyConfig
 from synthcore.evidence import chapter as module
+from synthcore.evidence import claim as evidence
+from synthcore.evidence import statistics
 from synthcore.evidence.chapter import Chapter
 from synthcore.evidence.files import sha256
 from synthcore.evidence.first_edition import Claim, at_least
@@ -98,6 +100,33 @@ def test_a_run_keeps_data_figures_claims_and_progress(running: Path, shown: list
     with pytest.raises(ValueError, match="Two figures have the id 'f'"):
         chapter.figure(figure(), id="f", caption="", alt="")
     pyplot.close("all")
+
+
+def test_a_run_keeps_what_a_verdict_rests_on(
+    running: Path, shown: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SYNTHCORE_SCALE", "check")
+    claims = (
+        evidence.Claim(
+            "C1",
+            "It is large.",
+            where="Fig. 1",
+            primary=lambda data: statistics.at_least(data.a, 0.5),
+            threshold_source="paper Fig. 1",
+            control=lambda data: data.assign(a=data.a - 1),
+        ),
+        Claim("C2", "s", "w", lambda data: at_least(data.a, 0.5), {"check": True}, lambda d: d),
+    )
+    Chapter("toy", CONFIG).claims(claims, DATA)
+    new, old = json.loads((running / "claims.json").read_text())
+    assert (new["kind"], old["kind"]) == ("empirical", None)
+    assert new["verdict"] in ("reproduced", "undecided")
+    assert (new["threshold_source"], new["n"]) == ("paper Fig. 1", DATA.sizes["seed"])
+    assert new["control"]["observed"] == pytest.approx(new["observed"] - 1)
+    assert 0 <= new["power"] <= 1
+    [(bundle, about)] = shown
+    assert about == {"claims": True}
+    assert bundle["text/html"].count("<tbody>") == 2
 
 
 def test_saved_data_are_small_however_they_are_cut(running: Path) -> None:

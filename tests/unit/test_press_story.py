@@ -153,25 +153,6 @@ def test_a_broken_outline_is_refused(tmp_path: Path) -> None:
         Outline.read(tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("direction", "left", "wide"), [(">=", 172.0, 8.0), ("<=", 0, 172.0)], ids=["above", "below"]
-)
-def test_a_drawn_interval(direction: str, left: float, wide: float) -> None:
-    """From 0.1 at 8 pixels to the threshold, 0.5, at 172."""
-    svg = dashboard.drawing(claim("C1", Word.NOT).model_copy(update={"direction": direction}))
-    assert f'<rect x="{left}" y="2" width="{wide}"' in svg
-    assert 'd="M172.0 1V21"' in svg
-    assert 'd="M8.0 11H131.0"' in svg
-    assert '<circle cx="49.0"' in svg
-
-
-def test_nothing_observed_nothing_drawn() -> None:
-    nothing = claim("C1", Word.UNDECIDABLE).model_copy(update={"observed": None})
-    assert dashboard.drawing(nothing) == ""
-    alone = claim("C1", Word.NOT).model_copy(update={"observed": 0.5, "interval": (None, None)})
-    assert "NaN" not in dashboard.drawing(alone)
-
-
 def test_downloads_hold_every_row_of_every_run() -> None:
     studies = [(study, recorded_runs(study)) for study in STUDIES]
     expected = [row for study, runs in studies for row in claim_rows(study, runs)]
