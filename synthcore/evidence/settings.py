@@ -4,7 +4,7 @@ Beside the parameter file `notebooks/params/authors/<study>.yaml` stands `<study
 
     files:                      # short names, for use in `where`
       config: configs/train.yaml of github.com/someone/release at 1a2b3c4
-    smaller: a run of minutes   # why runs smaller than the authors' differ, unless said otherwise
+    smaller: a run of minutes   # why other runs differ, where the parameter gives no reason
     parameters:
       steps: {paper: 100000, where: config:12, why: the curve is flat after 20,000}
       clip: {where: not public, why: the usual value}
@@ -12,8 +12,8 @@ Beside the parameter file `notebooks/params/authors/<study>.yaml` stands `<study
 
 Every parameter of the study has an entry. `paper` is the value of the paper or of its released
 code; it is absent where nobody outside knows it (`not public`) or where the paper has no such
-setting (`ours`). `why` is the reason where the parameter file differs, `smaller` the reason where
-only smaller runs do.
+setting (`ours`). `why` is the reason why we differ, `smaller` the reason of runs with another value
+than the authors' file, where it is a different one.
 """
 
 from collections.abc import Iterable, Mapping
@@ -38,12 +38,16 @@ class SourceError(ValueError):
 
 @dataclass(frozen=True)
 class Setting:
-    """What a source file says of one parameter; `paper` is None where `where` names no place."""
+    """What a source file says of one parameter; `paper` is None where `where` names no place.
+
+    `usual` is the reason of the whole file.
+    """
 
     where: str
     paper: Any = None
     why: str = ""
     smaller: str = ""
+    usual: str = ""
 
     @property
     def known(self) -> bool:
@@ -69,8 +73,7 @@ class Row:
 def read_sources(path: Path) -> dict[str, Setting]:
     """Parameter -> what the file says of it. Raises SourceError.
 
-    Short names of `files` in `where` are left as they are; the file's `smaller` stands in every
-    entry that has none of its own.
+    Short names of `files` in `where` are left as they are.
     """
     try:
         content = load_yaml(path.read_text("utf-8"))
@@ -185,18 +188,18 @@ def _paper(setting: Setting) -> str:
 
 
 def _reason(setting: Setting, here: Any, authors: Any) -> str:
-    """The run has the authors' value or another, smaller one."""
+    """Of a run with the value `here`, where the parameter file `authors` has that one."""
     if same(authors, here):
-        return setting.why or setting.smaller
-    return setting.smaller or setting.why
+        return setting.why or setting.usual
+    return setting.smaller or setting.why or setting.usual
 
 
 def _setting(entry: Any, usual: str, where: str) -> Setting:
     if not isinstance(entry, dict):
         raise SourceError(f"{where} must be a mapping.")
     _only(entry, {"paper", "where", "why", "smaller"}, where)
-    words = {key: str(entry.get(key, "")) for key in ("where", "why")}
-    setting = Setting(**words, paper=entry.get("paper"), smaller=str(entry.get("smaller", usual)))
+    words = {key: str(entry.get(key, "")) for key in ("where", "why", "smaller")}
+    setting = Setting(paper=entry.get("paper"), usual=usual, **words)
     if not setting.where:
         raise SourceError(f"{where} does not say where the paper's value stands.")
     if setting.known != ("paper" in entry):

@@ -99,7 +99,7 @@ def test_a_smaller_run_has_the_reasons_of_smaller_runs(root: Path) -> None:
     assert [(row.setting, row.here, row.why) for row in table] == [
         ("steps", "20", "the curve is flat by then"),
         ("rate", "0.1", "a run of minutes"),
-        ("sizes", "2", "a run of minutes"),
+        ("sizes", "2", "more sizes"),
         ("clip", "1", "the usual value"),
     ]
 
