@@ -191,6 +191,8 @@ class Entries:
             except Timeout:
                 say_once(f"Another process computes {path.parent.parent.name}: waiting for it.")
                 lock.acquire()
+        except NotImplementedError:
+            pass  # a file system without locks: at worst a block is computed twice
         except OSError as error:
             cannot_keep(path.parent, error)
             self.folder = None

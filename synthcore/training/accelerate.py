@@ -24,16 +24,21 @@ class Acceleration:
     graph: bool = False
 
 
-def accelerated(loss: Loss, model: nn.Module, acceleration: Acceleration | None) -> Loss:
+def accelerated(
+    loss: Loss, model: nn.Module, acceleration: Acceleration | None, micro_batches: int = 1
+) -> Loss:
     """The loss, computed faster on CUDA; as it is without an acceleration.
 
-    Raises ValueError for an acceleration of a model that is not on CUDA.
+    Raises ValueError for an acceleration of a model that is not on CUDA, and for a graph of a batch
+    in parts: the gradient of one part would be written over that of the part before.
     """
     if acceleration is None or acceleration == Acceleration():
         return loss
     device = next(model.parameters()).device
     if device.type != "cuda":
         raise ValueError(f"{acceleration} needs a model on CUDA; this one is on {device.type}")
+    if acceleration.graph and micro_batches > 1:
+        raise ValueError("a CUDA graph takes whole batches: micro_batches must be 1")
     if acceleration.compile:
         loss = torch.compile(loss)
     if acceleration.autocast:

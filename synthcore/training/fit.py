@@ -21,7 +21,8 @@ from synthcore.training.progress import Measured, Progress, TrainingState
 
 __all__ = ["DivergedError", "History", "fit"]
 
-OnCheckpoint = Callable[[int, nn.Module], Mapping[str, np.ndarray] | None]
+Arrays = Mapping[str, np.ndarray]
+OnCheckpoint = Callable[[int, nn.Module], Arrays | None]
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def fit(
 
     To save memory, `micro_batches` has each batch pass in so many parts whose gradients add up; the
     batch is then a tensor (M, B, ...) or a named tuple of such, the loss a mean over B.
-    `acceleration` is for CUDA only.
+    `acceleration` is for CUDA only, and a graph takes whole batches.
 
     Raises DivergedError naming the member, the step and its last finite loss; the other members
     are as good as before.
@@ -73,14 +74,13 @@ def fit(
     keeper = progress.keeper(name)
     state = keeper.restore(model, optimizer) or TrainingState(0, torch.empty(0, 0), {})
     losses, measured = Losses(steps, state.losses), dict(state.measured)
-    measure = _nothing if on_checkpoint is None else on_checkpoint
     wanted = {step for step in checkpoints if step <= steps and on_checkpoint is not None}
-    loss = accelerated(loss, model, acceleration)
+    loss = accelerated(loss, model, acceleration, micro_batches)
     for group in optimizer.param_groups:
         group.setdefault("initial_lr", group["lr"])
 
     if 0 in wanted - measured.keys():
-        measured[0] = measure(0, model) or {}
+        measured[0] = _measured(on_checkpoint, 0, model)
     for step in progress.updates(state.step, steps, model):
         if schedule is not None:
             for group in optimizer.param_groups:
@@ -98,13 +98,15 @@ def fit(
         optimizer.step()
         progress(name, done, steps)
         if done in wanted:
-            measured[done] = measure(done, model) or {}
+            measured[done] = _measured(on_checkpoint, done, model)
         if keeper.due(done == steps):
             keeper.save(TrainingState(done, losses.taken(), measured), model, optimizer)
     for done in sorted(wanted - measured.keys()):  # a rehearsal leaves out updates, not checkpoints
-        measured[done] = measure(done, model) or {}
+        measured[done] = _measured(on_checkpoint, done, model)
     return History(losses.all(), measured)
 
 
-def _nothing(step: int, model: nn.Module) -> None:
-    """What is measured where nobody measures."""
+def _measured(on_checkpoint: OnCheckpoint | None, step: int, model: nn.Module) -> Arrays:
+    """What is measured, copied: an array may be the memory of weights that go on changing."""
+    arrays = on_checkpoint(step, model) if on_checkpoint is not None else None
+    return {name: np.array(array) for name, array in (arrays or {}).items()}

@@ -98,6 +98,21 @@ def test_a_parameter_that_is_not_named_is_refused(load: Load, cache: Path) -> No
     assert not list(cache.rglob("*.nc"))
 
 
+def test_what_a_stage_sees_is_a_config_without_the_rest(load: Load) -> None:
+    whole = config(load())
+    seen = whole.only(("steps",), (2, 3), "training.run")
+    assert (seen.seeds, seen.steps, seen.torch_device.type) == ((2, 3), 5, whole.torch_device.type)
+    assert seen.model_dump() == {"seed": 2, "n_seeds": 2, "device": "auto", "steps": 5}
+    changed = seen.model_copy(update={"steps": 6})
+    for one in (seen, changed):
+        with pytest.raises(UndeclaredParameter, match=r"training\.run reads the parameter 'rate'"):
+            _ = one.rate
+        with pytest.raises(UndeclaredParameter):  # not even asked whether it is there
+            hasattr(one, "rate")
+        assert not hasattr(one, "nothing")
+    assert whole.rate == 0.5
+
+
 @pytest.mark.parametrize("fault", ["cut", "flipped", "no data", "no about", "edited about"])
 def test_a_damaged_entry_is_named_and_made_anew(
     load: Load, cache: Path, fault: str, capsys: pytest.CaptureFixture[str]

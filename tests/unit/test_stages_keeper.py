@@ -70,7 +70,7 @@ def train(
     def measure(step: int, model: nn.Module) -> dict[str, Any]:
         weight = next(model.parameters()).detach().numpy()
         return {
-            "z": weight.copy(),
+            "z": weight,  # the memory of the weights themselves
             "a": np.array([step], dtype=np.int64),
             "sign": weight[:, 0] > 0,
             "mean": weight.mean(),

@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -76,12 +77,19 @@ for moment in [*moments, None]:
         study.run(study.Config(seed=0, n_seeds=2, steps=steps, device="cpu")).to_netcdf(
             out, engine="h5netcdf")
         os._exit(0)
-    if moment is not None:
-        time.sleep(moment)
-        os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
     if moment is None:
+        _, status = os.waitpid(child, 0)
         assert status == 0, status
+        break
+    drawn = os.path.getsize(study.LOG)
+    while os.path.getsize(study.LOG) == drawn and os.waitpid(child, os.WNOHANG)[0] == 0:
+        time.sleep(0.005)
+    time.sleep(moment)
+    try:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+    except (ProcessLookupError, ChildProcessError):
+        pass
 '''
 
 
@@ -111,7 +119,7 @@ def drive(
 
 def test_killed_at_twenty_random_moments(tmp_path: Path) -> None:
     steps = 200
-    moments = [random.Random(i).uniform(0.05, 1.2) for i in range(KILLS)]
+    moments = [random.Random(i).uniform(0.0, 1.0) for i in range(KILLS)]
     whole, log = drive(tmp_path, "whole", [], steps, pause=0.0)
     assert len(log) == 2 * steps
     killed, log = drive(tmp_path, "killed", moments, steps, pause=0.025)
@@ -119,16 +127,17 @@ def test_killed_at_twenty_random_moments(tmp_path: Path) -> None:
     for name in whole.data_vars:
         assert np.array_equal(killed[name].values, whole[name].values, equal_nan=True)
     lives = list(dict.fromkeys(process for process, *_ in log))
-    assert 12 < len(lives) <= KILLS + 1  # the training outlives most of the kills
+    assert len(lives) >= KILLS  # the training outlives the kills
     first_drawn: dict[tuple[str, str], float] = {}
-    last = 0.0
+    last = slowest = 0.0
     for process in lives:
         rows = [(width, step, float(at)) for p, width, step, at in log if p == process]
         again = first_drawn.get(rows[0][:2])
         if again is not None:  # what lies between was computed for nothing
-            assert last - again < INTERVAL + 0.5
+            assert last - again < INTERVAL + 2 * slowest
         first_drawn |= {(width, step): at for width, step, at in rows}
-        last = rows[-1][2]
+        times = [at for _, _, at in rows]
+        slowest, last = max((b - a for a, b in pairwise(times)), default=0.0), times[-1]
     assert not list((tmp_path / "killed").rglob("*.work"))
 
 

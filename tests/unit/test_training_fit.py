@@ -1,13 +1,16 @@
 """Training a population is training its members one by one, only faster."""
 
+import ast
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 import torch
 from torch import nn
 
+import synthcore
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.training.accelerate import Acceleration
 from synthcore.training.checkpoints import InMemory
@@ -132,7 +135,7 @@ def test_what_is_measured_comes_back_by_step() -> None:
         steps=4,
         optimizer=population_adamw(model, 1e-2),
         checkpoints=[4, 0, 2, 9],
-        on_checkpoint=lambda step, model: {"weight": model.embedding.weight.detach().numpy() + 0},
+        on_checkpoint=lambda step, model: {"weight": model.embedding.weight.detach().numpy()},
     )
     assert list(history.measured) == [0, 2, 4]
     final = model.embedding.weight.detach().numpy()
@@ -238,3 +241,19 @@ def test_cuda_trains_as_the_cpu_does(acceleration: Acceleration, tolerance: floa
         acceleration=acceleration,
     )
     torch.testing.assert_close(history.loss, expected, rtol=tolerance, atol=0)
+
+
+def test_the_loop_is_short_and_asks_nobody_but_its_arguments() -> None:
+    """What a reader follows from top to bottom: forward, backward, clip, step."""
+    source = (Path(synthcore.__file__).parent / "training" / "fit.py").read_text()
+    functions = {n.name: n for n in ast.parse(source).body if isinstance(n, ast.FunctionDef)}
+    first, last = functions["fit"].body[1].lineno, functions["fit"].end_lineno
+    assert last is not None
+    assert last - first < 60
+    lines = source.splitlines()[first - 1 : last]
+    order = [
+        next(i for i, line in enumerate(lines) if word in line)
+        for word in ("loss(model", ".backward()", "clip_members(", "optimizer.step()")
+    ]
+    assert order == sorted(order)
+    assert "environ" not in source
