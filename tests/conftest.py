@@ -13,7 +13,7 @@ from jaxtyping import install_import_hook
 from matplotlib import pyplot
 
 pytest.register_assert_rewrite("contracts")
-collect_ignore = ["offline"]  # a guard for other processes: imported here, it would act here
+collect_ignore = ["book/formed", "offline"]  # a project of its own; a guard for other processes
 
 # Installed before any test module imports synthcore; the library itself never depends on it.
 # As for a static checker, an int is welcome where a float is asked for (the "numeric tower").

@@ -28,7 +28,9 @@ SHOWN = 0.64  # screen pixels per pixel of a figure: letters of eight points are
 
 
 def page_notebook(study: str, executed: Any, source: Any, card: str) -> Any:
-    """The notebook as the site shows it."""
+    """The notebook as the site shows it; the chapter's answer stands in the card."""
+    if said := answer(executed):
+        card = card.replace("\nVerdict\n:", f"\nAnswer\n: {said}\n\nVerdict\n:", 1)
     page = make.new_notebook(metadata=copy.deepcopy(executed.metadata))
     cells = [
         staged for cell in _current(study, executed, source) for staged in _staged(study, cell)
@@ -49,6 +51,13 @@ def further_pictures(study: str, executed: Any) -> dict[str, bytes]:
         for kind in PICTURES
         if kind in about
     }
+
+
+def answer(executed: Any) -> str:
+    """What `Chapter.card` said: the chapter's answer, for the card; empty if it gave none."""
+    outputs = [output for cell in executed.cells for output in cell.get("outputs", [])]
+    notes = [output.get("metadata", {}).get("synthcore", {}) for output in outputs]
+    return next((" ".join(about["answer"].split()) for about in notes if "answer" in about), "")
 
 
 def explorer_cells(executed: Any, explorer: str) -> tuple[Any, dict[str, Any]]:
@@ -111,7 +120,7 @@ def _staged(study: str, cell: Any) -> Iterator[Any]:
     current, taken = cell, False
     for output in outputs:
         about = output.get("metadata", {}).pop("synthcore", {})
-        if "caption_of" in about:
+        if "caption_of" in about or "answer" in about:  # said in the figure, said in the card
             continue
         if taken or ("alt" in about and current.outputs):
             yield current

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+HOME = "https://github.com/example/walks"
 REPOSITORY = Path(__file__).parents[2]
 
 ABOUT = '"""Are numbers large?"""\nPAPER = "A. Author, 2020"\n'
@@ -192,6 +193,27 @@ def make_project(root: Path) -> Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return Project(root)
+
+
+@pytest.fixture(scope="module")
+def formed(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A built project whose chapter has the form that all chapters are to have."""
+    project = make_project(tmp_path_factory.mktemp("formed"))
+    shutil.copytree(REPOSITORY / "tests" / "book" / "formed", project.root, dirs_exist_ok=True)
+    for name in ("custom.css", "site-config.js"):
+        asset = project.root / "book" / "assets" / name
+        asset.parent.mkdir(exist_ok=True)
+        shutil.copy(REPOSITORY / "book" / "assets" / name, asset)
+    project.edit(
+        "_config.yml",
+        "    html_static_path",
+        "    html_css_files: [custom.css]\n    html_js_files: [site-config.js]\n"
+        "    html_context: {default_mode: auto}\n    html_static_path",
+    )
+    project.edit("_config.yml", "title: Toy\n", f"title: Toy\nrepository: {{url: {HOME}}}\n")
+    done = project.run("book")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return project
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from synthcore.press.staging import (
     NO_CODE,
     WIDGET_STATE,
     WIDGET_VIEW,
+    answer,
     explorer_cells,
     further_pictures,
     page_notebook,
@@ -136,6 +137,16 @@ def test_themed_figures_bring_pictures_for_dark_pages() -> None:
     assert further_pictures("toy", executed) == {"narrow/toy-f": b"\0", "dark/toy-f": b"\1"}
     page = page_notebook("toy", executed, source, "CARD")
     assert page.cells[-1].metadata.mystnb["image"]["width"] == "700px"
+
+
+def test_the_answer_is_said_in_the_card_only() -> None:
+    said = shown({"text/markdown": "> It rises."}, answer="It\nrises.")
+    executed, source = pair(said, FIGURE)
+    assert answer(executed) == "It rises."
+    assert answer(new_notebook()) == ""
+    page = page_notebook("toy", executed, source, "Question\n: Why?\n\nVerdict\n: none")
+    assert page.cells[1].source == "Question\n: Why?\n\nAnswer\n: It rises.\n\nVerdict\n: none"
+    assert [list(out.data) for out in page.cells[-1].outputs] == [["image/png"]]
 
 
 def test_other_code_cells_need_a_run() -> None:
