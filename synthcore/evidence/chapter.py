@@ -190,7 +190,9 @@ class Chapter:
         text = _fill(answer, values)
         _show_markdown(f"> **Answer.** {text}", {"synthcore": {"answer": text}})
 
-    def claims(self, claims: Iterable[Claim | first_edition.Claim], data: xr.Dataset) -> None:
+    def claims(
+        self, claims: Iterable[Claim | first_edition.Claim], data: xr.Dataset | xr.DataTree
+    ) -> None:
         """Decide every claim at this run's scale, keep the verdicts, show the table."""
         records = claim_records(claims, data, self.scale)
         if self.directory is not None:

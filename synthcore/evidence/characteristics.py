@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import xarray as xr
 
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.record import LEAST_POWER, MOST_FALSE, RUNS
@@ -47,7 +46,7 @@ class Characteristics:
         return self.power is not None and self.power < LEAST_POWER
 
 
-def characteristics(claim: Claim, data: xr.Dataset) -> Characteristics:
+def characteristics(claim: Claim, data: Any) -> Characteristics:
     """Of a claim at the noise of the run `data`; the same numbers at every call."""
     control = claim.control(data) if claim.control else None
     verdicts = [endpoint(data) for endpoint in claim.endpoints]

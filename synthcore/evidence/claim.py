@@ -7,17 +7,16 @@ order.
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
-from typing import Literal
-
-import xarray as xr
+from typing import Any, Literal
 
 from synthcore.evidence.gates import Gate
 from synthcore.evidence.verdict import Verdict, Word
 
 __all__ = ["Claim", "Endpoint", "Gate", "Kind", "Substitute", "Verdict", "Word"]
 
-Endpoint = Callable[[xr.Dataset], Verdict]
-Substitute = Callable[[xr.Dataset], xr.Dataset | None]
+# A run's data are one dataset, or a tree with one per experiment.
+Endpoint = Callable[[Any], Verdict]
+Substitute = Callable[[Any], Any]
 Kind = Literal["empirical", "check of code"]
 
 
@@ -42,6 +41,7 @@ class Claim:
         kind: `check of code` for deterministic quantities and theorems.
         required: scales at which the build fails unless the claim is reproduced.
         scales: scales whose runs decide it; elsewhere it is `not testable here`.
+        former_margin: the margin before a change that was made after results were seen, and why.
     """
 
     id: str
@@ -50,7 +50,7 @@ class Claim:
     where: str
     primary: Endpoint | tuple[Endpoint, ...]
     threshold_source: str
-    gates: tuple[Callable[[xr.Dataset], Gate], ...] = ()
+    gates: tuple[Callable[[Any], Gate], ...] = ()
     further: tuple[Endpoint, ...] = ()
     control: Substitute | None = None
     ideal: Substitute | None = None
@@ -58,6 +58,7 @@ class Claim:
     kind: Kind = "empirical"
     required: tuple[str, ...] = ()
     scales: tuple[str, ...] = ("check", "reference", "authors")
+    former_margin: str = ""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a claim that could not be decided as it says."""

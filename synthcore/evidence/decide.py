@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-
-import xarray as xr
+from typing import Any
 
 from synthcore.evidence import first_edition
 from synthcore.evidence.characteristics import Characteristics, simulate
@@ -13,6 +12,7 @@ from synthcore.evidence.record import ClaimRecord, claim_record, decision_record
 from synthcore.evidence.rules import beyond
 from synthcore.evidence.verdict import Verdict, Word, together
 
+Data = Any  # a run's dataset, or a tree with one dataset per experiment
 CHANGED = ", changed"  # ends the name of a scale in a run with other parameters than the scale's
 
 
@@ -36,7 +36,7 @@ class Decision:
 
 
 def decide_all(
-    claims: Iterable[Claim | first_edition.Claim], data: xr.Dataset, scale: str
+    claims: Iterable[Claim | first_edition.Claim], data: Data, scale: str
 ) -> list[Decision | first_edition.Decision]:
     """Every claim's decision on `data`, in order, each by the rules it was written for.
 
@@ -57,7 +57,7 @@ def decide_all(
 
 
 def claim_records(
-    claims: Iterable[Claim | first_edition.Claim], data: xr.Dataset, scale: str
+    claims: Iterable[Claim | first_edition.Claim], data: Data, scale: str
 ) -> list[ClaimRecord]:
     """Every claim's decision as plain data, what a run keeps; raises as `decide_all` does."""
     return [
@@ -74,7 +74,7 @@ def claim_records(
     ]
 
 
-def decide(claim: Claim, data: xr.Dataset, scale: str) -> Decision:
+def decide(claim: Claim, data: Data, scale: str) -> Decision:
     """One claim's decision on a run at `scale`.
 
     At a scale named `check, changed` a claim is decided as at `check`, and nothing is required.
@@ -90,7 +90,7 @@ def decide(claim: Claim, data: xr.Dataset, scale: str) -> Decision:
         raise
 
 
-def _decide(claim: Claim, data: xr.Dataset, required: bool) -> Decision:
+def _decide(claim: Claim, data: Data, required: bool) -> Decision:
     gates = tuple(gate(data) for gate in claim.gates)
     if failed := [gate for gate in gates if not gate.holds]:
         note = "; ".join(f"a gate failed: {gate.sentence}" for gate in failed)
@@ -123,7 +123,7 @@ def _decide(claim: Claim, data: xr.Dataset, required: bool) -> Decision:
     )
 
 
-def _on(claim: Claim, substitute: Substitute | None, data: xr.Dataset) -> list[Verdict] | None:
+def _on(claim: Claim, substitute: Substitute | None, data: Data) -> list[Verdict] | None:
     """The primary endpoints on a control's run, or None if there is none."""
     other = substitute(data) if substitute else None
     return None if other is None else [endpoint(other) for endpoint in claim.endpoints]

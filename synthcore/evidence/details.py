@@ -6,6 +6,7 @@ from html import escape
 from synthcore.evidence.interval_plot import margin_word, number
 from synthcore.evidence.record import RUNS, ClaimRecord
 
+TITLE = "What it rests on"
 METHODS = {
     "t": "mean over seeds, Student's one-sided 95 % bounds",
     "median": "median over seeds, exact one-sided 95 % bounds",
@@ -18,8 +19,8 @@ def details_html(claim: ClaimRecord, where: bool = True) -> str:
     """A fold with one line per thing that the verdict rests on; `where` keeps the place's line."""
     lines = [(term, text) for term, text in _lines(claim) if where or term != "Where"]
     listed = "".join(f"<dt>{term}</dt><dd>{text}</dd>" for term, text in lines)
-    named = f'<span class="unseen"> of {escape(claim.id)}</span>'
-    return f"<details><summary>What it rests on{named}</summary><dl>{listed}</dl></details>"
+    summary = f'<summary aria-label="{TITLE}: {escape(claim.id)}">{TITLE}</summary>'
+    return f"<details>{summary}<dl>{listed}</dl></details>"
 
 
 def _lines(claim: ClaimRecord) -> Iterator[tuple[str, str]]:
@@ -34,6 +35,8 @@ def _lines(claim: ClaimRecord) -> Iterator[tuple[str, str]]:
     if claim.kind != "empirical":
         yield "Kind", escape(claim.kind)
     yield margin_word(claim).capitalize(), escape(claim.threshold_source)
+    if claim.former_margin:
+        yield "Former margin", escape(claim.former_margin)
     for gate in claim.gates:
         yield "Gate", f"{'holds' if gate.holds else 'fails'}: {escape(gate.sentence)}"
     for endpoint in claim.endpoints:

@@ -69,6 +69,7 @@ class ClaimRecord(_Part):
     parts: tuple[dict[str, Any], ...] = ()
     kind: str | None = None
     threshold_source: str = ""
+    former_margin: str = ""
     method: str = ""
     values: tuple[float | None, ...] = ()
     agree: int | None = None
@@ -239,6 +240,7 @@ def decision_record(decision: "Decision") -> ClaimRecord:
         parts=tuple(parts),
         kind=claim.kind,
         threshold_source=claim.threshold_source,
+        former_margin=claim.former_margin,
         power=found.power,
         false_positive=found.false_positive,
         effects=found.effects,

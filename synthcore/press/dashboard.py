@@ -40,7 +40,7 @@ def rows(studies: Runs, outline: Outline) -> list[dict[str, Any]]:
             if figure in shown:
                 page += f"#{study.name}-{figure}".replace("_", "-")
             module, function = deciders.get(row["id"], ("claims", ""))
-            code = f"_modules/synthcore/studies/{study.name}/{module}.html"
+            code = f"_modules/synthcore/studies/{study.name}/{module.replace('.', '/')}.html"
             about = {"figure": page, "code": f"{code}#{function}" if function else code}
             found.append({**row, "started": record.started, "device": str(record.device), **about})
     return found

@@ -65,9 +65,15 @@ class Study:
 
     @property
     def deciders(self) -> dict[str, tuple[str, str]]:
-        """Claim id -> module of the study and function that decides it, as `claims.py` says."""
-        path = self.root / "synthcore" / "studies" / self.name / "claims.py"
-        return _deciders(ast.parse(path.read_text("utf-8"))) if path.is_file() else {}
+        """Claim id -> module of the study and function that decides it, as `claims` says."""
+        folder = self.root / "synthcore" / "studies" / self.name / "claims"
+        path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
+        found = _deciders(ast.parse(path.read_text("utf-8"))) if path.is_file() else {}
+        inside = {name.stem for name in folder.glob("*.py")}
+        return {
+            name: (f"claims.{module}" if module in inside else module, function)
+            for name, (module, function) in found.items()
+        }
 
     @cached_property
     def _about(self) -> dict[str, str]:

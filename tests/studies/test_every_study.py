@@ -17,6 +17,7 @@ from synthcore.evidence import first_edition
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.decide import decide, decide_all
 from synthcore.press.parameters import scale_parameters
+from synthcore.press.runs import recorded_runs
 from synthcore.press.studies import Study, all_studies, load_config
 from synthcore.press.sweep import plan, read_grid
 from synthcore.stages import Stage
@@ -28,6 +29,7 @@ RECORDED = [
     (name, path.stem)
     for name, study in STUDIES.items()
     for path in sorted(study.reference.glob("*.nc"))
+    if path.stem in study.scales  # others are stages
 ]
 SWEEPS = [(path.stem, path) for path in sorted(ROOT.glob("notebooks/sweeps/*/*.yaml"))]
 
@@ -72,6 +74,16 @@ def test_no_claim_of_the_first_edition_survives_its_null_on_a_recorded_run(
     decided = [claim for claim in first if scale in claim.needs]
     verdicts = {claim.id: claim.decide(claim.null(data)).verdict for claim in decided}
     assert "reproduced" not in verdicts.values(), verdicts
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=list(STUDIES))
+def test_recorded_claims_pass_neither_on_their_control_nor_around_it(study: Study) -> None:
+    """At most 35 of 500 simulated runs without an effect are reproduced, or the median is used."""
+    for scale, record in recorded_runs(study).items():
+        for claim in record.claims:
+            assert not claim.unsound, (scale, claim.id, claim.false_positive)
+            passes = claim.control and claim.control["verdict"] == "reproduced"
+            assert not (passes and claim.verdict == "reproduced"), (scale, claim.id)
 
 
 @pytest.mark.parametrize(("name", "scale"), RECORDED)

@@ -114,6 +114,18 @@ def test_the_code_that_decides(toy: Study) -> None:
     }
 
 
+def test_the_code_that_decides_in_a_package(tmp_path: Path) -> None:
+    package = tmp_path / "synthcore/studies/toy/claims"
+    package.mkdir(parents=True)
+    (package / "learning.py").touch()
+    (package / "__init__.py").write_text(
+        "CLAIMS = (Claim('C1', 'So.', where='', primary=learning.rises),\n"
+        "    Claim('C2', 'So.', where='', primary=(here, learning.rises)))\n"
+    )
+    deciders = Study(tmp_path, "toy").deciders
+    assert deciders == {"C1": ("claims.learning", "rises"), "C2": ("claims", "here")}
+
+
 @each_study
 def test_deciders_are_the_functions_that_the_claims_hold(study: Study) -> None:
     claims = importlib.import_module(f"synthcore.studies.{study.name}.claims").CLAIMS
