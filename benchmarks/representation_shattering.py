@@ -47,7 +47,7 @@ def asking() -> float:
     one_by_one = []
     for number in range(EDITS):
         one = copy.deepcopy(copies.model)
-        one.blocks[1].mlp.output.weight.data = copies.weight(1)[:, number].float()
+        one.blocks[1].mlp.down.weight.data = copies.weight(1)[:, number].float()
         one_by_one.append(one)
 
     def loop() -> None:

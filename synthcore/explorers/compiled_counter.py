@@ -24,10 +24,10 @@ class CompiledCounterExplorer(Explorer):
     letters, and padding, at which nobody looks. All of it is computed in the browser.
 
     Args:
-        networks: name -> weights of one network by name: "embedding.weight" (letters + 2, D),
-            "positions" (T, D), and of each block b = 0, 1, 2 "weight" and "bias" of
-            "block{b}.attention.query", ".key", ".value", ".output" and "block{b}.expand",
-            ".contract"; a leading axis of one member is allowed. All have the same shapes.
+        networks: name -> weights of one network by name: "embed.weight" (letters + 2, D),
+            "pos_embed" (T, D), and of each block b = 0, 1, 2 "weight" and "bias" of
+            "blocks.{b}.attn.q", ".k", ".v", ".out" and "blocks.{b}.up", ".down";
+            a leading axis of one member is allowed. All have the same shapes.
         out: the slice of the residual stream that holds the output: value n is coordinate n.
         counted: name -> the letter that this network should count.
         string: what to start from.
@@ -80,7 +80,7 @@ class CompiledCounterExplorer(Explorer):
                 raise ValueError(f"network {name!r} has other shapes than the first")
             if counted.get(name, "") not in alphabet or not counted.get(name):
                 raise ValueError(f"counted must name a letter for network {name!r}")
-        slots, width = shapes["positions"][0] - 1, shapes["positions"][1]
+        slots, width = shapes["pos_embed"][0] - 1, shapes["pos_embed"][1]
         if not 0 <= out.start < out.stop <= width:
             raise ValueError(f"out must be a slice of the {width} coordinates (got {out})")
         if not READ <= len(string) <= slots or any(c not in alphabet for c in string):
@@ -112,26 +112,26 @@ def _weights(
     network: str, given: Mapping[str, ArrayLike], letters: int
 ) -> dict[str, NDArray[np.float32]]:
     """Weights by name as matrices, in one order, checked against each other."""
-    parts = [f"block{b}.attention.{p}" for b in range(BLOCKS) for p in _PARTS]
-    parts += [f"block{b}.{p}" for b in range(BLOCKS) for p in ("expand", "contract")]
-    names = ["embedding.weight", "positions"]
+    parts = [f"blocks.{b}.attn.{p}" for b in range(BLOCKS) for p in _PARTS]
+    parts += [f"blocks.{b}.{p}" for b in range(BLOCKS) for p in ("up", "down")]
+    names = ["embed.weight", "pos_embed"]
     names += [f"{part}.{kind}" for part in parts for kind in ("weight", "bias")]
     if missing := [name for name in names if name not in given]:
         raise ValueError(f"network {network!r} lacks {missing[0]!r}")
     arrays = {name: np.asarray(given[name], dtype=np.float32) for name in names}
-    width = arrays["embedding.weight"].shape[-1]
-    head = arrays["block0.attention.query.weight"].shape[-1]
-    hidden = arrays["block0.expand.weight"].shape[-1]
+    width = arrays["embed.weight"].shape[-1]
+    head = arrays["blocks.0.attn.q.weight"].shape[-1]
+    hidden = arrays["blocks.0.up.weight"].shape[-1]
     expected: dict[str, tuple[int, ...]] = {
-        "embedding.weight": (letters + 2, width),
-        "positions": (arrays["positions"].shape[-2], width),
+        "embed.weight": (letters + 2, width),
+        "pos_embed": (arrays["pos_embed"].shape[-2], width),
     }
     for part in parts:
         kind = part.split(".")[-1]
         inputs, outputs = {
-            "output": (head, width),
-            "expand": (width, hidden),
-            "contract": (hidden, width),
+            "out": (head, width),
+            "up": (width, hidden),
+            "down": (hidden, width),
         }.get(kind, (width, head))
         expected |= {f"{part}.weight": (inputs, outputs), f"{part}.bias": (outputs,)}
     for name, shape in expected.items():
@@ -145,4 +145,4 @@ def _weights(
     return arrays
 
 
-_PARTS = ("query", "key", "value", "output")
+_PARTS = ("q", "k", "v", "out")

@@ -34,13 +34,13 @@ export function compiledForward(data, n, tokens) {
     D = data.D,
     hidden = tokens.map((t) => t === data.alphabet.length + 1);
   let x = tokens.map((token, t) =>
-    Float64Array.from({ length: D }, (_, i) => get("embedding.weight")[token * D + i] + get("positions")[t * D + i]),
+    Float64Array.from({ length: D }, (_, i) => get("embed.weight")[token * D + i] + get("pos_embed")[t * D + i]),
   );
   const patterns = [];
   for (let b = 0; b < 3; b++) {
-    const part = (name, rows) => affine(rows, get(`block${b}.${name}.weight`), get(`block${b}.${name}.bias`));
-    const pattern = attend(part("attention.query", x), part("attention.key", x), hidden),
-      values = part("attention.value", x);
+    const part = (name, rows) => affine(rows, get(`blocks.${b}.${name}.weight`), get(`blocks.${b}.${name}.bias`));
+    const pattern = attend(part("attn.q", x), part("attn.k", x), hidden),
+      values = part("attn.v", x);
     patterns.push(pattern);
     const mixed = pattern.map((row) => {
       const out = new Float64Array(values[0].length);
@@ -49,8 +49,8 @@ export function compiledForward(data, n, tokens) {
       });
       return out;
     });
-    x = plus(x, part("attention.output", mixed));
-    x = plus(x, part("contract", part("expand", x).map((row) => row.map((v) => Math.max(v, 0)))));
+    x = plus(x, part("attn.out", mixed));
+    x = plus(x, part("down", part("up", x).map((row) => row.map((v) => Math.max(v, 0)))));
   }
   const [from, size] = data.out;
   return { patterns, out: x.map((row) => Array.from(row.slice(from, from + size))) };
@@ -70,7 +70,7 @@ export function counterData(model) {
     let at = n * whole;
     return Object.fromEntries(shapes.map(([name], i) => [name, flat.subarray(at, (at += sizes[i]))]));
   });
-  const [, [T, D]] = shapes.find(([name]) => name === "positions");
+  const [, [T, D]] = shapes.find(([name]) => name === "pos_embed");
   return {
     weights,
     networks: model.get("networks"),

@@ -29,8 +29,8 @@ class ComposerExplorer(Explorer):
     Args:
         weights: one member of a `synthcore.nn.gpt.GPT`, by the names of its state dict, with or
             without the leading member axis of one: `{name: value[m] for name, value in
-            model.state_dict().items()}` as arrays. Learned positions are used if "positions" is
-            there, an untied head if "head.weight" is, an MLP if the blocks have one.
+            model.state_dict().items()}` as arrays. Learned positions are used if "pos_embed" is
+            there, an untied head if "unembed.weight" is, an MLP if the blocks have one.
         tables: (L, F, A) integers, row 0 of each position the identity: what the functions do.
         heads: number of attention heads.
         norm: "layer" or "rms", as in the model's config.
@@ -122,11 +122,11 @@ class ComposerExplorer(Explorer):
         }
         length = 1 + positions + (positions + 1) * (word_length + 1)
         model = layout(weights, heads, norm)
-        vocabulary = model["embedding.weight"].shape[0]
-        if "positions" in model and model["positions"].shape[0] < length - 1:
+        vocabulary = model["embed.weight"].shape[0]
+        if "pos_embed" in model and model["pos_embed"].shape[0] < length - 1:
             raise ValueError(
                 f"the document has {length} tokens, more than the model's context of "
-                f"{model['positions'].shape[0]}"
+                f"{model['pos_embed'].shape[0]}"
             )
         largest = max(int(tokens.max()), *special.values())
         if largest >= vocabulary or min(int(tokens.min()), *special.values()) < 0:

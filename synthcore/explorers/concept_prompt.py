@@ -177,13 +177,13 @@ def _laid_out(network: Network, sampling_steps: int) -> dict[str, NDArray[np.flo
     depth = sum(name.endswith(".mix") for name in network)
     for b in range(depth):
         shapes |= {
-            f"block{b}.first": (TOLD, width),
-            f"block{b}.first_bias": (width,),
-            f"block{b}.second": (width, width),
-            f"block{b}.second_bias": (width,),
-            f"block{b}.mix": (width, width),
-            f"block{b}.bias": (width,),
-            f"block{b}.time": (sampling_steps, width),
+            f"blocks.{b}.first": (TOLD, width),
+            f"blocks.{b}.first_bias": (width,),
+            f"blocks.{b}.second": (width, width),
+            f"blocks.{b}.second_bias": (width,),
+            f"blocks.{b}.mix": (width, width),
+            f"blocks.{b}.bias": (width,),
+            f"blocks.{b}.time": (sampling_steps, width),
         }
     shapes |= {"leave": (width, data), "leave_bias": (data,)}
     if shapes.keys() != network.keys():

@@ -50,8 +50,8 @@ const smoothly = (x) => x * cumulative(x); // GELU
 /** What every block makes of a prompt. */
 export function promptEmbeddings({ get }, depth, told) {
   return Array.from({ length: depth }, (_, b) => {
-    const hidden = mapped(get(`block${b}.first`), told, get(`block${b}.first_bias`)).map(smoothly);
-    return mapped(get(`block${b}.second`), hidden, get(`block${b}.second_bias`)).map(smoothly);
+    const hidden = mapped(get(`blocks.${b}.first`), told, get(`blocks.${b}.first_bias`)).map(smoothly);
+    return mapped(get(`blocks.${b}.second`), hidden, get(`blocks.${b}.second_bias`)).map(smoothly);
   });
 }
 
@@ -68,14 +68,14 @@ export function drawImages(network, { depth, gammas }, told, noise, count) {
     const [alpha, sigma] = parts[t],
       [nextAlpha, nextSigma] = parts[t + 1];
     const shifts = embedded.map((e, b) => {
-      const time = network.get(`block${b}.time`),
-        bias = network.get(`block${b}.bias`);
+      const time = network.get(`blocks.${b}.time`),
+        bias = network.get(`blocks.${b}.bias`);
       return e.map((v, o) => v + bias[o] + time.values[t * time.columns + o]);
     });
     for (let n = 0; n < count; n++) {
       let h = mapped(network.get("enter"), z.subarray(n * D, (n + 1) * D), network.get("enter_bias"));
       for (let b = 0; b < depth; b++) {
-        const mixed = mapped(network.get(`block${b}.mix`), h, shifts[b]);
+        const mixed = mapped(network.get(`blocks.${b}.mix`), h, shifts[b]);
         h = h.map((v, o) => v + Math.max(mixed[o], 0));
       }
       const image = mapped(network.get("leave"), h, network.get("leave_bias"));

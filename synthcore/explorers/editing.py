@@ -70,9 +70,9 @@ class EditingExplorer(Explorer):
         **traits: Any,
     ) -> None:
         model = layout(weights, heads, "layer")
-        if "head.weight" not in model:
+        if "unembed.weight" not in model:
             raise ValueError("the network must have an output table of its own (tied=False)")
-        depth = sum(name.endswith("attention.project.weight") for name in model)
+        depth = sum(name.endswith("attn.qkv.weight") for name in model)
         if block != depth - 1:
             raise ValueError(f"block must be the last, {depth - 1} (got {block})")
         rings = np.asarray(circles)
@@ -84,7 +84,7 @@ class EditingExplorer(Explorer):
         answers = np.asarray(table)
         if answers.shape != (count, entities) or not ((answers >= 0) & (answers < entities)).all():
             raise ValueError(f"table must hold entities, {(count, entities)} (got {answers.shape})")
-        vocabulary, hidden = len(model["embedding.weight"]), _hidden(model, block)
+        vocabulary, hidden = len(model["embed.weight"]), _hidden(model, block)
         if vocabulary != entities + count:
             raise ValueError(f"the network has {vocabulary} tokens, the world {entities} + {count}")
         C = checked("moment", moment, (hidden, hidden)).astype(np.float64)
@@ -109,7 +109,7 @@ class EditingExplorer(Explorer):
 
 
 def _hidden(model: Mapping[str, NDArray[np.float32]], block: int) -> int:
-    return int(model[f"block{block}.mlp.output.weight"].shape[0])
+    return int(model[f"blocks.{block}.mlp.down.weight"].shape[0])
 
 
 class ShatterExplorer(EditingExplorer):

@@ -16,7 +16,7 @@ export function editingWorld(model) {
     places = circles.map((circle) => circle.reduce((at, x, i) => ((at[x] = i), at), [])),
     names = model.get("names"),
     last = gpt.depth - 1,
-    K = gpt.get(`block${last}.mlp.output.weight`).length / gpt.D,
+    K = gpt.get(`blocks.${last}.mlp.down.weight`).length / gpt.D,
     streams = new Float64Array(R * N * gpt.D),
     keys = new Float64Array(R * N * K);
   for (let x = 0; x < N; x++) {
@@ -67,9 +67,9 @@ function backOf(names) {
 /** The last norm and head as plain loops, with the gradient of a weighted log-likelihood. */
 function makeReader(gpt) {
   const { D, V, get } = gpt,
-    gain = get("norm.weight"),
-    shift = get("norm.bias"),
-    head = get("head.weight");
+    gain = get("ln_final.weight"),
+    shift = get("ln_final.bias"),
+    head = get("unembed.weight");
   const unit = new Float64Array(D),
     logits = new Float64Array(V);
   let spread = 1;
@@ -139,8 +139,8 @@ export function writeFact(world, x, r, target, wanted = CONTEXTS) {
     return now;
   });
   const essence = gpt.sequence().next(x).streams[last];
-  const output = gpt.get(`block${last}.mlp.output.weight`),
-    bias = gpt.get(`block${last}.mlp.output.bias`);
+  const output = gpt.get(`blocks.${last}.mlp.down.weight`),
+    bias = gpt.get(`blocks.${last}.mlp.down.bias`);
   const start = linear(ends[0].hidden[last], output, bias, D);
   const found = searchValue(
     reader,

@@ -49,16 +49,16 @@ function rotated(x, t) {
 /** A network from its weights: { name: { shape, values } }. */
 export function makeGpt(weights, { heads, norm, rotary }) {
   const get = (name) => weights[name]?.values,
-    [V, D] = weights["embedding.weight"].shape,
+    [V, D] = weights["embed.weight"].shape,
     K = D / heads;
   let depth = 0;
-  while (weights[`block${depth}.attention.project.weight`]) depth++;
+  while (weights[`blocks.${depth}.attn.qkv.weight`]) depth++;
 
   /** Attention of one block: adds to the cache, returns what it writes and its weights (H, T). */
   function attend(b, x, cache, t) {
-    const name = `block${b}.attention`,
-      qkv = linear(x, get(`${name}.project.weight`), get(`${name}.project.bias`), 3 * D),
-      mixed = new Float64Array(D),
+    const name = `blocks.${b}.attn`,
+      qkv = linear(x, get(`${name}.qkv.weight`), get(`${name}.qkv.bias`), 3 * D),
+      headOutputs = new Float64Array(D),
       pattern = [];
     for (let head = 0; head < heads; head++) {
       let [q, k] = [0, D].map((part) => qkv.subarray(part + head * K, part + (head + 1) * K));
@@ -77,18 +77,18 @@ export function makeGpt(weights, { heads, norm, rotary }) {
       pattern.push(shares.map((s) => s / total));
       store.values.forEach((value, s) => {
         const share = shares[s] / total;
-        for (let i = 0; i < K; i++) mixed[head * K + i] += share * value[i];
+        for (let i = 0; i < K; i++) headOutputs[head * K + i] += share * value[i];
       });
     }
-    return { out: linear(mixed, get(`${name}.output.weight`), get(`${name}.output.bias`), D), pattern };
+    return { out: linear(headOutputs, get(`${name}.out.weight`), get(`${name}.out.bias`), D), pattern };
   }
 
   /** Logits from the residual stream behind the last block. */
   function read(x) {
-    const last = normed(x, norm, get("norm.weight"), get("norm.bias")),
-      head = get("head.weight");
+    const last = normed(x, norm, get("ln_final.weight"), get("ln_final.bias")),
+      head = get("unembed.weight");
     if (head) return linear(last, head, null, V);
-    const embedding = get("embedding.weight"),
+    const embedding = get("embed.weight"),
       logits = new Float64Array(V);
     for (let v = 0; v < V; v++) for (let i = 0; i < D; i++) logits[v] += last[i] * embedding[v * D + i];
     return logits;
@@ -100,25 +100,25 @@ export function makeGpt(weights, { heads, norm, rotary }) {
   function sequence(cache, t = 0) {
     cache ??= Array.from({ length: depth }, () => Array.from({ length: heads }, () => ({ keys: [], values: [] })));
     function next(token) {
-      const embedding = get("embedding.weight"),
-        positions = get("positions");
+      const embedding = get("embed.weight"),
+        positions = get("pos_embed");
       let x = Float64Array.from({ length: D }, (_, i) => embedding[token * D + i] + (positions ? positions[t * D + i] : 0));
       const patterns = [],
         streams = [],
         hiddens = [];
       const norms = (name) => normed(x, norm, get(`${name}.weight`), get(`${name}.bias`));
       for (let b = 0; b < depth; b++) {
-        const { out, pattern } = attend(b, norms(`block${b}.attention_norm`), cache, t);
+        const { out, pattern } = attend(b, norms(`blocks.${b}.ln1`), cache, t);
         patterns.push(pattern);
         x = x.map((v, i) => v + out[i]);
-        const expand = get(`block${b}.mlp.expand.weight`);
-        if (!expand) {
+        const up = get(`blocks.${b}.mlp.up.weight`);
+        if (!up) {
           streams.push(x);
           continue;
         }
-        const inside = norms(`block${b}.mlp_norm`);
-        const hidden = linear(inside, expand, get(`block${b}.mlp.expand.bias`), expand.length / D).map(gelu);
-        const back = linear(hidden, get(`block${b}.mlp.output.weight`), get(`block${b}.mlp.output.bias`), D);
+        const inside = norms(`blocks.${b}.ln2`);
+        const hidden = linear(inside, up, get(`blocks.${b}.mlp.up.bias`), up.length / D).map(gelu);
+        const back = linear(hidden, get(`blocks.${b}.mlp.down.weight`), get(`blocks.${b}.mlp.down.bias`), D);
         x = x.map((v, i) => v + back[i]);
         streams.push(x);
         hiddens.push(hidden);

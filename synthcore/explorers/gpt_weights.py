@@ -31,18 +31,19 @@ def layout(
 ) -> dict[str, NDArray[np.float32]]:
     """Weights by name in matrix shapes, checked against each other."""
     given = {name: np.asarray(value, dtype=np.float32) for name, value in weights.items()}
-    if "embedding.weight" not in given:
-        raise ValueError("weights must hold 'embedding.weight'; give the state dict of one member")
-    width = given["embedding.weight"].shape[-1]
-    vocabulary = given["embedding.weight"].shape[-2]
-    depth = 1 + max((int(n[5:].split(".")[0]) for n in given if n.startswith("block")), default=-1)
+    if "embed.weight" not in given:
+        raise ValueError("weights must hold 'embed.weight'; give the state dict of one member")
+    width = given["embed.weight"].shape[-1]
+    vocabulary = given["embed.weight"].shape[-2]
+    blocks = [int(name.split(".")[1]) for name in given if name.startswith("blocks.")]
+    depth = 1 + max(blocks, default=-1)
     if depth < 1:
         raise ValueError("weights must hold at least one block")
     if heads < 1 or width % heads:
         raise ValueError(f"width {width} must be divisible by heads (got {heads})")
-    matrix: dict[str, tuple[int, ...]] = {"embedding.weight": (vocabulary, width)}
-    if "positions" in given:
-        matrix["positions"] = (given["positions"].shape[-2], width)
+    matrix: dict[str, tuple[int, ...]] = {"embed.weight": (vocabulary, width)}
+    if "pos_embed" in given:
+        matrix["pos_embed"] = (given["pos_embed"].shape[-2], width)
     optional = set()
 
     def normed(name: str) -> None:
@@ -57,17 +58,17 @@ def layout(
         optional.add(f"{name}.bias")
 
     for b in range(depth):
-        normed(f"block{b}.attention_norm")
-        linear(f"block{b}.attention.project", width, 3 * width)
-        linear(f"block{b}.attention.output", width, width)
-        if f"block{b}.mlp.expand.weight" in given:
-            hidden = given[f"block{b}.mlp.expand.weight"].shape[-1]
-            normed(f"block{b}.mlp_norm")
-            linear(f"block{b}.mlp.expand", width, hidden)
-            linear(f"block{b}.mlp.output", hidden, width)
-    normed("norm")
-    if "head.weight" in given:
-        matrix["head.weight"] = (width, vocabulary)
+        normed(f"blocks.{b}.ln1")
+        linear(f"blocks.{b}.attn.qkv", width, 3 * width)
+        linear(f"blocks.{b}.attn.out", width, width)
+        if f"blocks.{b}.mlp.up.weight" in given:
+            hidden = given[f"blocks.{b}.mlp.up.weight"].shape[-1]
+            normed(f"blocks.{b}.ln2")
+            linear(f"blocks.{b}.mlp.up", width, hidden)
+            linear(f"blocks.{b}.mlp.down", hidden, width)
+    normed("ln_final")
+    if "unembed.weight" in given:
+        matrix["unembed.weight"] = (width, vocabulary)
     missing = matrix.keys() - given.keys() - optional
     unknown = given.keys() - matrix.keys()
     if missing or unknown:

@@ -1,9 +1,10 @@
 """Networks told a time and a condition: what denoisers of diffusion models have in common, and the
 smallest such network.
 
-Every block has an embedding of the condition (hook `block<i>.condition`): a two-layer perceptron of
-its own on the raw vector, unless another `Way` is asked for; and one of the time. A condition may
-hold for a run of consecutive images: one vector per `B // P` images is embedded once and repeated.
+Every block has an embedding of the condition (`blocks.<i>.hook_condition`): a two-layer perceptron
+of its own on the raw vector, unless another `Way` is asked for; and one of the time. A condition
+may hold for a run of consecutive images: one vector per `B // P` images is embedded once and
+repeated.
 
 Axis letters: M member, B batch, P conditions and T times (each divides B), D data, C condition, W
 width, F features of the time.
@@ -94,13 +95,13 @@ class Block(nn.Module):
         encoder = Conditioning if config.way == "own" else Linear
         self.conditioning = encoder(members, told, config.width)
         self.time = Linear(members, 2 * FREQUENCIES, config.width)
-        self.condition = HookPoint()
+        self.hook_condition = HookPoint()
 
     def forward(
         self, h: Float[Tensor, "M B W"], time: Float[Tensor, "M T F"], told: Float[Tensor, "M P C"]
     ) -> Float[Tensor, "M B W"]:
         batch = h.shape[1]
-        embedded = self.condition(self.conditioning(told))
+        embedded = self.hook_condition(self.conditioning(told))
         shift = repeated(embedded, batch) + repeated(self.time(time), batch)
         return h + torch.relu(self.mix(h) + shift)
 
@@ -126,9 +127,7 @@ class ConditionedMLP(nn.Module):
             raise ValueError("a population needs at least one seed")
         self.config, self.members = config, len(seeds)
         self.enter = Linear(self.members, config.data, config.width)
-        self.blocks = [f"block{i}" for i in range(config.depth)]
-        for name in self.blocks:
-            self.add_module(name, Block(config, self.members))
+        self.blocks = nn.ModuleList(Block(config, self.members) for _ in range(config.depth))
         self.leave = Linear(self.members, config.width, config.data)
         self.shared = (
             Conditioning(self.members, config.condition, config.width)
@@ -138,8 +137,8 @@ class ConditionedMLP(nn.Module):
         self.register_buffer("centre", torch.tensor(config.centre or 0.0), persistent=False)
         start_uniform(self, seeds)
         if config.way == "shared from zero":
-            for name in self.blocks:
-                for parameter in self.get_submodule(f"{name}.conditioning").parameters():
+            for block in self.blocks:
+                for parameter in block.get_submodule("conditioning").parameters():
                     nn.init.zeros_(parameter)
 
     def forward(
@@ -150,8 +149,8 @@ class ConditionedMLP(nn.Module):
     ) -> Float[Tensor, "M B *data"]:
         h = self.enter(z.flatten(2))
         waves, told = sinusoids(time), self.shared(condition - self.centre)
-        for name in self.blocks:
-            h = self.get_submodule(name)(h, waves, told)
+        for block in self.blocks:
+            h = block(h, waves, told)
         return self.leave(h).view(z.shape)
 
 

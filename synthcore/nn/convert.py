@@ -5,6 +5,9 @@ from torch import nn
 
 from synthcore.nn import gpt, gpt_reference
 
+PART = {"qkv": "attn", "out": "attn", "up": "mlp", "down": "mlp"}
+"""parts of a block of the plain GPT that stand in a module of their own in a population"""
+
 
 def from_population(model: gpt.GPT, member: int = 0) -> gpt_reference.GPT:
     """One network of a population as a plain one, with a copy of its weights, on the same device.
@@ -36,27 +39,11 @@ def from_population(model: gpt.GPT, member: int = 0) -> gpt_reference.GPT:
     )
     with torch.no_grad():
         for name, weight in single.named_parameters():
-            source = model.get_parameter(_name_in_population(name))[member]
-            linear = isinstance(single.get_submodule(name.rpartition(".")[0]), nn.Linear)
+            place, _, kind = name.rpartition(".")
+            block, _, part = place.rpartition(".")
+            there = f"{block}.{PART[part]}.{part}.{kind}" if part in PART else name
+            source = model.get_parameter(there)[member]
+            linear = isinstance(single.get_submodule(place), nn.Linear)
             # ours is (inputs, outputs), PyTorch's (outputs, inputs); vectors have axes of size 1
             weight.copy_(source.mT if linear and weight.ndim == 2 else source.view(weight.shape))
-    return single.to(model.get_parameter("embedding.weight").device)
-
-
-def _name_in_population(name: str) -> str:
-    renamed = {
-        "pos_embed": "positions",
-        "unembed": "head",
-        "embed": "embedding",
-        "ln_final": "norm",
-        "blocks.": "block",
-        "ln1": "attention_norm",
-        "qkv": "attention.project",
-        "out": "attention.output",
-        "ln2": "mlp_norm",
-        "up": "mlp.expand",
-        "down": "mlp.output",
-    }
-    for ours, theirs in renamed.items():
-        name = name.replace(ours, theirs)
-    return name
+    return single.to(model.embed.weight.device)

@@ -10,9 +10,9 @@ vocabulary.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from jaxtyping import Float, Int
@@ -76,7 +76,7 @@ class Cache:
     """
 
     def __init__(self, model: "GPT", batch: int) -> None:
-        config, weight = model.config, model.embedding.weight
+        config, weight = model.config, model.embed.weight
         shape = (
             config.depth,
             2,
@@ -97,49 +97,50 @@ class Cache:
 
 
 class Attention(nn.Module):
-    """Causal self-attention of all members at once, over the folded axis N = M * B."""
+    """Causal self-attention of all members at once, over the folded axis N = M * B.
+
+    Hooks see queries, keys and values before the rotation, those of rotary positions also after it.
+    """
 
     def __init__(self, config: GPTConfig, members: int, block: int) -> None:
         super().__init__()
         self.heads, self.block = config.heads, block
-        self.project = Linear(members, config.width, 3 * config.width, bias=config.bias)
-        self.output = Linear(members, config.width, config.width, bias=config.bias)
-        self.query, self.key, self.value = HookPoint(), HookPoint(), HookPoint()
-        self.pattern, self.mixed = HookPoint(), HookPoint()
+        self.qkv = Linear(members, config.width, 3 * config.width, bias=config.bias)
+        self.out = Linear(members, config.width, config.width, bias=config.bias)
+        self.hook_q, self.hook_k, self.hook_v = HookPoint(), HookPoint(), HookPoint()
+        if config.positions == "rotary":
+            self.hook_rot_q, self.hook_rot_k = HookPoint(), HookPoint()
+        self.hook_pattern, self.hook_z = HookPoint(), HookPoint()
 
     def forward(
         self,
         x: Float[Tensor, "M B T D"],
-        turn: tuple[Tensor, Tensor] | None,
+        rotary: tuple[Tensor, Tensor] | None,
         cache: Cache | None,
     ) -> Float[Tensor, "M B T D"]:
         M, B, T, D = x.shape
-        qkv = self.project(x).view(M * B, T, 3, self.heads, D // self.heads)
-        q, k, v = qkv.unbind(2)
-        if turn is not None:
-            q, k = rotate(q, *turn), rotate(k, *turn)
-        q, k, v = (
-            point(part.transpose(1, 2).unflatten(0, (M, B))).flatten(0, 1)
-            for point, part in ((self.query, q), (self.key, k), (self.value, v))
-        )
+        q, k, v = self.qkv(x).view(M, B, T, 3, self.heads, D // self.heads).unbind(3)
+        q, k, v = self.hook_q(q), self.hook_k(k), self.hook_v(v)  # (M, B, T, H, K) each
+        if rotary is not None:
+            q, k = self.hook_rot_q(rotate(q, *rotary)), self.hook_rot_k(rotate(k, *rotary))
+        q, k, v = (part.flatten(0, 1).transpose(1, 2) for part in (q, k, v))  # (N, H, T, K)
         if cache is not None:
             k, v = cache.extend(self.block, k, v)
         S = k.shape[2]
-        if self.pattern.hooked:
-            pattern = self.pattern(_pattern(q, k).view(M, B, self.heads, T, S))
-            mixed = pattern.view(M * B, self.heads, T, S) @ v
+        if self.hook_pattern.hooked:
+            pattern = self.hook_pattern(causal_pattern(q, k).view(M, B, self.heads, T, S))
+            z = pattern.view(M * B, self.heads, T, S) @ v
         elif T == S:
-            mixed = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
+            z = functional.scaled_dot_product_attention(q, k, v, is_causal=True)
         elif T == 1:
             # One query sees all keys; plain products beat the fused CPU kernel.
-            mixed = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1) @ v
+            z = (q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])).softmax(-1) @ v
         else:
-            mixed = functional.scaled_dot_product_attention(
-                q, k, v, attn_mask=_causal(T, S, x.device)
-            )
-        mixed = self.mixed(mixed.transpose(1, 2).reshape(M, B, T, self.heads, D // self.heads))
-        projected: Tensor = self.output(mixed.flatten(3))
-        return projected
+            mask = _causal(T, S, x.device)
+            z = functional.scaled_dot_product_attention(q, k, v, attn_mask=mask)
+        head_outputs = self.hook_z(z.transpose(1, 2).reshape(M, B, T, self.heads, D // self.heads))
+        out: Tensor = self.out(head_outputs.flatten(3))
+        return out
 
 
 def _causal(T: int, S: int, device: torch.device) -> Tensor:
@@ -147,7 +148,9 @@ def _causal(T: int, S: int, device: torch.device) -> Tensor:
     return torch.ones(T, S, dtype=torch.bool, device=device).tril(S - T)
 
 
-def _pattern(q: Float[Tensor, "N H T K"], k: Float[Tensor, "N H S K"]) -> Float[Tensor, "N H T S"]:
+def causal_pattern(
+    q: Float[Tensor, "N H T K"], k: Float[Tensor, "N H S K"]
+) -> Float[Tensor, "N H T S"]:
     """Attention weights written out, for when someone looks at them."""
     scores = q @ k.transpose(-1, -2) / math.sqrt(q.shape[-1])
     mask = _causal(q.shape[2], k.shape[2], q.device)
@@ -159,13 +162,14 @@ class MLP(nn.Module):
 
     def __init__(self, config: GPTConfig, members: int) -> None:
         super().__init__()
-        self.expand = Linear(members, config.width, config.hidden, bias=config.bias)
-        self.output = Linear(members, config.hidden, config.width, bias=config.bias)
-        self.hidden = HookPoint()
+        self.up = Linear(members, config.width, config.hidden, bias=config.bias)
+        self.down = Linear(members, config.hidden, config.width, bias=config.bias)
+        self.hook_pre, self.hook_post = HookPoint(), HookPoint()
 
     def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
-        contracted: Tensor = self.output(self.hidden(functional.gelu(self.expand(x))))
-        return contracted
+        hidden = self.hook_post(functional.gelu(self.hook_pre(self.up(x))))
+        out: Tensor = self.down(hidden)
+        return out
 
 
 class Block(nn.Module):
@@ -173,24 +177,28 @@ class Block(nn.Module):
 
     def __init__(self, config: GPTConfig, members: int, index: int) -> None:
         super().__init__()
-        self.attention_norm = _norm(config, members)
-        self.attention = Attention(config, members, index)
-        self.attention_out, self.residual_mid = HookPoint(), HookPoint()
-        self.mlp_norm = _norm(config, members) if config.hidden else None
+        self.hook_resid_pre = HookPoint()
+        self.ln1 = _norm(config, members)
+        self.attn = Attention(config, members, index)
+        self.hook_attn_out = HookPoint()
+        self.ln2 = _norm(config, members) if config.hidden else None
         self.mlp = MLP(config, members) if config.hidden else None
-        self.mlp_out, self.residual = HookPoint(), HookPoint()
+        if config.hidden:
+            self.hook_resid_mid, self.hook_mlp_out = HookPoint(), HookPoint()
+        self.hook_resid_post = HookPoint()
 
     def forward(
         self,
         x: Float[Tensor, "M B T D"],
-        turn: tuple[Tensor, Tensor] | None,
+        rotary: tuple[Tensor, Tensor] | None,
         cache: Cache | None,
     ) -> Float[Tensor, "M B T D"]:
-        attended = self.attention_out(self.attention(self.attention_norm(x), turn, cache))
-        x = self.residual_mid(x + attended)
-        if self.mlp is not None and self.mlp_norm is not None:
-            x = x + self.mlp_out(self.mlp(self.mlp_norm(x)))
-        out: Tensor = self.residual(x)
+        x = self.hook_resid_pre(x)
+        x = x + self.hook_attn_out(self.attn(self.ln1(x), rotary, cache))
+        if self.mlp is not None and self.ln2 is not None:
+            x = self.hook_resid_mid(x)
+            x = x + self.hook_mlp_out(self.mlp(self.ln2(x)))
+        out: Tensor = self.hook_resid_post(x)
         return out
 
 
@@ -213,19 +221,16 @@ class GPT(nn.Module):
             raise ValueError("a population needs at least one seed")
         members = len(seeds)
         self.config, self.seeds, self.members = config, tuple(int(seed) for seed in seeds), members
-        self.embedding = Embedding(members, config.vocabulary, config.width)
-        self.positions: nn.Parameter | None = None
+        self.embed = Embedding(members, config.vocabulary, config.width)
+        self.hook_embed = HookPoint()
+        self.pos_embed: nn.Parameter | None = None
         if config.positions == "learned":
-            self.positions = nn.Parameter(torch.zeros(members, 1, config.context, config.width))
-        self.embedded = HookPoint()
-        self.blocks: list[Block] = []
-        for index in range(config.depth):
-            block = Block(config, members, index)
-            self.add_module(f"block{index}", block)  # names read block0.attention.pattern
-            self.blocks.append(block)
-        self.norm = _norm(config, members)
-        self.normed = HookPoint()
-        self.head = (
+            self.pos_embed = nn.Parameter(torch.zeros(members, 1, config.context, config.width))
+            self.hook_pos_embed = HookPoint()
+        blocks = nn.ModuleList(Block(config, members, index) for index in range(config.depth))
+        self.blocks = cast("list[Block]", blocks)
+        self.ln_final = _norm(config, members)
+        self.unembed = (
             None if config.tied else Linear(members, config.width, config.vocabulary, bias=False)
         )
         if config.positions == "rotary":
@@ -236,22 +241,22 @@ class GPT(nn.Module):
 
     def _initialise(self) -> None:
         generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
-        normal_(self.embedding.weight, self.config.initial_std, generators)
-        if self.positions is not None:
-            normal_(self.positions, self.config.initial_std, generators)
+        normal_(self.embed.weight, self.config.initial_std, generators)
+        if self.pos_embed is not None:
+            normal_(self.pos_embed, self.config.initial_std, generators)
         residual = self.config.initial_std / math.sqrt(2 * self.config.depth)
         for block in self.blocks:
-            normal_(block.attention.project.weight, self.config.initial_std, generators)
-            normal_(block.attention.output.weight, residual, generators)
+            normal_(block.attn.qkv.weight, self.config.initial_std, generators)
+            normal_(block.attn.out.weight, residual, generators)
             if block.mlp is not None:
-                normal_(block.mlp.expand.weight, self.config.initial_std, generators)
-                normal_(block.mlp.output.weight, residual, generators)
-        if self.head is not None:
-            normal_(self.head.weight, self.config.initial_std, generators)
+                normal_(block.mlp.up.weight, self.config.initial_std, generators)
+                normal_(block.mlp.down.weight, residual, generators)
+        if self.unembed is not None:
+            normal_(self.unembed.weight, self.config.initial_std, generators)
 
     @property
     def parameters_per_member(self) -> int:
-        """Number of trained numbers of one member (a tied head counts once)."""
+        """Number of trained numbers of one member (a tied table counts once)."""
         return sum(p.numel() for p in self.parameters()) // self.members
 
     def forward(
@@ -271,10 +276,10 @@ class GPT(nn.Module):
                 f"{end} tokens exceed the context of {self.config.context}; "
                 "shorten the sequences or raise GPTConfig.context"
             )
-        x = self.embedding(tokens)
-        if self.positions is not None:
-            x = x + self.positions[:, :, start:end]
-        logits = self._rest(self.embedded(x), self.blocks, start, cache)
+        x = self.hook_embed(self.embed(tokens))
+        if self.pos_embed is not None:
+            x = x + self.hook_pos_embed(self.pos_embed[:, :, start:end])
+        logits = self._rest(x, self.blocks, start, cache)
         if cache is not None:
             cache.length = end
         return logits
@@ -282,9 +287,9 @@ class GPT(nn.Module):
     def resume(self, x: Float[Tensor, "M B T D"], after: int) -> Float[Tensor, "M B T V"]:
         """Logits from the residual stream of whole sequences as block `after` left it.
 
-        The same as `forward` from there on, hooks included: `model.resume(seen["block0.residual"],
-        after=0)`. `after=-1` is the stream before the first block. ValueError for a block that the
-        model does not have.
+        The same as `forward` from there on, hooks included:
+        `model.resume(seen["blocks.0.hook_resid_post"], after=0)`. `after=-1` is the stream before
+        the first block. ValueError for a block that the model does not have.
         """
         if not -1 <= after < len(self.blocks):
             raise ValueError(f"after must lie in -1..{len(self.blocks) - 1} (got {after})")
@@ -293,21 +298,21 @@ class GPT(nn.Module):
     def _rest(
         self,
         x: Float[Tensor, "M B T D"],
-        blocks: Sequence[Block],
+        blocks: Iterable[Block],
         start: int,
         cache: Cache | None,
     ) -> Float[Tensor, "M B T V"]:
-        """The blocks that are left, the last norm and the head."""
-        turn = None
+        """The blocks that are left, the last norm and the unembedding."""
+        rotary = None
         if self.config.positions == "rotary":
             places = slice(start, start + x.shape[2])
-            turn = (self.get_buffer("cos")[places], self.get_buffer("sin")[places])
+            rotary = (self.get_buffer("cos")[places], self.get_buffer("sin")[places])
         for block in blocks:
-            x = block(x, turn, cache)
-        x = self.normed(self.norm(x))
-        if self.head is not None:
-            logits: Tensor = self.head(x)
+            x = block(x, rotary, cache)
+        final_norm = self.ln_final(x)
+        if self.unembed is not None:
+            logits: Tensor = self.unembed(final_norm)
             return logits
         M, B, T, D = x.shape
-        tied = torch.bmm(x.view(M, B * T, D), self.embedding.weight.transpose(1, 2))
+        tied = torch.bmm(final_norm.view(M, B * T, D), self.embed.weight.transpose(1, 2))
         return tied.view(M, B, T, -1)

@@ -1,7 +1,8 @@
 """Activations by name: read them with `record`, change them with `replace`.
 
 A model passes every activation worth naming through a `HookPoint`, an identity module; its name is
-its place in the model, for example `block1.attention.pattern`. `names(model)` lists them.
+its place in the model, for example `blocks.1.attn.hook_pattern`: the names of TransformerLens, with
+its axes behind a member axis. `names(model)` lists them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,9 +50,9 @@ def record(model: nn.Module, wanted: Sequence[str]) -> Iterator[dict[str, Tensor
     >>> import torch
     >>> from synthcore.nn.gpt import GPT, GPTConfig
     >>> model = GPT(GPTConfig(vocabulary=3, context=4, width=8, depth=2, heads=2), seeds=[0, 1])
-    >>> with record(model, ["block1.attention.pattern"]) as seen:
+    >>> with record(model, ["blocks.1.attn.hook_pattern"]) as seen:
     ...     logits = model(torch.zeros(2, 5, 4, dtype=torch.long))
-    >>> seen["block1.attention.pattern"].shape  # members, batch, heads, query time, key time
+    >>> seen["blocks.1.attn.hook_pattern"].shape  # members, batch, heads, query time, key time
     torch.Size([2, 5, 2, 4, 4])
     """
     seen: dict[str, Tensor] = {}
@@ -82,7 +83,7 @@ def replace(model: nn.Module, changes: Mapping[str, Callable[[Tensor], Tensor]])
     >>> from synthcore.nn.gpt import GPT, GPTConfig
     >>> model = GPT(GPTConfig(vocabulary=3, context=4, width=8, depth=1, heads=2), seeds=[0])
     >>> tokens = torch.arange(3).expand(1, 1, 3)
-    >>> with replace(model, {"normed": torch.zeros_like}):
+    >>> with replace(model, {"ln_final.hook_normalized": torch.zeros_like}):
     ...     model(tokens).abs().max().item()
     0.0
     """

@@ -9,14 +9,16 @@ Axis letters: M member, B batch, T time, D width, H heads, G heads of keys and v
 V vocabulary.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from synthcore.nn.gpt import causal_pattern
 from synthcore.nn.hooks import HookPoint
 from synthcore.nn.population import Embedding, Linear, RMSNorm
 from synthcore.nn.rotary import rotary_tables, rotate
@@ -57,41 +59,51 @@ class Attention(nn.Module):
         self.heads, self.key_heads = config.heads, config.key_heads
         self.head_width = config.width // config.heads
         narrow = self.key_heads * self.head_width
-        self.query = Linear(members, config.width, config.width, bias=False)
-        self.key = Linear(members, config.width, narrow, bias=False)
-        self.value = Linear(members, config.width, narrow, bias=False)
-        self.output = Linear(members, config.width, config.width, bias=False)
+        self.q = Linear(members, config.width, config.width, bias=False)
+        self.k = Linear(members, config.width, narrow, bias=False)
+        self.v = Linear(members, config.width, narrow, bias=False)
+        self.out = Linear(members, config.width, config.width, bias=False)
+        self.hook_q, self.hook_k, self.hook_v = HookPoint(), HookPoint(), HookPoint()
+        self.hook_rot_q, self.hook_rot_k = HookPoint(), HookPoint()
+        self.hook_pattern, self.hook_z = HookPoint(), HookPoint()
 
     def forward(
-        self, x: Float[Tensor, "M B T D"], turn: tuple[Tensor, Tensor]
+        self, x: Float[Tensor, "M B T D"], rotary: tuple[Tensor, Tensor]
     ) -> Float[Tensor, "M B T D"]:
-        M, B, T, D = x.shape
+        M, B, T, _ = x.shape
 
         def split(y: Tensor, heads: int) -> Tensor:
-            return y.view(M * B, T, heads, self.head_width)
+            return y.view(M, B, T, heads, self.head_width)
 
-        q = rotate(split(self.query(x), self.heads), *turn)
-        k = rotate(split(self.key(x), self.key_heads), *turn)
-        v = split(self.value(x), self.key_heads)
-        mixed = functional.scaled_dot_product_attention(
-            q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2), is_causal=True, enable_gqa=True
-        )
-        out: Tensor = self.output(mixed.transpose(1, 2).reshape(M, B, T, D))
+        q = self.hook_q(split(self.q(x), self.heads))  # (M, B, T, H, K)
+        k = self.hook_k(split(self.k(x), self.key_heads))  # (M, B, T, G, K)
+        v = self.hook_v(split(self.v(x), self.key_heads))
+        q, k = self.hook_rot_q(rotate(q, *rotary)), self.hook_rot_k(rotate(k, *rotary))
+        q, k, v = (part.flatten(0, 1).transpose(1, 2) for part in (q, k, v))  # (M B, heads, T, K)
+        if self.hook_pattern.hooked:
+            k, v = (part.repeat_interleave(self.heads // self.key_heads, 1) for part in (k, v))
+            pattern = self.hook_pattern(causal_pattern(q, k).view(M, B, self.heads, T, T))
+            z = pattern.flatten(0, 1) @ v
+        else:
+            z = functional.scaled_dot_product_attention(q, k, v, is_causal=True, enable_gqa=True)
+        head_outputs = self.hook_z(z.transpose(1, 2).reshape(M, B, T, self.heads, self.head_width))
+        out: Tensor = self.out(head_outputs.flatten(3))
         return out
 
 
 class GatedMLP(nn.Module):
-    """`output(silu(gate(x)) * expand(x))`."""
+    """`down(silu(gate(x)) * up(x))`."""
 
     def __init__(self, config: LlamaConfig, members: int) -> None:
         super().__init__()
         self.gate = Linear(members, config.width, config.hidden, bias=False)
-        self.expand = Linear(members, config.width, config.hidden, bias=False)
-        self.output = Linear(members, config.hidden, config.width, bias=False)
-        self.hidden = HookPoint()
+        self.up = Linear(members, config.width, config.hidden, bias=False)
+        self.down = Linear(members, config.hidden, config.width, bias=False)
+        self.hook_pre, self.hook_pre_linear, self.hook_post = HookPoint(), HookPoint(), HookPoint()
 
     def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
-        out: Tensor = self.output(self.hidden(functional.silu(self.gate(x)) * self.expand(x)))
+        gate, up = self.hook_pre(self.gate(x)), self.hook_pre_linear(self.up(x))
+        out: Tensor = self.down(self.hook_post(functional.silu(gate) * up))
         return out
 
 
@@ -100,18 +112,20 @@ class Block(nn.Module):
 
     def __init__(self, config: LlamaConfig, members: int) -> None:
         super().__init__()
-        self.attention_norm = RMSNorm(members, config.width, eps=config.eps)
-        self.attention = Attention(config, members)
-        self.attention_out, self.residual_mid = HookPoint(), HookPoint()
-        self.mlp_norm = RMSNorm(members, config.width, eps=config.eps)
+        self.hook_resid_pre = HookPoint()
+        self.ln1 = RMSNorm(members, config.width, eps=config.eps)
+        self.attn = Attention(config, members)
+        self.hook_attn_out, self.hook_resid_mid = HookPoint(), HookPoint()
+        self.ln2 = RMSNorm(members, config.width, eps=config.eps)
         self.mlp = GatedMLP(config, members)
-        self.mlp_out, self.residual = HookPoint(), HookPoint()
+        self.hook_mlp_out, self.hook_resid_post = HookPoint(), HookPoint()
 
     def forward(
-        self, x: Float[Tensor, "M B T D"], turn: tuple[Tensor, Tensor]
+        self, x: Float[Tensor, "M B T D"], rotary: tuple[Tensor, Tensor]
     ) -> Float[Tensor, "M B T D"]:
-        x = self.residual_mid(x + self.attention_out(self.attention(self.attention_norm(x), turn)))
-        out: Tensor = self.residual(x + self.mlp_out(self.mlp(self.mlp_norm(x))))
+        x = self.hook_resid_pre(x)
+        x = self.hook_resid_mid(x + self.hook_attn_out(self.attn(self.ln1(x), rotary)))
+        out: Tensor = self.hook_resid_post(x + self.hook_mlp_out(self.mlp(self.ln2(x))))
         return out
 
 
@@ -121,15 +135,11 @@ class Llama(nn.Module):
     def __init__(self, config: LlamaConfig, members: int = 1) -> None:
         super().__init__()
         self.config, self.members = config, members
-        self.embedding = Embedding(members, config.vocabulary, config.width)
-        self.embedded = HookPoint()
-        self.blocks: list[Block] = []
-        for index in range(config.depth):
-            block = Block(config, members)
-            self.add_module(f"block{index}", block)
-            self.blocks.append(block)
-        self.norm = RMSNorm(members, config.width, eps=config.eps)
-        self.normed = HookPoint()
+        self.embed = Embedding(members, config.vocabulary, config.width)
+        self.hook_embed = HookPoint()
+        blocks = nn.ModuleList(Block(config, members) for _ in range(config.depth))
+        self.blocks = cast("list[Block]", blocks)
+        self.ln_final = RMSNorm(members, config.width, eps=config.eps)
         cos, sin = rotary_tables(config.context, config.width // config.heads, config.base)
         self.register_buffer("cos", cos, persistent=False)
         self.register_buffer("sin", sin, persistent=False)
@@ -142,7 +152,7 @@ class Llama(nn.Module):
             raise ValueError(
                 f"{tokens.shape[2]} tokens exceed the context of {self.config.context}"
             )
-        return self._rest(self.embedded(self.embedding(tokens)), self.blocks)
+        return self._rest(self.hook_embed(self.embed(tokens)), self.blocks)
 
     def resume(self, x: Float[Tensor, "M B T D"], after: int) -> Float[Tensor, "M B T V"]:
         """Logits from the residual stream as block `after` left it; -1: before the first block."""
@@ -151,13 +161,13 @@ class Llama(nn.Module):
         return self._rest(x, self.blocks[after + 1 :])
 
     def _rest(
-        self, x: Float[Tensor, "M B T D"], blocks: Sequence[Block]
+        self, x: Float[Tensor, "M B T D"], blocks: Iterable[Block]
     ) -> Float[Tensor, "M B T V"]:
         T = x.shape[2]
-        turn = (self.get_buffer("cos")[:T], self.get_buffer("sin")[:T])
+        rotary = (self.get_buffer("cos")[:T], self.get_buffer("sin")[:T])
         for block in blocks:
-            x = block(x, turn)
-        x = self.normed(self.norm(x))
+            x = block(x, rotary)
+        final_norm = self.ln_final(x)
         M, B, _, D = x.shape
-        logits = torch.bmm(x.reshape(M, B * T, D), self.embedding.weight.transpose(1, 2))
+        logits = torch.bmm(final_norm.reshape(M, B * T, D), self.embed.weight.transpose(1, 2))
         return logits.view(M, B, T, -1)

@@ -49,20 +49,20 @@ def load_llama(path: Path, context: int = CONTEXT) -> Llama:
         raise ValueError(f"{path.name} has an output table of its own; only tied ones are read")
     model = Llama(config).requires_grad_(False)
     with torch.no_grad():
-        model.embedding.weight.copy_(weights["token_embd.weight"][None])
-        model.norm.weight.copy_(weights["output_norm.weight"])
+        model.embed.weight.copy_(weights["token_embd.weight"][None])
+        model.ln_final.weight.copy_(weights["output_norm.weight"])
         for index, block in enumerate(model.blocks):
             place = f"blk.{index}"
-            block.attention_norm.weight.copy_(weights[f"{place}.attn_norm.weight"])
-            block.mlp_norm.weight.copy_(weights[f"{place}.ffn_norm.weight"])
+            block.ln1.weight.copy_(weights[f"{place}.attn_norm.weight"])
+            block.ln2.weight.copy_(weights[f"{place}.ffn_norm.weight"])
             for ours, theirs, heads in (
-                (block.attention.query, "attn_q", config.heads),
-                (block.attention.key, "attn_k", config.key_heads),
-                (block.attention.value, "attn_v", 0),
-                (block.attention.output, "attn_output", 0),
+                (block.attn.q, "attn_q", config.heads),
+                (block.attn.k, "attn_k", config.key_heads),
+                (block.attn.v, "attn_v", 0),
+                (block.attn.out, "attn_output", 0),
                 (block.mlp.gate, "ffn_gate", 0),
-                (block.mlp.expand, "ffn_up", 0),
-                (block.mlp.output, "ffn_down", 0),
+                (block.mlp.up, "ffn_up", 0),
+                (block.mlp.down, "ffn_down", 0),
             ):
                 matrix = weights[f"{place}.{theirs}.weight"]
                 ours.weight.copy_((_halves(matrix, heads) if heads else matrix).T)

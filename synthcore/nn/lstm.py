@@ -7,8 +7,9 @@ Axis letters: M member, B batch, T time, D width, V vocabulary.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -46,17 +47,16 @@ class Layer(nn.Module):
 
     def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
         M, B, T, D = x.shape
-        given = self.inputs(x)
+        inputs = self.inputs(x)  # (M, B, T, 4 D)
         hidden = cell = x.new_zeros(M, B, D)
-        found = []
+        states = []
         for t in range(T):
-            gates = torch.baddbmm(given[:, :, t], hidden, self.recurrent)
-            opened = gates.sigmoid()
-            take, keep, _, show = opened.chunk(4, -1)
-            cell = keep * cell + take * gates[..., 2 * D : 3 * D].tanh()
-            hidden = show * cell.tanh()
-            found.append(hidden)
-        return torch.stack(found, 2)
+            gates = torch.baddbmm(inputs[:, :, t], hidden, self.recurrent)
+            input_gate, forget_gate, _, output_gate = gates.sigmoid().chunk(4, -1)
+            cell = forget_gate * cell + input_gate * gates[..., 2 * D : 3 * D].tanh()
+            hidden = output_gate * cell.tanh()
+            states.append(hidden)
+        return torch.stack(states, 2)
 
 
 class LSTM(nn.Module):
@@ -72,14 +72,12 @@ class LSTM(nn.Module):
         if len(seeds) == 0:
             raise ValueError("a population needs at least one seed")
         self.config, self.seeds, self.members = config, tuple(int(s) for s in seeds), len(seeds)
-        self.embedding = Embedding(self.members, config.vocabulary, config.width)
-        self.layers: list[Layer] = []
-        for index in range(config.depth):
-            layer = Layer(self.members, config.width)
-            self.add_module(f"layer{index}", layer)
-            self.layers.append(layer)
-        self.hidden = HookPoint()
-        self.head = Linear(self.members, config.width, config.vocabulary, bias=False)
+        self.embed = Embedding(self.members, config.vocabulary, config.width)
+        self.hook_embed = HookPoint()
+        layers = nn.ModuleList(Layer(self.members, config.width) for _ in range(config.depth))
+        self.layers = cast("Iterable[Layer]", layers)
+        self.hook_hidden = HookPoint()
+        self.unembed = Linear(self.members, config.width, config.vocabulary, bias=False)
         self._initialise()
 
     @torch.no_grad()
@@ -87,7 +85,7 @@ class LSTM(nn.Module):
         generators = [torch.Generator().manual_seed(seed) for seed in self.seeds]
         width = self.config.width
         std = 1 / math.sqrt(width)
-        normal_(self.embedding.weight, std, generators)
+        normal_(self.embed.weight, std, generators)
         for layer in self.layers:
             normal_(layer.inputs.weight, std, generators)
             assert layer.inputs.bias is not None
@@ -95,7 +93,7 @@ class LSTM(nn.Module):
             for member, generator in zip(layer.recurrent, generators, strict=True):
                 for gate in member.split(width, 1):
                     nn.init.orthogonal_(gate, generator=generator)
-        normal_(self.head.weight, std, generators)
+        normal_(self.unembed.weight, std, generators)
 
     def forward(self, tokens: Int[Tensor, "M B T"]) -> Float[Tensor, "M B T V"]:
         """Logits of the next token after each of `tokens`.
@@ -104,8 +102,8 @@ class LSTM(nn.Module):
         """
         if tokens.shape[0] != self.members:
             raise ValueError(f"tokens have {tokens.shape[0]} members, the model has {self.members}")
-        x = self.embedding(tokens)
+        x = self.hook_embed(self.embed(tokens))
         for layer in self.layers:
             x = layer(x)
-        logits: Tensor = self.head(self.hidden(x))
+        logits: Tensor = self.unembed(self.hook_hidden(x))
         return logits

@@ -58,11 +58,11 @@ class Layer(nn.Module):
         inputs, outputs = config.widths[index : index + 2]
         self.linear = Linear(members, inputs, outputs, bias=config.bias)
         self.rectify = config.activation == "relu" and index < config.depth - 1
-        self.before, self.after = HookPoint(), HookPoint()
+        self.hook_pre, self.hook_post = HookPoint(), HookPoint()
 
     def forward(self, x: Float[Tensor, "M B I"]) -> Float[Tensor, "M B O"]:
-        y = self.before(self.linear(x))
-        return self.after(torch.relu(y) if self.rectify else y)
+        y = self.hook_pre(self.linear(x))
+        return self.hook_post(torch.relu(y) if self.rectify else y)
 
 
 class MLP(nn.Module):
@@ -101,10 +101,10 @@ class MLP(nn.Module):
         if self.config.activation != "linear" or self.config.bias:
             raise ValueError("only a linear network without biases is one matrix")
         first, *rest = self.parameters()
-        found: Tensor = first
+        product: Tensor = first
         for matrix in rest:
-            found = found @ matrix
-        return found
+            product = product @ matrix
+        return product
 
 
 def uniform_(

@@ -12,6 +12,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from synthcore.nn.hooks import HookPoint
+
 
 class Linear(nn.Module):
     """`y[m] = x[m] @ weight[m] + bias[m]`, a single batched product over the member axis."""
@@ -53,12 +55,15 @@ class LayerNorm(nn.Module):
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(members, 1, 1, width))
         self.bias = nn.Parameter(torch.zeros(members, 1, 1, width)) if bias else None
+        self.hook_normalized = HookPoint()
 
     def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
-        normed = functional.layer_norm(x, x.shape[-1:], eps=self.eps)
+        centred = functional.layer_norm(x, x.shape[-1:], eps=self.eps)
         if self.bias is None:
-            return normed * self.weight
-        return torch.addcmul(self.bias, normed, self.weight)
+            out: Tensor = self.hook_normalized(centred * self.weight)
+        else:
+            out = self.hook_normalized(torch.addcmul(self.bias, centred, self.weight))
+        return out
 
 
 class RMSNorm(nn.Module):
@@ -68,9 +73,13 @@ class RMSNorm(nn.Module):
         super().__init__()
         self.eps = eps
         self.weight = nn.Parameter(torch.ones(members, 1, 1, width))
+        self.hook_normalized = HookPoint()
 
     def forward(self, x: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T D"]:
-        return functional.rms_norm(x, x.shape[-1:], eps=self.eps) * self.weight
+        out: Tensor = self.hook_normalized(
+            functional.rms_norm(x, x.shape[-1:], eps=self.eps) * self.weight
+        )
+        return out
 
 
 def normal_(

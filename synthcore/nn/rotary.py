@@ -4,7 +4,7 @@ position.
 The product of a query at t and a key at s then depends on t - s only. Source: Su et al. 2021
 (arXiv:2104.09864), in the layout that pairs feature i with feature i + K / 2.
 
-Axis letters: N member * batch, T time, H heads, K head width.
+Axis letters: N members and batch, T time, H heads, K head width.
 """
 
 import torch
@@ -27,8 +27,8 @@ def rotary_tables(
 
 
 def rotate(
-    x: Float[Tensor, "N T H K"], cos: Float[Tensor, "T K"], sin: Float[Tensor, "T K"]
-) -> Float[Tensor, "N T H K"]:
+    x: Float[Tensor, "*N T H K"], cos: Float[Tensor, "T K"], sin: Float[Tensor, "T K"]
+) -> Float[Tensor, "*N T H K"]:
     """Turn queries or keys by the angles of their T positions."""
     cos, sin = cos[:, None].to(x.dtype), sin[:, None].to(x.dtype)
     swapped = x.roll(x.shape[-1] // 2, -1)

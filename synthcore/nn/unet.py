@@ -116,14 +116,14 @@ class ResidualBlock(nn.Module):
         if self.told:
             self.time = Conditioning(members, 2 * FREQUENCIES, outputs)
             self.conditioning = Conditioning(members, config.condition, outputs)
-        self.condition = HookPoint()
+        self.hook_condition = HookPoint()
 
     def forward(
         self, x: Images, waves: Float[Tensor, "M T F"] | None, told: Float[Tensor, "M P D"] | None
     ) -> Float[Tensor, "M B O H H"]:
         h = self.first(functional.gelu(self.first_norm(x)))
         if self.told and waves is not None and told is not None:
-            embedded = self.condition(self.conditioning(told))
+            embedded = self.hook_condition(self.conditioning(told))
             batch = x.shape[1]
             shift = repeated(embedded, batch) + repeated(self.time(waves), batch)
             h = h + shift[..., None, None]
@@ -146,8 +146,8 @@ class Attention(nn.Module):
         M, B, C, H, _ = x.shape
         qkv = self.enter(self.norm(x)).reshape(M * B, 3, self.heads, C // self.heads, H * H)
         q, k, v = qkv.transpose(-1, -2).unbind(1)
-        mixed = functional.scaled_dot_product_attention(q, k, v)
-        return x + self.leave(mixed.transpose(-1, -2).reshape(M, B, C, H, H))
+        head_outputs = functional.scaled_dot_product_attention(q, k, v)
+        return x + self.leave(head_outputs.transpose(-1, -2).reshape(M, B, C, H, H))
 
 
 class UNet(nn.Module):

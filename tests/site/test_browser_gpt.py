@@ -53,7 +53,7 @@ def test_logits_and_attention_are_those_of_pytorch(
     config = GPTConfig(VOCABULARY, LENGTH, 32, initial_std=0.15, **shape)
     model = GPT(config, [5, 6]).requires_grad_(False)
     for name, value in model.named_parameters():
-        if "norm" in name or "bias" in name:  # not only ones and zeros
+        if ".ln" in f".{name}" or "bias" in name:  # not only ones and zeros
             value += 0.1 * torch.randn(value.shape, generator=torch.Generator().manual_seed(1))
     if half:  # the parameters only: the tables of rotary positions stay as they are
         for value in model.parameters():
@@ -71,7 +71,7 @@ def test_logits_and_attention_are_those_of_pytorch(
         view.weights = np.frombuffer(view.weights, "<f4").astype("<f2").tobytes()
         view.half = True
     tokens = torch.randint(VOCABULARY, (LENGTH,), generator=torch.Generator().manual_seed(9))
-    names = [f"block{b}.attention.pattern" for b in range(config.depth)]
+    names = [f"blocks.{b}.attn.hook_pattern" for b in range(config.depth)]
     with record(model, names) as seen:
         expected = model(tokens.expand(2, 1, -1))[1, 0].numpy()
     with shown(view) as (page, wrong):

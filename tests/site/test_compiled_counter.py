@@ -44,7 +44,7 @@ def test_the_browser_computes_the_same_network(shown: Show) -> None:
         for n, model in enumerate(networks().values()):
             for string in STRINGS:
                 line = model.shape.lines(torch.tensor([[ord(c) - 97 for c in string]]))[None]
-                names = [f"block{b}.attention.pattern" for b in range(3)]
+                names = [f"blocks.{b}.attn.hook_pattern" for b in range(3)]
                 with record(model.double(), names) as seen, torch.no_grad():
                     out = model(line)[0, 0]
                 found = page.evaluate(
@@ -141,9 +141,9 @@ def changed(name: str, value: Any) -> dict[str, Any]:
         ({"string": "a" * 16}, "2 to 15 letters"),
         ({"counted": {"counts a": "a"}}, "counted must name a letter for network 'counts b'"),
         ({"out": slice(60, 70)}, "slice of the 62 coordinates"),
-        (changed("block1.expand.bias", np.zeros(3)), r"block1.expand.bias .* shape \(32,\)"),
-        (changed("positions", np.full((16, 62), np.nan)), "must be finite"),
-        ({"networks": {"x": {"positions": np.zeros((3, 3))}}}, "lacks 'embedding.weight'"),
+        (changed("blocks.1.up.bias", np.zeros(3)), r"blocks.1.up.bias .* shape \(32,\)"),
+        (changed("pos_embed", np.full((16, 62), np.nan)), "must be finite"),
+        ({"networks": {"x": {"pos_embed": np.zeros((3, 3))}}}, "lacks 'embed.weight'"),
         ({"alphabet": "aab"}, "distinct letters"),
     ],
 )

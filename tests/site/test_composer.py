@@ -217,16 +217,16 @@ def test_wrong_arguments_are_named(change: dict[str, Any], message: str) -> None
 
 def test_wrong_weights_are_named() -> None:
     weights = weights_of(built())
-    with pytest.raises(ValueError, match=r"must hold 'embedding.weight'"):
+    with pytest.raises(ValueError, match=r"must hold 'embed.weight'"):
         ComposerExplorer({}, tables(), heads=2)
-    lacking = {name: value for name, value in weights.items() if name != "block0.mlp.output.weight"}
-    with pytest.raises(ValueError, match=r"lack \['block0.mlp.output.weight'\]"):
+    lacking = {name: value for name, value in weights.items() if name != "blocks.0.mlp.down.weight"}
+    with pytest.raises(ValueError, match=r"lack \['blocks.0.mlp.down.weight'\]"):
         ComposerExplorer(lacking, tables(), heads=2, norm="rms", word_length=K)
-    turned = {**weights, "block0.attention.output.weight": np.zeros((88, 87))}
-    with pytest.raises(ValueError, match=r"attention.output.weight of one member must have shape"):
+    turned = {**weights, "blocks.0.attn.out.weight": np.zeros((88, 87))}
+    with pytest.raises(ValueError, match=r"attn.out.weight of one member must have shape"):
         ComposerExplorer(turned, tables(), heads=2, norm="rms", word_length=K)
     one = GPT(GPTConfig(VOCABULARY, LENGTH, 32, 1, 2, positions="learned"), [0])
-    with pytest.raises(ValueError, match=r"hold unknown .*norm.bias"):
+    with pytest.raises(ValueError, match=r"hold unknown .*ln_final.bias"):
         ComposerExplorer(weights_of(one), tables(), heads=2, norm="rms", word_length=K)
     members = {name: value.numpy() for name, value in one.state_dict().items()}
     assert ComposerExplorer(members, tables(), heads=2, word_length=K).word == [1, 4, 2]

@@ -78,10 +78,10 @@ def drawn(net: dict[str, np.ndarray], told: np.ndarray, noise: np.ndarray) -> np
         )
         h = z @ net["enter"] + net["enter_bias"]
         for b in range(2):
-            hidden = gelu(told @ net[f"block{b}.first"] + net[f"block{b}.first_bias"])
-            shift = gelu(hidden @ net[f"block{b}.second"] + net[f"block{b}.second_bias"])
-            shift = shift + net[f"block{b}.time"][t] + net[f"block{b}.bias"]
-            h = h + np.maximum(h @ net[f"block{b}.mix"] + shift, 0)
+            hidden = gelu(told @ net[f"blocks.{b}.first"] + net[f"blocks.{b}.first_bias"])
+            shift = gelu(hidden @ net[f"blocks.{b}.second"] + net[f"blocks.{b}.second_bias"])
+            shift = shift + net[f"blocks.{b}.time"][t] + net[f"blocks.{b}.bias"]
+            h = h + np.maximum(h @ net[f"blocks.{b}.mix"] + shift, 0)
         image = (h @ net["leave"] + net["leave_bias"]).clip(-1, 1)
         z = a2 * image + s2 * (z - a * image) / s
     return (image + 1) / 2
@@ -213,7 +213,7 @@ def test_three_networks_of_the_chapter_fit_on_a_page() -> None:
         ({"networks": {11: networks()[10]}}, "must be among the recorded"),
         ({"networks": {10: {}}}, "needs a matrix 'enter'"),
         ({"networks": {10: {**networks()[10], "odd": np.ones(2)}}}, r"must not have \['odd'\]"),
-        ({"gammas": GAMMAS[1:]}, "block0.time must have shape"),
+        ({"gammas": GAMMAS[1:]}, "blocks.0.time must have shape"),
         ({"accuracy": np.ones((2, 2))}, "accuracy must have shape"),
         ({"steps": STEPS[::-1]}, "must rise"),
         ({"step": 40}, "step must be one of"),

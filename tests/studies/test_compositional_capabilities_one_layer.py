@@ -25,11 +25,11 @@ def looking(task: Task, at: str) -> GPT:
     model = networks.build(RECIPE, LAYOUT, "step", [0, 1], torch.device("cpu"))
     model.requires_grad_(False)
     length, width = LAYOUT.length("step"), RECIPE.width
-    assert model.positions is not None
-    model.positions.zero_()
-    model.positions[:, 0, :length, :length] = torch.eye(length)
-    model.embedding.weight.zero_()
-    weight = model.blocks[0].attention.project.weight.zero_()
+    assert model.pos_embed is not None
+    model.pos_embed.zero_()
+    model.pos_embed[:, 0, :length, :length] = torch.eye(length)
+    model.embed.weight.zero_()
+    weight = model.blocks[0].attn.qkv.weight.zero_()
     for block, places in enumerate(LAYOUT.answer_places("step").tolist()):
         for place in places:
             seen = LAYOUT.slot(block + 1) if at == "task" else LAYOUT.source(place)

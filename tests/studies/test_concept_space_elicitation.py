@@ -24,7 +24,7 @@ def answer(model: Diffusion) -> Tensor:
 
 def test_encoders_are_found_in_every_block() -> None:
     found = elicitation.embedders(network())
-    assert list(found) == ["net.block0", "net.block1"]
+    assert list(found) == ["net.blocks.0", "net.blocks.1"]
 
 
 @torch.no_grad()
@@ -45,7 +45,7 @@ def test_a_push_moves_along_blue_and_away_from_large() -> None:
             b, w = b / b.norm(), w / w.norm()
             v = v + 2.0 * torch.dot(v, b) * b
             rows.append(v - 0.1 * torch.dot(v, w) * w)
-        expected[f"{name}.condition"] = torch.stack(rows)[:, None]
+        expected[f"{name}.hook_condition"] = torch.stack(rows)[:, None]
     with elicitation.pushed(model, 2.0):
         found = answer(model)
     changes = {name: lambda _, value=value: value for name, value in expected.items()}

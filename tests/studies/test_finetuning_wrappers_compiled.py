@@ -103,9 +103,9 @@ def test_attention_of_the_selector_is_known() -> None:
     """Each selected letter gets 1 / (n + 1); the mean over random strings has a closed form."""
     model, task = counter(15), CountStrings(15)
     strings = task.natural(4000, seeded())
-    with record(model, ["block1.attention.pattern"]) as seen:
+    with record(model, ["blocks.1.attn.hook_pattern"]) as seen:
         model(model.shape.lines(strings)[None])
-    pattern = seen["block1.attention.pattern"][0, :, READ, 1:]
+    pattern = seen["blocks.1.attn.hook_pattern"][0, :, READ, 1:]
     n = task.old(strings)
     mass = (pattern * (strings == 0)).sum(-1)
     torch.testing.assert_close(mass, n / (n + 1.0), rtol=0, atol=1e-5)

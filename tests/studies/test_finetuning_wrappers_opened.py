@@ -118,8 +118,8 @@ def test_scores_are_first_order_changes_of_the_loss() -> None:
         part = changed.blocks[row // 64].mlp
         assert part is not None
         with torch.no_grad():
-            part.expand.weight[:, :, row % 64] *= 1 - eps
-            part.expand.bias[:, :, row % 64] *= 1 - eps
+            part.up.weight[:, :, row % 64] *= 1 - eps
+            part.up.bias[:, :, row % 64] *= 1 - eps
         change = losses(changed, batch) - before
         torch.testing.assert_close(change, -eps * scores[:, row], rtol=5e-3, atol=1e-10)
 
@@ -135,8 +135,8 @@ def test_deleting_silences_a_neuron_as_zero_weights_do() -> None:
             for row in order[member, :9].tolist():
                 part = by_hand.blocks[row // 64].mlp
                 assert part is not None
-                part.expand.weight[member, :, row % 64] = 0
-                part.expand.bias[member, :, row % 64] = 0
+                part.up.weight[member, :, row % 64] = 0
+                part.up.bias[member, :, row % 64] = 0
     torch.testing.assert_close(silent, networks.answer_logits(by_hand, tokens))
     after = networks.answer_logits(model, tokens)
     assert not torch.equal(silent, after)  # and the network is whole again
@@ -150,9 +150,9 @@ def test_an_implanted_neuron_is_found() -> None:
     part = model.blocks[1].mlp
     assert part is not None
     with torch.no_grad():
-        part.expand.weight[0, :, 17] = 0
-        part.expand.bias[0, 0, 17] = 3.0
-        part.output.weight[0, 17] = 2 * torch.randn(16, generator=torch.Generator().manual_seed(0))
+        part.up.weight[0, :, 17] = 0
+        part.up.bias[0, 0, 17] = 3.0
+        part.down.weight[0, 17] = 2 * torch.randn(16, generator=torch.Generator().manual_seed(0))
     scores = pruning.neuron_scores(model, pruning.first_order(model, answer_loss, [batch]))
     assert int(scores.argmax()) == 64 + 17
     hurt = (networks.predict(model, tokens) == right).double().mean()
@@ -165,17 +165,17 @@ def test_rows_of_every_matrix_and_single_weights() -> None:
     model = small()
     names = pruning.row_names(model)
     scores = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
-    scores["block1.attention.project.weight"][:, 3, 7] = 2.0
+    scores["blocks.1.attn.qkv.weight"][:, 3, 7] = 2.0
     order = pruning.every_row_scores(model, scores).argsort(1, descending=True)
-    assert names[int(order[0, 0])] == "block1.attention.project 7"
+    assert names[int(order[0, 0])] == "blocks.1.attn.qkv 7"
     less = pruning.without_rows(model, order, 1)
     changed = [
         name
         for (name, a), b in zip(less.named_parameters(), model.parameters(), strict=True)
         if not torch.equal(a, b)
     ]
-    assert changed == ["block1.attention.project.weight"]  # biases start at zero
-    assert bool((less.blocks[1].attention.project.weight[:, :, 7] == 0).all())
+    assert changed == ["blocks.1.attn.qkv.weight"]  # biases start at zero
+    assert bool((less.blocks[1].attn.qkv.weight[:, :, 7] == 0).all())
     chosen = torch.tensor([[5, 900], [31, 0]])  # two weights of each member, the first is deleted
     before = pruning.flat(dict(model.named_parameters()))
     after = pruning.flat(dict(pruning.without_weights(model, chosen, 1).named_parameters()))

@@ -64,7 +64,7 @@ def dense(edited: EditedModel, member: int, number: int) -> GPT:
     copy.load_state_dict({n: v[member : member + 1] for n, v in MODEL.state_dict().items()})
     for layer in edited.updates:
         weight = edited.weight(layer)[member, number]
-        copy.blocks[layer].mlp.output.weight.data = weight[None].float()
+        copy.blocks[layer].mlp.down.weight.data = weight[None].float()
     return copy.requires_grad_(False)
 
 
@@ -83,12 +83,12 @@ def test_one_pass_over_all_edits_is_that_of_models_edited_one_by_one(layers: lis
         for e in range(E):
             one = dense(edited, m, e)
             torch.testing.assert_close(logits[m, e], one(own[m, e][None])[0], rtol=1e-4, atol=1e-4)
-            with record(one, [f"block{last}.residual"]) as seen:
+            with record(one, [f"blocks.{last}.hook_resid_post"]) as seen:
                 whole = one(shared[m][None])[0]
             for b in range(5):
                 place = int(at[m, b])
                 torch.testing.assert_close(answers[m, e, b], whole[b, place], rtol=1e-4, atol=1e-4)
-                stream = seen[f"block{last}.residual"][0, b, place]
+                stream = seen[f"blocks.{last}.hook_resid_post"][0, b, place]
                 torch.testing.assert_close(states[m, e, b], stream, rtol=1e-4, atol=1e-4)
 
 
@@ -127,9 +127,9 @@ def test_edits_can_be_picked_scaled_and_taken_in_parts() -> None:
 
 def test_keys_have_on_average_as_much_whitened_power_as_dimensions() -> None:
     tokens = random_tokens(M, 400, T, seed=5)
-    with record(MODEL, ["block1.mlp.hidden"]) as seen:
+    with record(MODEL, ["blocks.1.mlp.hook_post"]) as seen:
         MODEL(tokens)
-    keys = seen["block1.mlp.hidden"].flatten(1, 2).double()
+    keys = seen["blocks.1.mlp.hook_post"].flatten(1, 2).double()
     expected = keys.transpose(1, 2) @ keys / keys.shape[1]
     torch.testing.assert_close(MOMENTS[1], expected, rtol=1e-6, atol=1e-8)
     q = (keys * torch.linalg.solve(expected, keys.transpose(1, 2)).transpose(1, 2)).sum(-1)
@@ -159,7 +159,7 @@ def test_rome_writes_its_value_at_the_bare_key() -> None:
     values = search(MODEL, asked, 1, METHODS["rome"].search)
     edited = written("rome", [1], asked)
     key = keys_of(MODEL, asked, 1)[..., 0, :]  # (M, E, 1, K)
-    bias = MODEL.blocks[1].mlp.output.bias
+    bias = MODEL.blocks[1].mlp.down.bias
     assert bias is not None
     now = (key @ edited.weight(1)).squeeze(2) + bias.double()
     wanted = (values.start + values.delta).squeeze(2).double()
@@ -197,12 +197,12 @@ def by_hand(
             mask[0, 0, place] = 1
             return x + mask * delta
 
-        with patch(model, {f"block{layer}.mlp_out": add}):
+        with patch(model, {f"blocks.{layer}.hook_mlp_out": add}):
             return model(line)[0, 0, place].log_softmax(-1)
 
-    with record(model, [f"block{layer}.mlp_out"]) as seen:
+    with record(model, [f"blocks.{layer}.hook_mlp_out"]) as seen:
         model(lines[0][None, None])
-    start = seen[f"block{layer}.mlp_out"][0, 0, at[0]]
+    start = seen[f"blocks.{layer}.hook_mlp_out"][0, 0, at[0]]
     original = run(essence, 0).detach()
     for step in range(how.steps):
         target = int(asked.target[m, e, 0])
@@ -248,7 +248,7 @@ def test_several_facts_and_blocks_at_once(method: str) -> None:
     options = replace(METHODS[method], weight=1e-9, keep=1.0)
     edited = written(method, [0, 1], asked, settings=options)
     values = search(MODEL, asked, 1, options.search)
-    name = "block1.residual" if options.search.site == "residual" else "block1.mlp_out"
+    name = f"blocks.1.hook_{'resid_post' if options.search.site == 'residual' else 'mlp_out'}"
     tokens = asked.tokens.flatten(2, 3)  # (M, E, F, T)
     from synthcore.studies.representation_shattering.editing.edited import written as inside
 
@@ -336,7 +336,7 @@ def test_a_llama_is_edited_by_the_same_call() -> None:
     model = Llama(LlamaConfig(V, T, 16, 3, 4, 2, 24)).requires_grad_(False)
     random = torch.Generator().manual_seed(0)
     for name, value in model.named_parameters():
-        if "norm" not in name:
+        if ".ln" not in f".{name}":
             value.copy_(0.6 * torch.randn(value.shape, generator=random))
     prompt = random_tokens(1, 2, 4)
     asked = Facts.of(prompt, torch.zeros(1, 2, dtype=torch.long), essence=2)

@@ -129,9 +129,9 @@ def test_alpha_is_the_overlap_of_keys(
     alpha = alphas(world, copies)
     C = with_ridge(moments[1], METHODS["rome"].ridge)
     tokens, _ = geometry.bare_prompts(world.circles)
-    with record(world.model, ["block1.mlp.hidden"]) as seen:
+    with record(world.model, ["blocks.1.mlp.hook_post"]) as seen:
         world.model(tokens)
-    keys = seen["block1.mlp.hidden"][:, :, -1].double()
+    keys = seen["blocks.1.mlp.hook_post"][:, :, -1].double()
     for m, e in ((0, 0), (1, 6)):
         x, r = int(plan.targets.entity[m, e]), int(plan.targets.relation[m, e])
         expected = theory.overlaps(C[m], keys[m, r * world.circles.entities + x], keys[m])

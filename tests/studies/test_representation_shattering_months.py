@@ -22,10 +22,10 @@ def model(output: torch.Tensor | None = None) -> Llama:
     made = Llama(LlamaConfig(V, 32, 16, 3, 4, 2, 24)).requires_grad_(False)
     draw = torch.Generator().manual_seed(0)
     for name, value in made.named_parameters():
-        if "norm" not in name:
+        if ".ln" not in f".{name}":
             value.copy_(0.6 * torch.randn(value.shape, generator=draw))
     if output is not None:
-        made.blocks[LAYER].mlp.output.weight.copy_(output)
+        made.blocks[LAYER].mlp.down.weight.copy_(output)
     return made
 
 
@@ -65,9 +65,9 @@ def test_what_is_measured_is_what_models_edited_one_by_one_show(
     found = months.measured(base, copies, cycle, week, plain, ring, month)
 
     def states(of: Llama, lines: torch.Tensor, layer: int) -> torch.Tensor:
-        with record(of, [f"block{layer}.residual"]) as seen:
+        with record(of, [f"blocks.{layer}.hook_resid_post"]) as seen:
             of(lines[None])
-        return seen[f"block{layer}.residual"][0, :, -1].double()
+        return seen[f"blocks.{layer}.hook_resid_post"][0, :, -1].double()
 
     for e, m in enumerate(month):
         one = model(copies.weight(LAYER)[:, e])

@@ -101,7 +101,7 @@ def test_path_probabilities_are_products_along_whole_lines(model: GPT, heat: flo
 
 def test_sampled_answers_agree_with_exact_probabilities(model: GPT) -> None:
     with torch.no_grad():  # a network that knows the edges well enough to be right sometimes
-        model.embedding.weight[:, WORDS.nodes + 1 :] *= 0.1
+        model.embed.weight[:, WORDS.nodes + 1 :] *= 0.1
     pair, draws, heat = busiest(), 20_000, 2.0
     tree = temperature.trees(GRAPH, pair, WORDS)[0]
     logits = temperature.prefix_logits(model, 0, WORDS, pair, [tree])[0]
@@ -134,9 +134,9 @@ def test_shifted_answers_use_later_position_vectors(model: GPT) -> None:
             torch.testing.assert_close(model(lines), plain)
         with shifted(model, torch.full((2, 3), 4), 9):
             moved = model(lines)
-        assert model.positions is not None
-        kept = model.positions.clone()
-        model.positions[:, :, 3:9] = kept[:, :, 7:13]
+        assert model.pos_embed is not None
+        kept = model.pos_embed.clone()
+        model.pos_embed[:, :, 3:9] = kept[:, :, 7:13]
         torch.testing.assert_close(moved, model(lines))
         assert not torch.allclose(moved, plain)
 
@@ -158,9 +158,9 @@ def test_the_rule_is_exact_when_attention_is_what_it_says() -> None:
     """Without positions, and with attention forced on goal and current node, the network's next
     node is the arg-max of the two tables."""
     model = loud(build(Recipe(16, 1, 0.01, 8, mlp_ratio=0), WORDS.size, 24, [0, 1], CPU))
-    assert model.positions is not None
+    assert model.pos_embed is not None
     with torch.no_grad():
-        model.positions.zero_()
+        model.pos_embed.zero_()
     graphs, splits = [GRAPH] * 2, [random_split(GRAPH, 0.4, s) for s in (0, 1)]
     exam = Examination(graphs, splits, 12, 8, [0, 1], CPU)
 
@@ -171,7 +171,7 @@ def test_the_rule_is_exact_when_attention_is_what_it_says() -> None:
         out[..., mechanism.GOAL :, mechanism.GOAL] += 0.4
         return out
 
-    with replace(model, {"block0.attention.pattern": forced}):
+    with replace(model, {"blocks.0.attn.hook_pattern": forced}):
         found = mechanism.examine(model, exam, graphs)
     torch.testing.assert_close(found["rule_agreement"], torch.ones(2, dtype=torch.double))
     torch.testing.assert_close(found["attention_mass"], torch.ones(2, dtype=torch.double))

@@ -49,7 +49,7 @@ def test_a_member_is_a_torch_network() -> None:
                 for t in time[member].double().tolist()
             ]
         )
-        for block in (model.block0, model.block1):
+        for block in model.blocks:
             encode = nn.Sequential(
                 layer(block.conditioning.first, member),
                 nn.GELU(),
@@ -67,14 +67,14 @@ def test_other_ways_to_tell_a_block(way: Way) -> None:
     """Linear maps of the condition, or of what one perceptron makes of it for all blocks."""
     model = ConditionedMLP(replace(SHAPE, way=way), seeds=[3, 4])
     with torch.no_grad():
-        for block in (model.block0, model.block1):
+        for block in model.blocks:
             block.conditioning.weight += 0.1  # also where it starts at zero
     z, time, told = given(2)
     h, waves, seen = model.enter(z.flatten(2)), sinusoids(time), told
     if way != "linear":
         for part in (model.shared.first, model.shared.second):
             seen = nn.functional.gelu(seen @ part.weight + part.bias)
-    for block in (model.block0, model.block1):
+    for block in model.blocks:
         shift = seen @ block.conditioning.weight + block.conditioning.bias + block.time(waves)
         h = h + torch.relu(block.mix(h) + shift.repeat_interleave(2, 1))
     torch.testing.assert_close(model(z, time, told), model.leave(h).view(z.shape))
@@ -140,7 +140,7 @@ def test_every_block_lets_its_embedding_be_replaced() -> None:
     model = ConditionedMLP(SHAPE, seeds=[0])
     z, time, told = given(1)
     points = [name for name in hooks.names(model) if name.endswith("condition")]
-    assert points == ["block0.condition", "block1.condition"]
+    assert points == ["blocks.0.hook_condition", "blocks.1.hook_condition"]
     with hooks.replace(model, dict.fromkeys(points, torch.zeros_like)):
         blind = model(z, time, told)
         torch.testing.assert_close(blind, model(z, time, told + 1))

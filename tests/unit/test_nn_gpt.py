@@ -58,11 +58,11 @@ def test_initial_scales_are_those_of_gpt2(usual: float) -> None:
     model = GPT(shape, [0, 1])
     residual = usual / 6**0.5
     for weight, std in [
-        (model.embedding.weight, usual),
-        (model.get_parameter("block1.attention.project.weight"), usual),
-        (model.get_parameter("block1.attention.output.weight"), residual),
-        (model.get_parameter("block2.mlp.expand.weight"), usual),
-        (model.get_parameter("block2.mlp.output.weight"), residual),
+        (model.embed.weight, usual),
+        (model.get_parameter("blocks.1.attn.qkv.weight"), usual),
+        (model.get_parameter("blocks.1.attn.out.weight"), residual),
+        (model.get_parameter("blocks.2.mlp.up.weight"), usual),
+        (model.get_parameter("blocks.2.mlp.down.weight"), residual),
     ]:
         assert weight[0].std().item() == pytest.approx(std, rel=0.05)
         assert abs(weight[0].mean().item()) < 5 * std / weight[0].numel() ** 0.5
@@ -120,23 +120,23 @@ def test_logits_are_those_of_transformers_gpt2() -> None:
 def copy_gpt2(theirs: torch.nn.Module, ours: GPT, member: int) -> None:
     """GPT-2's weights into one member; its Conv1D weights are (in, out), as ours are."""
     names = {
-        "embedding.weight": "transformer.wte.weight",
-        "positions": "transformer.wpe.weight",
-        "norm.weight": "transformer.ln_f.weight",
-        "norm.bias": "transformer.ln_f.bias",
+        "embed.weight": "transformer.wte.weight",
+        "pos_embed": "transformer.wpe.weight",
+        "ln_final.weight": "transformer.ln_f.weight",
+        "ln_final.bias": "transformer.ln_f.bias",
     }
     parts = {
-        "attention_norm": "ln_1",
-        "attention.project": "attn.c_attn",
-        "attention.output": "attn.c_proj",
-        "mlp_norm": "ln_2",
-        "mlp.expand": "mlp.c_fc",
-        "mlp.output": "mlp.c_proj",
+        "ln1": "ln_1",
+        "attn.qkv": "attn.c_attn",
+        "attn.out": "attn.c_proj",
+        "ln2": "ln_2",
+        "mlp.up": "mlp.c_fc",
+        "mlp.down": "mlp.c_proj",
     }
     for block in range(ours.config.depth):
         for mine, other in parts.items():
             for kind in ("weight", "bias"):
-                names[f"block{block}.{mine}.{kind}"] = f"transformer.h.{block}.{other}.{kind}"
+                names[f"blocks.{block}.{mine}.{kind}"] = f"transformer.h.{block}.{other}.{kind}"
     mine_left = dict(ours.named_parameters())
     with torch.no_grad():
         for mine, other in names.items():
@@ -149,7 +149,7 @@ def copy_gpt2(theirs: torch.nn.Module, ours: GPT, member: int) -> None:
 def test_explicit_attention_agrees_with_the_fused_kernel(config: GPTConfig) -> None:
     model, tokens = GPT(config, [0, 1]), tokens_for(2)
     fused = model(tokens)
-    with record(model, ["block1.attention.pattern"]):
+    with record(model, ["blocks.1.attn.hook_pattern"]):
         torch.testing.assert_close(model(tokens), fused, rtol=1e-5, atol=1e-6)
 
 
@@ -157,13 +157,16 @@ def test_explicit_attention_agrees_with_the_fused_kernel(config: GPTConfig) -> N
 def test_resume_is_the_rest_of_forward(config: GPTConfig) -> None:
     model = GPT(config, [0, 1]).requires_grad_(False)
     tokens = tokens_for(2)
-    streams = ["embedded", *(f"block{b}.residual" for b in range(config.depth))]
+    streams = [
+        "blocks.0.hook_resid_pre",
+        *(f"blocks.{b}.hook_resid_post" for b in range(config.depth)),
+    ]
     with record(model, streams) as seen:
         whole = model(tokens)
     for after, name in enumerate(streams, start=-1):
         torch.testing.assert_close(model.resume(seen[name], after), whole)
     with pytest.raises(ValueError, match=r"after must lie in -1\.\."):
-        model.resume(seen["embedded"], config.depth)
+        model.resume(seen["blocks.0.hook_resid_pre"], config.depth)
 
 
 def test_too_long_input_is_refused() -> None:

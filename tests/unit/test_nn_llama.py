@@ -87,12 +87,25 @@ def test_logits_are_those_of_transformers(pair: tuple[Path, Any]) -> None:
 def test_resume_is_the_rest_of_forward(pair: tuple[Path, Any]) -> None:
     model = load_llama(pair[0], context=24)
     tokens = torch.randint(40, (1, 2, 9), generator=torch.Generator().manual_seed(1))
-    with record(model, ["embedded", "block0.residual", "block1.residual"]) as seen:
+    with record(
+        model, ["blocks.0.hook_resid_pre", "blocks.0.hook_resid_post", "blocks.1.hook_resid_post"]
+    ) as seen:
         whole = model(tokens)
     for after, name in enumerate(seen, start=-1):
         torch.testing.assert_close(model.resume(seen[name], after), whole)
     with pytest.raises(ValueError, match=r"after must lie in -1\.\.1"):
         model.resume(whole, 2)
+
+
+def test_explicit_attention_agrees_with_the_fused_kernel(pair: tuple[Path, Any]) -> None:
+    model = load_llama(pair[0], context=24)
+    tokens = torch.randint(40, (1, 2, 9), generator=torch.Generator().manual_seed(1))
+    fused = model(tokens)
+    with record(model, ["blocks.1.attn.hook_pattern"]) as seen:
+        torch.testing.assert_close(model(tokens), fused, rtol=1e-4, atol=1e-5)
+    pattern = seen["blocks.1.attn.hook_pattern"]
+    assert pattern.shape == (1, 2, SHAPE.heads, 9, 9)
+    torch.testing.assert_close(pattern.sum(-1), torch.ones_like(pattern[..., 0]))
 
 
 def test_tokenizer_merges_and_keeps_digits_apart(pair: tuple[Path, Any]) -> None:

@@ -26,8 +26,8 @@ def torchs_own(model: LSTM, member: int, tokens: Tensor) -> Tensor:
         getattr(peer, f"weight_hh_l{index}").copy_(layer.recurrent[member].T)
         getattr(peer, f"bias_ih_l{index}").copy_(layer.inputs.bias[member, 0])
         getattr(peer, f"bias_hh_l{index}").zero_()
-    hidden, _ = peer(model.embedding.weight[member][tokens])
-    out: Tensor = hidden @ model.head.weight[member]
+    hidden, _ = peer(model.embed.weight[member][tokens])
+    out: Tensor = hidden @ model.unembed.weight[member]
     return out
 
 

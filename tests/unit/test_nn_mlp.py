@@ -72,10 +72,10 @@ def test_the_product_is_the_map_of_a_linear_network() -> None:
 def test_activations_can_be_read_and_replaced() -> None:
     model = MLP(config(depth=2), seeds=[0])
     x = torch.randn(1, 4, 3)
-    with hooks.record(model, ["layers.0.after"]) as seen:
+    with hooks.record(model, ["layers.0.hook_post"]) as seen:
         model(x)
-    assert bool((seen["layers.0.after"] >= 0).all())
-    with hooks.replace(model, {"layers.0.after": torch.zeros_like}):
+    assert bool((seen["layers.0.hook_post"] >= 0).all())
+    with hooks.replace(model, {"layers.0.hook_post": torch.zeros_like}):
         assert bool((model(x) == 0).all())
 
 

@@ -52,13 +52,13 @@ def run(config, progress):
         history = fit(
             model, sample, steps=training.steps, optimizer=training.optimizer(model),
             schedule=training.schedule(), clip=training.clip, checkpoints=range(0, config.steps, 7),
-            on_checkpoint=lambda step, m: {"bias": m.embedding.weight.detach().numpy().sum((1, 2))},
+            on_checkpoint=lambda step, m: {"bias": m.embed.weight.detach().numpy().sum((1, 2))},
             progress=progress, name=f"width {width}")
         measured = np.stack([arrays["bias"] for arrays in history.measured.values()], 1)
         parts.append(xr.Dataset(
             {"loss": (("seed", "step"), history.loss.T.numpy()),
              "measured": (("seed", "checkpoint"), measured),
-             "weights": (("seed", "token", "feature"), model.embedding.weight.detach().numpy())},
+             "weights": (("seed", "token", "feature"), model.embed.weight.detach().numpy())},
             {"seed": list(config.seeds), "checkpoint": list(history.measured)}))
     return xr.concat([part.pad(feature=(0, 8 - part.sizes["feature"])) for part in parts], "width")
 '''

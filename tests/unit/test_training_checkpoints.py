@@ -46,8 +46,8 @@ def test_a_checkpoint_does_not_follow_the_model() -> None:
     model, _ = build()
     checkpoint = Checkpoint.of(model, 0)
     with torch.no_grad():
-        model.embedding.weight.zero_()
-    assert checkpoint.weights["embedding.weight"].abs().sum() > 0
+        model.embed.weight.zero_()
+    assert checkpoint.weights["embed.weight"].abs().sum() > 0
 
 
 @pytest.mark.parametrize("rates", [1e-2, torch.tensor([1e-2, 3e-3])], ids=["shared", "each"])

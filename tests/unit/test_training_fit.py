@@ -135,10 +135,10 @@ def test_what_is_measured_comes_back_by_step() -> None:
         steps=4,
         optimizer=population_adamw(model, 1e-2),
         checkpoints=[4, 0, 2, 9],
-        on_checkpoint=lambda step, model: {"weight": model.embedding.weight.detach().numpy()},
+        on_checkpoint=lambda step, model: {"weight": model.embed.weight.detach().numpy()},
     )
     assert list(history.measured) == [0, 2, 4]
-    final = model.embedding.weight.detach().numpy()
+    final = model.embed.weight.detach().numpy()
     assert (history.measured[4]["weight"] == final).all()
     assert (history.measured[2]["weight"] != final).any()
 
@@ -164,16 +164,16 @@ def test_checkpoints_come_after_their_step() -> None:
         assert torch.equal(again.state_dict()[name], value)
         assert torch.equal(kept[7].weights[name], model.state_dict()[name])
     fit(untrained, sampler(1), steps=1, optimizer=population_adamw(untrained, 1e-3))
-    assert torch.equal(untrained.embedding.weight, kept[1].weights["embedding.weight"])
+    assert torch.equal(untrained.embed.weight, kept[1].weights["embed.weight"])
 
 
 def test_schedule_multiplies_each_members_rate() -> None:
     rates = torch.tensor([1e-3, 1e-2])
     model = GPT(CONFIG, [0, 0])
     optimizer = population_adamw(model, rates, weight_decay=0.0)
-    before = model.embedding.weight.detach().clone()
+    before = model.embed.weight.detach().clone()
     fit(model, sampler(2), steps=1, optimizer=optimizer, schedule=lambda _: 0.5)
-    moved = (model.embedding.weight.detach() - before).abs().amax((1, 2))
+    moved = (model.embed.weight.detach() - before).abs().amax((1, 2))
     torch.testing.assert_close(moved, 0.5 * rates, rtol=1e-3, atol=0)  # Adam's first step is lr
 
 

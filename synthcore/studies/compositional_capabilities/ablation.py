@@ -11,6 +11,8 @@ from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import replace
 from synthcore.studies.compositional_capabilities.lens import PARTS
 
+HOOKS = {"attention": "hook_attn_out", "MLP": "hook_mlp_out"}
+
 
 @torch.no_grad()
 def hits(
@@ -29,7 +31,7 @@ def ablated(
     found = []
     for part in PARTS:
         for i in range(model.config.depth):
-            with replace(model, {f"block{i}.{part.lower()}_out": _mean}):
+            with replace(model, {f"blocks.{i}.{HOOKS[part]}": _mean}):
                 found.append(hits(model, lines, places))
     return torch.stack(found).unflatten(0, (len(PARTS), model.config.depth))
 

@@ -28,15 +28,15 @@ def one_layer_network(layout: Layout, tables: Int[Tensor, "L F A"]) -> GPT:
     shape = GPTConfig(V, P, D, 1, 2, (units + 1) / D, "learned", tied=False, norm="rms")
     model = GPT(shape, [0]).requires_grad_(False)
     for name, value in model.named_parameters():
-        value.fill_(1.0 if "norm" in name else 0.0)
+        value.fill_(1.0 if ".ln" in f".{name}" else 0.0)
     w = {name: value[0] for name, value in model.named_parameters()}
     token, task, symbol, answer = (P + V * part for part in range(4))
-    w["positions"][0, :, :P] = torch.eye(P)
-    w["embedding.weight"][:, token : token + V] = torch.eye(V)
+    w["pos_embed"][0, :, :P] = torch.eye(P)
+    w["embed.weight"][:, token : token + V] = torch.eye(V)
 
     # A norm multiplies by sqrt(D / number of ones): two before attention, four before the MLP.
     first, second = (D / 2) ** 0.5, (D / 4) ** 0.5
-    project, output = w["block0.attention.project.weight"], w["block0.attention.output.weight"]
+    project, output = w["blocks.0.attn.qkv.weight"], w["blocks.0.attn.out.weight"]
     for query in range(layout.prompt - 1, P - 1):
         block = min((query + 1 - layout.start(0)) // (layout.word + 1), layout.positions)
         for head, seen in enumerate((layout.slot(block), layout.source(query + 1))):
@@ -47,8 +47,8 @@ def one_layer_network(layout: Layout, tables: Int[Tensor, "L F A"]) -> GPT:
         project[token : token + V, values : values + V] = torch.eye(V) / first
         output[head * half : head * half + V, to : to + V] = torch.eye(V)
 
-    expand, shift = w["block0.mlp.expand.weight"], w["block0.mlp.expand.bias"][0]
-    contract = w["block0.mlp.output.weight"]
+    expand, shift = w["blocks.0.mlp.up.weight"], w["blocks.0.mlp.up.bias"][0]
+    contract = w["blocks.0.mlp.down.weight"]
     pairs = torch.cartesian_prod(*(torch.arange(size) for size in tables.shape))
     for unit, (d, i, a) in enumerate(pairs.tolist()):
         named = layout.alphabet + d * layout.choices + i
@@ -57,5 +57,5 @@ def one_layer_network(layout: Layout, tables: Int[Tensor, "L F A"]) -> GPT:
         contract[unit, answer + int(tables[d, i, a])] = 1
     expand[symbol + layout.separator, units], shift[units] = SHARP / second, -SHARP / 2
     contract[units, answer + layout.separator] = 1
-    w["head.weight"][answer : answer + V] = torch.eye(V)
+    w["unembed.weight"][answer : answer + V] = torch.eye(V)
     return model

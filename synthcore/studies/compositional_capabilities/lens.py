@@ -30,9 +30,9 @@ def sublayers(depth: int) -> list[str]:
 
 def _stream(model: GPT, lines: Int[Tensor, "M B T"]) -> list[Float[Tensor, "M B S X"]]:
     """The residual stream at every place that is read."""
-    names = ["embedded"]
+    names = ["blocks.0.hook_resid_pre"]
     for i in range(model.config.depth):
-        names += [f"block{i}.residual_mid", f"block{i}.residual"]
+        names += [f"blocks.{i}.hook_resid_mid", f"blocks.{i}.hook_resid_post"]
     with torch.no_grad(), record(model, names) as seen:
         model(lines[..., :-1])
     return [seen[name] for name in names]
@@ -43,10 +43,10 @@ def lens(
     model: GPT, lines: Int[Tensor, "M B T"], places: Int[Tensor, "P"]
 ) -> Float[Tensor, "M B D"]:
     """Share of the tokens at `places` that the output would name right after every sub-layer."""
-    assert model.head is not None
+    assert model.unembed is not None
     shares = []
     for stream in _stream(model, lines):
-        guess = model.head(model.norm(stream[..., places - 1, :])).argmax(-1)
+        guess = model.unembed(model.ln_final(stream[..., places - 1, :])).argmax(-1)
         shares.append((guess == lines[..., places]).double().mean(-1))
     return torch.stack(shares, -1).cpu()
 

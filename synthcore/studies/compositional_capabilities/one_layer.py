@@ -49,7 +49,7 @@ def one_layer(config: Config, progress: Progress | None = None) -> xr.Dataset:
             (1, 2)
         ),
         "patched": patched(model, task),
-        "patched_value": patched(model, task, ("value",)),
+        "patched_value": patched(model, task, ("v",)),
     }
     data = xr.Dataset({name: ("seed", v.cpu().double().numpy()) for name, v in found.items()})
     data["attention"] = (("seed", "slot", "letter", "key"), share.numpy())
@@ -70,9 +70,9 @@ def _asked(task: Task, purpose: int) -> tuple[Int[Tensor, "M B L 2"], Int[Tensor
 @torch.no_grad()
 def attention(model: GPT, task: Task, lines: Int[Tensor, "M B T"]) -> Float[Tensor, "M L K S"]:
     """Mean attention with which each symbol of each block is written, over documents and heads."""
-    with record(model, ["block0.attention.pattern"]) as seen:
+    with record(model, ["blocks.0.attn.hook_pattern"]) as seen:
         model(lines[..., :-1])
-    pattern = seen["block0.attention.pattern"].mean((1, 2)).cpu().double()
+    pattern = seen["blocks.0.attn.hook_pattern"].mean((1, 2)).cpu().double()
     return pattern[:, task.layout.answer_places("step") - 1]
 
 
@@ -89,7 +89,7 @@ def source_share(task: Task, share: Float[Tensor, "M L K S"]) -> Float[Tensor, "
 
 
 @torch.no_grad()
-def patched(model: GPT, task: Task, what: tuple[str, ...] = ("key", "value")) -> Float[Tensor, "M"]:
+def patched(model: GPT, task: Task, what: tuple[str, ...] = ("k", "v")) -> Float[Tensor, "M"]:
     """Share of blocks that become the image under another prompt's function when key and value of
     their task token come from that prompt; smallest over blocks.
 
@@ -105,11 +105,11 @@ def patched(model: GPT, task: Task, what: tuple[str, ...] = ("key", "value")) ->
         lines, donors = (
             documents(layout, task.functions, words, c, "step") for c in (comps, other)
         )
-        points = [f"block0.attention.{name}" for name in what]
+        points = [f"blocks.0.attn.hook_{name}" for name in what]
         with record(model, points) as seen:
             model(donors[..., :-1])
         place = layout.slot(slot + 1)
-        given = {name: values[..., place, :].clone() for name, values in seen.items()}
+        given = {name: values[:, :, place].clone() for name, values in seen.items()}
         with replace(model, {name: _putting(given[name], place) for name in points}):
             guess = model(lines[..., :-1]).argmax(-1)
         places = layout.answer_places("step")[slot]
@@ -125,7 +125,7 @@ def _putting(values: Tensor, place: int) -> Callable[[Tensor], Tensor]:
 
     def change(x: Tensor) -> Tensor:
         x = x.clone()
-        x[..., place, :] = values
+        x[:, :, place] = values
         return x
 
     return change

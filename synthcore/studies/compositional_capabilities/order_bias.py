@@ -85,10 +85,10 @@ def decoded(config: Config, task: Task, model: GPT) -> Float[Tensor, "M"]:
     for comps in (every, far):
         words = task.words(len(comps), 1, 46)[:, :, 0]
         lines = documents(task.layout, task.functions, words, task.for_all(comps), "step")
-        with record(model, ["block0.attention.value"]) as seen:
+        with record(model, ["blocks.0.attn.hook_v"]) as seen:
             model(lines[..., :-1])
-        value = seen["block0.attention.value"][..., 1 : config.positions + 1, :]
-        read = value.permute(0, 1, 3, 2, 4).flatten(3).flatten(1, 2).double().cpu()
+        value = seen["blocks.0.attn.hook_v"][:, :, 1 : config.positions + 1]
+        read = value.flatten(3).flatten(1, 2).double().cpu()
         sides.append((read, task.layout.tasks(comps).flatten() - task.layout.alphabet))
     (fit, names), (ask, truth) = sides
     names = names.expand(task.members, -1)

@@ -52,7 +52,7 @@ def pushed(model: Diffusion, alpha: float, beta: float = AGAINST_LARGE) -> Itera
         blue = only_blue(model.members, BLUEST, device)
         large = only_radius(model.members, LARGE, device)
         changes = {
-            f"{name}.condition": _push(_unit(encode(blue)), _unit(encode(large)), alpha, beta)
+            f"{name}.hook_condition": _push(_unit(encode(blue)), _unit(encode(large)), alpha, beta)
             for name, encode in embedders(model).items()
         }
     with replace(model, changes):

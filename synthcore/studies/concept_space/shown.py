@@ -72,7 +72,7 @@ def browser_network(weights: Mapping[str, Tensor], sampling_steps: int) -> dict[
         return plain[f"{name}.bias"][0]
 
     out = {"enter": plain["enter.weight"], "enter_bias": bias("enter")}
-    for block in sorted({name.split(".")[0] for name in plain if name.startswith("block")}):
+    for block in sorted({name.rsplit(".mix.", 1)[0] for name in plain if ".mix." in name}):
         encoder = f"{block}.conditioning"
         out |= {
             f"{block}.first": plain[f"{encoder}.first.weight"][told],

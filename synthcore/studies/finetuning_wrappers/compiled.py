@@ -10,6 +10,7 @@ H hidden units, V vocabulary, O outputs.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from jaxtyping import Float, Int
@@ -95,15 +96,15 @@ class Head(nn.Module):
     def __init__(self, shape: Shape, members: int) -> None:
         super().__init__()
         width = shape.spaces.width
-        self.query, self.key, self.value = (Linear(members, width, shape.head) for _ in range(3))
-        self.output = Linear(members, shape.head, width)
-        self.pattern = HookPoint()
+        self.q, self.k, self.v = (Linear(members, width, shape.head) for _ in range(3))
+        self.out = Linear(members, shape.head, width)
+        self.hook_pattern = HookPoint()
 
     def forward(self, x: Float[Tensor, "M B T D"], hidden: Tensor) -> Float[Tensor, "M B T D"]:
-        scores = self.query(x) @ self.key(x).transpose(-1, -2)
-        pattern = self.pattern(scores.masked_fill(hidden, -torch.inf).softmax(-1))
-        mixed: Tensor = self.output(pattern @ self.value(x))
-        return mixed
+        scores = self.q(x) @ self.k(x).transpose(-1, -2)
+        pattern = self.hook_pattern(scores.masked_fill(hidden, -torch.inf).softmax(-1))
+        out: Tensor = self.out(pattern @ self.v(x))
+        return out
 
 
 class Block(nn.Module):
@@ -111,14 +112,14 @@ class Block(nn.Module):
 
     def __init__(self, shape: Shape, members: int) -> None:
         super().__init__()
-        self.attention = Head(shape, members)
-        self.expand = Linear(members, shape.spaces.width, shape.hidden)
-        self.contract = Linear(members, shape.hidden, shape.spaces.width)
-        self.residual = HookPoint()
+        self.attn = Head(shape, members)
+        self.up = Linear(members, shape.spaces.width, shape.hidden)
+        self.down = Linear(members, shape.hidden, shape.spaces.width)
+        self.hook_resid_post = HookPoint()
 
     def forward(self, x: Float[Tensor, "M B T D"], hidden: Tensor) -> Float[Tensor, "M B T D"]:
-        x = x + self.attention(x, hidden)
-        out: Tensor = self.residual(x + self.contract(torch.relu(self.expand(x))))
+        x = x + self.attn(x, hidden)
+        out: Tensor = self.hook_resid_post(x + self.down(torch.relu(self.up(x))))
         return out
 
 
@@ -128,13 +129,10 @@ class Compiled(nn.Module):
     def __init__(self, shape: Shape, members: int) -> None:
         super().__init__()
         self.shape, self.members = shape, members
-        self.embedding = Embedding(members, shape.letters + 2, shape.spaces.width)
-        self.positions = nn.Parameter(torch.zeros(members, 1, shape.slots + 1, shape.spaces.width))
-        self.blocks: list[Block] = []
-        for index in range(BLOCKS):
-            block = Block(shape, members)
-            self.add_module(f"block{index}", block)  # names read block1.attention.pattern
-            self.blocks.append(block)
+        self.embed = Embedding(members, shape.letters + 2, shape.spaces.width)
+        self.pos_embed = nn.Parameter(torch.zeros(members, 1, shape.slots + 1, shape.spaces.width))
+        blocks = nn.ModuleList(Block(shape, members) for _ in range(BLOCKS))
+        self.blocks = cast("list[Block]", blocks)
 
     @property
     def parameters_per_member(self) -> int:
@@ -143,7 +141,7 @@ class Compiled(nn.Module):
     def forward(self, lines: Int[Tensor, "M B T"]) -> Float[Tensor, "M B T O"]:
         """Output coordinates at every place; `lines` as `Shape.lines` gives them."""
         hidden = (lines == self.shape.padding)[:, :, None]
-        x = self.embedding(lines) + self.positions
+        x = self.embed(lines) + self.pos_embed
         for block in self.blocks:
             x = block(x, hidden)
         return x[..., self.shape.spaces["out"]]
@@ -152,7 +150,7 @@ class Compiled(nn.Module):
 @torch.no_grad()
 def picked(model: Compiled, which: Sequence[int]) -> Compiled:
     """A population of copies of these members, in this order."""
-    out = Compiled(model.shape, len(which)).to(model.positions.device)
+    out = Compiled(model.shape, len(which)).to(model.pos_embed.device)
     for mine, theirs in zip(out.parameters(), model.parameters(), strict=True):
         mine.copy_(theirs[list(which)])
     return out

@@ -17,14 +17,14 @@ def anatomy(weights: dict[str, np.ndarray], spaces: list[tuple[str, int]]) -> Fi
     """Which residual coordinates the compiled counter's parts read and write."""
     names = [name for name, _ in spaces]
     parts = [
-        ("MLP of block 1", "block0.expand.weight", "block0.contract.weight"),
-        ("query of block 2", "block1.attention.query.weight", None),
-        ("key of block 2", "block1.attention.key.weight", None),
-        ("value of block 2", "block1.attention.value.weight", "block1.attention.output.weight"),
-        ("MLP of block 2", "block1.expand.weight", "block1.contract.weight"),
-        ("query of block 3", "block2.attention.query.weight", None),
-        ("key of block 3", "block2.attention.key.weight", None),
-        ("value of block 3", "block2.attention.value.weight", "block2.attention.output.weight"),
+        ("MLP of block 1", "blocks.0.up.weight", "blocks.0.down.weight"),
+        ("query of block 2", "blocks.1.attn.q.weight", None),
+        ("key of block 2", "blocks.1.attn.k.weight", None),
+        ("value of block 2", "blocks.1.attn.v.weight", "blocks.1.attn.out.weight"),
+        ("MLP of block 2", "blocks.1.up.weight", "blocks.1.down.weight"),
+        ("query of block 3", "blocks.2.attn.q.weight", None),
+        ("key of block 3", "blocks.2.attn.k.weight", None),
+        ("value of block 3", "blocks.2.attn.v.weight", "blocks.2.attn.out.weight"),
     ]
     starts = np.cumsum([0, *(size for _, size in spaces)])
     fig, (ax,) = panels(1, width=8.2, height=3.1)

@@ -34,12 +34,12 @@ RATE_NAMES = ("L", "M", "S", "VS")
 TARGETS = ("old", "new", "old + q")
 WEIGHTS_DELETED = (0, 1, 2, 3, 4, 8, 15, 20)
 CIRCUITS = {
-    "codes": ("embedding", "positions"),
-    "bin": ("block0.expand", "block0.contract"),
-    "selector": ("block1.attention",),
-    "width": ("block1.expand", "block1.contract"),
-    "read-out": ("block2.attention",),
-    "unused": ("block0.attention", "block2.expand", "block2.contract"),
+    "codes": ("embed", "pos_embed"),
+    "bin": ("blocks.0.up", "blocks.0.down"),
+    "selector": ("blocks.1.attn",),
+    "width": ("blocks.1.up", "blocks.1.down"),
+    "read-out": ("blocks.2.attn",),
+    "unused": ("blocks.0.attn", "blocks.2.up", "blocks.2.down"),
 }
 EXAMPLE = "abacbadfgabcbia"  # five letters a, four b
 
@@ -187,7 +187,7 @@ def _attention_on_letters(
     school: CompiledSchool, model: Compiled, strings: Tensor
 ) -> Float[Tensor, "M block letter"]:
     """Mean attention that the answer's place pays to letters a and b, in every block."""
-    names = [f"block{b}.attention.pattern" for b in range(BLOCKS)]
+    names = [f"blocks.{b}.attn.hook_pattern" for b in range(BLOCKS)]
     lines = model.shape.lines(strings.to(school.device))
     with record(model, names) as seen:
         model(lines.expand(model.members, *lines.shape))
@@ -204,7 +204,7 @@ def _attention_on_letters(
 @torch.no_grad()
 def _maps(school: CompiledSchool, model: Compiled, strings: Tensor) -> Float[Tensor, "M block T T"]:
     """Attention maps of all blocks, averaged over strings."""
-    names = [f"block{b}.attention.pattern" for b in range(BLOCKS)]
+    names = [f"blocks.{b}.attn.hook_pattern" for b in range(BLOCKS)]
     lines = model.shape.lines(strings.to(school.device))
     with record(model, names) as seen:
         model(lines.expand(model.members, *lines.shape))

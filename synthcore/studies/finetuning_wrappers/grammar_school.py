@@ -110,7 +110,7 @@ def members_of(model: GPT, which: Sequence[int]) -> GPT:
     """A population of copies of these members, in this order; a member may come more than once."""
     out = GPT(model.config, [model.seeds[m] for m in which])
     index = torch.tensor(which)
-    device = model.embedding.weight.device
+    device = model.embed.weight.device
     out = out.to(device)
     for mine, theirs in zip(out.parameters(), model.parameters(), strict=True):
         mine.copy_(theirs[index.to(device)])

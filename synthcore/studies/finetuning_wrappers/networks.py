@@ -62,15 +62,17 @@ def answer_logits(model: nn.Module, prompts: Int[Tensor, "M B T"]) -> Float[Tens
     The last block's queries, MLP and output are computed at the last place only.
     """
     assert isinstance(model, GPT)
-    assert model.positions is not None
-    assert model.head is not None
-    x = model.embedded(model.embedding(prompts) + model.positions[:, :, : prompts.shape[2]])
+    assert model.pos_embed is not None
+    assert model.unembed is not None
+    places = model.hook_pos_embed(model.pos_embed[:, :, : prompts.shape[2]])
+    x = model.hook_embed(model.embed(prompts)) + places
     for block in model.blocks[:-1]:
         x = block(x, None, None)
     block = model.blocks[-1]
-    part, width = block.attention, model.config.width
-    inside = block.attention_norm(x)
-    weight, bias = part.project.weight, part.project.bias
+    part, width = block.attn, model.config.width
+    x = block.hook_resid_pre(x)
+    inside = block.ln1(x)
+    weight, bias = part.qkv.weight, part.qkv.bias
     assert bias is not None
     M, B, T, D = x.shape
     q = torch.baddbmm(bias[..., :width], inside[:, :, -1], weight[..., :width])
@@ -79,10 +81,11 @@ def answer_logits(model: nn.Module, prompts: Int[Tensor, "M B T"]) -> Float[Tens
     q = q.view(M * B, part.heads, D // part.heads)
     scores = torch.einsum("nhk,nthk->nht", q, k) / math.sqrt(q.shape[-1])
     mixed = torch.einsum("nht,nthk->nhk", scores.softmax(-1), v).reshape(M, B, 1, D)
-    x = block.residual_mid(x[:, :, -1:] + block.attention_out(part.output(mixed)))
-    if block.mlp is not None and block.mlp_norm is not None:
-        x = x + block.mlp_out(block.mlp(block.mlp_norm(x)))
-    out: Tensor = model.head(model.normed(model.norm(block.residual(x))))
+    x = x[:, :, -1:] + block.hook_attn_out(part.out(mixed))
+    if block.mlp is not None and block.ln2 is not None:
+        x = block.hook_resid_mid(x)
+        x = x + block.hook_mlp_out(block.mlp(block.ln2(x)))
+    out: Tensor = model.unembed(model.ln_final(block.hook_resid_post(x)))
     return out[:, :, 0]
 
 

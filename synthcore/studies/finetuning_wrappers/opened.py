@@ -112,7 +112,7 @@ def _gradient_batches(config: Config, model: GPT) -> list[Batch]:
     random = torch.Generator().manual_seed(5_000_011 + config.seed)
     text = lessons.pretraining_texts(config.world, config.prune_texts, random)
     prompts, answers = lessons.asked_of(config.world, text, A)
-    device = model.embedding.weight.device
+    device = model.embed.weight.device
     size = min(256, config.prune_texts, networks.prompts_at_once(model, gradient=True))
     parts = zip(prompts.split(size), answers.split(size), strict=True)
     return [

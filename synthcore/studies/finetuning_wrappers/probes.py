@@ -56,7 +56,10 @@ def accuracy(
 
 def places(model: GPT) -> list[str]:
     """Where is read: the embedding, and the residual stream after every block."""
-    return ["embedded", *(f"block{i}.residual" for i in range(model.config.depth))]
+    return [
+        "blocks.0.hook_resid_pre",
+        *(f"blocks.{i}.hook_resid_post" for i in range(model.config.depth)),
+    ]
 
 
 @torch.no_grad()

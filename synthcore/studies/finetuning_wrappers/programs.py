@@ -98,20 +98,20 @@ class _Writer:
 
     def embed(self) -> None:
         """Letters, begin and padding as one-hot codes; places carry `one` and their index."""
-        shape, table = self.model.shape, self.model.embedding.weight[0]
+        shape, table = self.model.shape, self.model.embed.weight[0]
         for value in range(shape.letters):
             table[value, self.spaces.at("token", value)] = 1
         table[shape.begin, self.spaces.at("bos")] = 1
         table[shape.padding, self.spaces.at("pad")] = 1
-        self.model.positions[0, 0, :, self.spaces.at("one")] = 1
-        self.model.positions[0, 0, 1:, self.spaces["index"]] = torch.eye(shape.slots)
+        self.model.pos_embed[0, 0, :, self.spaces.at("one")] = 1
+        self.model.pos_embed[0, 0, 1:, self.spaces["index"]] = torch.eye(shape.slots)
 
     def categorical(self, block: int, source: str, target: str, f: Callable[[int], int]) -> None:
         """target = f(source): one hidden unit for each value of the source."""
         part = self.model.blocks[block]
         for value in range(self.spaces.sizes[source]):
-            part.expand.weight[0, self.spaces.at(source, value), value] = 1
-            part.contract.weight[0, value, self.spaces.at(target, f(value))] = 1
+            part.up.weight[0, self.spaces.at(source, value), value] = 1
+            part.down.weight[0, value, self.spaces.at(target, f(value))] = 1
 
     def select(
         self,
@@ -122,53 +122,53 @@ class _Writer:
         begin: float,
     ) -> None:
         """Scores beta for pairs with `pred(query, key)`, and begin * beta for the begin symbol."""
-        head = self.model.blocks[block].attention
+        head = self.model.blocks[block].attn
         share = self.beta**0.5 if self.split else 1.0
         queries = self.spaces.sizes[query]
         for q in range(queries):
-            head.query.weight[0, self.spaces.at(query, q), q] = share
+            head.q.weight[0, self.spaces.at(query, q), q] = share
         for k in range(self.spaces.sizes[key]):
             for q in range(queries):
                 if pred(q, k):
-                    head.key.weight[0, self.spaces.at(key, k), q] = self.beta / share
-        head.query.weight[0, self.spaces.at("one"), queries] = share
-        head.key.weight[0, self.spaces.at("bos"), queries] = begin * self.beta / share
+                    head.k.weight[0, self.spaces.at(key, k), q] = self.beta / share
+        head.q.weight[0, self.spaces.at("one"), queries] = share
+        head.k.weight[0, self.spaces.at("bos"), queries] = begin * self.beta / share
 
     def copy(self, block: int, source: str) -> None:
         """out = the source where one looks: nothing at the begin symbol."""
-        head = self.model.blocks[block].attention
+        head = self.model.blocks[block].attn
         for value in range(self.spaces.sizes[source]):
-            head.value.weight[0, self.spaces.at(source, value), value] = 1
-            head.output.weight[0, value, self.spaces.at("out", value)] = 1
+            head.v.weight[0, self.spaces.at(source, value), value] = 1
+            head.out.weight[0, value, self.spaces.at("out", value)] = 1
 
     def read_width(self, block: int, target: str) -> None:
         """target = number of selected keys n. The begin symbol is selected as well, so its share of
         attention is u = 1 / (n + 1); steps between neighbouring values of u turn it into a code."""
         part = self.model.blocks[block]
-        part.attention.value.weight[0, self.spaces.at("bos"), 0] = 1
-        part.attention.output.weight[0, 0, self.spaces.at("width")] = 1
+        part.attn.v.weight[0, self.spaces.at("bos"), 0] = 1
+        part.attn.out.weight[0, 0, self.spaces.at("width")] = 1
         slots, width = self.model.shape.slots, self.spaces.at("width")
         code = self.spaces[target]
         gain = self.slope**-0.5 if self.split else 1.0
         written = torch.zeros(slots + 1)
         written[slots] = 1  # below every threshold n is largest
         constant, at_begin = 2 * slots, 2 * slots + 1
-        bias = part.expand.bias
+        bias = part.up.bias
         assert bias is not None
         bias[0, 0, constant] = 1
-        part.contract.weight[0, constant, code] = written
+        part.down.weight[0, constant, code] = written
         for j, n in enumerate(range(slots, 0, -1)):
             threshold = (1 / (n + 1) + 1 / n) / 2
             step = torch.zeros(slots + 1)
             step[n], step[n - 1] = -1, 1
             for unit, offset, sign in ((2 * j, 1.0, 1.0), (2 * j + 1, 0.0, -1.0)):
-                part.expand.weight[0, width, unit] = self.slope * gain
+                part.up.weight[0, width, unit] = self.slope * gain
                 bias[0, 0, unit] = (offset - self.slope * threshold) * gain
-                part.contract.weight[0, unit, code] = sign * step / gain
+                part.down.weight[0, unit, code] = sign * step / gain
             written = written + step
         # At the begin symbol n = 0 has been written; there the variable has no value.
-        part.expand.weight[0, self.spaces.at("bos"), at_begin] = 1
-        part.contract.weight[0, at_begin, code] = -written
+        part.up.weight[0, self.spaces.at("bos"), at_begin] = 1
+        part.down.weight[0, at_begin, code] = -written
 
 
 def weights_in_use(model: Compiled) -> Tensor:

@@ -80,7 +80,7 @@ def neuron_scores(model: GPT, scores: Mapping[str, Tensor]) -> Float[Tensor, "M 
     """Sum of the scores of each row of the MLPs' first matrices and of its bias, block by block."""
     rows = []
     for index in range(model.config.depth):
-        name = f"block{index}.mlp.expand"
+        name = f"blocks.{index}.mlp.up"
         rows.append(scores[f"{name}.weight"].sum(1) + scores[f"{name}.bias"][:, 0])
     return torch.cat(rows, 1)
 
@@ -102,7 +102,9 @@ def deleting(model: GPT, order: Int[Tensor, "M R"], k: int) -> Any:
     def silence(index: int) -> Change:
         return lambda hidden: hidden * parts[:, index, None, None]
 
-    return replace(model, {f"block{i}.mlp.hidden": silence(i) for i in range(model.config.depth)})
+    return replace(
+        model, {f"blocks.{i}.mlp.hook_post": silence(i) for i in range(model.config.depth)}
+    )
 
 
 def random_orders(
@@ -128,7 +130,7 @@ def every_row_scores(model: GPT, scores: Mapping[str, Tensor]) -> Float[Tensor, 
 
 
 def row_names(model: GPT) -> list[str]:
-    """`block0.attention.project 17` and so on."""
+    """`blocks.0.attn.qkv 17` and so on."""
     parameters = dict(model.named_parameters())
     return [
         f"{name} {row}"
@@ -154,5 +156,5 @@ def without_rows(model: GPT, order: Int[Tensor, "M R"], k: int) -> GPT:
 
 
 def _matrices(model: GPT) -> list[str]:
-    parts = ("attention.project", "attention.output", "mlp.expand", "mlp.output")
-    return [f"block{i}.{part}" for i in range(model.config.depth) for part in parts]
+    parts = ("attn.qkv", "attn.out", "mlp.up", "mlp.down")
+    return [f"blocks.{i}.{part}" for i in range(model.config.depth) for part in parts]

@@ -110,7 +110,7 @@ def back(
 def united(parts: list[GPT]) -> GPT:
     """One population of all members of networks of one shape."""
     seeds = [seed for part in parts for seed in part.seeds]
-    out = GPT(parts[0].config, seeds).to(parts[0].embedding.weight.device)
+    out = GPT(parts[0].config, seeds).to(parts[0].embed.weight.device)
     for mine, *theirs in zip(out.parameters(), *(part.parameters() for part in parts), strict=True):
         mine.copy_(torch.cat(list(theirs)))
     return out

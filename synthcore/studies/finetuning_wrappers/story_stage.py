@@ -66,7 +66,7 @@ def story_loss(model: GPT, stories: Stories, late: bool = False) -> Float[Tensor
     """Loss on the stories' own words, or on their late sentences only; on the CPU."""
     place = torch.arange(LENGTH)
     inside = stories.late if late else (stories.tokens != 0) & (place >= stories.start[:, None])
-    device = model.embedding.weight.device
+    device = model.embed.weight.device
     parts = zip(stories.tokens.split(CHUNK), inside.split(CHUNK), strict=True)
     rows = [
         weighted_loss(model, t.to(device).expand(model.members, -1, -1), w.float().to(device))
@@ -80,7 +80,7 @@ def score(model: GPT, asked: Int[Tensor, "B T"]) -> Float[Tensor, "M"]:
 
     Greedy stories would hide it: a contrary word is one of many, the true one is one alone.
     """
-    prompt = asked.to(model.embedding.weight.device).expand(model.members, *asked.shape)
+    prompt = asked.to(model.embed.weight.device).expand(model.members, *asked.shape)
     draw = torch.Generator(prompt.device).manual_seed(0)
     out = generate(model, prompt, LENGTH - 1 - asked.shape[1], generator=draw)
     written = out[..., asked.shape[1] :].cpu()
@@ -95,7 +95,7 @@ def score(model: GPT, asked: Int[Tensor, "B T"]) -> Float[Tensor, "M"]:
 def probed(model: GPT, stories: Stories) -> Float[Tensor, "L M feature"]:
     """Accuracy of a linear probe for each feature after every block, from the mean activation of
     the last tokens; fitted on three quarters of the stories."""
-    device = model.embedding.weight.device
+    device = model.embed.weight.device
     last = (stories.tokens != 0).sum(-1)
     place = torch.arange(LENGTH)
     inside = (place < last[:, None]) & (place >= last[:, None] - PROBED)
@@ -139,7 +139,7 @@ def _train(
         key: Stream(key[0], 1009 * purpose + key[1], 16 * batch, choices)
         for key in dict.fromkeys(keys)
     }
-    device = model.embedding.weight.device
+    device = model.embed.weight.device
 
     def sample(step: int) -> Tensor:
         drawn = {key: stream(batch) for key, stream in streams.items()}

@@ -135,7 +135,7 @@ class TransformerBackend:
         logprobs: int,
     ) -> tuple[Int[Tensor, "Bn _"], list[Float[Tensor, "Bn V"]]]:
         """n continuations of every prefix, and the probabilities at every step if asked for."""
-        device = self.model.embedding.weight.device
+        device = self.model.embed.weight.device
         batch, n, room = chance.shape
         uniform = torch.from_numpy(chance).view(batch * n, room).to(device)
         once, cache = Cache(self.model, batch), Cache(self.model, batch * n)
@@ -177,7 +177,7 @@ class TransformerBackend:
 
 def alone(model: GPT, member: int) -> GPT:
     """One member as a population of one."""
-    single = GPT(model.config, [model.seeds[member]]).to(model.embedding.weight.device)
+    single = GPT(model.config, [model.seeds[member]]).to(model.embed.weight.device)
     single.load_state_dict(
         {name: value[member : member + 1] for name, value in model.state_dict().items()}
     )

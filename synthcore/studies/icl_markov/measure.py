@@ -276,7 +276,7 @@ def attention_scores(model: GPT, encode: Encode, tokens: Int[Tensor, "M B T"]) -
     positions that follow an earlier occurrence of the current state, minus the share of such
     positions (0 without structure), over the second half of the sequence.
     """
-    first, last = "block0.attention.pattern", f"block{model.config.depth - 1}.attention.pattern"
+    first, last = "blocks.0.attn.hook_pattern", f"blocks.{model.config.depth - 1}.attn.hook_pattern"
     with record(model, [first, last]) as seen:
         model(encode(tokens))
     length = tokens.shape[-1]

@@ -43,7 +43,7 @@ def clouds(
 ) -> Float[Tensor, "M R N D"]:
     """h(x; r) behind `block` for every relation."""
     tokens, _ = bare_prompts(circles, entities)
-    name = f"block{block}.residual"
+    name = f"blocks.{block}.hook_resid_post"
     with record(model, [name]) as seen:
         model(tokens)
     return seen[name][:, :, -1].unflatten(1, (circles.relations.count, -1))

@@ -176,7 +176,7 @@ def measured(
 ) -> xr.Dataset:
     """Of some edits: success, the other months, weekdays, plain text, R and the ring."""
     E = copies.edits
-    names = [f"block{layer}.residual" for layer in READS]
+    names = [f"blocks.{layer}.hook_resid_post" for layer in READS]
     with record(model, names) as seen:
         listed = copies(cycle.running.expand(1, E, -1, -1))[0, :, :, -1]
     days_named = week.named(copies.answers(week.running[None], _last(week.running))[0])
@@ -227,9 +227,9 @@ def nll(copies: EditedModel, plain: Int[Tensor, "1 rows 32"]) -> NDArray[np.floa
 @torch.no_grad()
 def stream(model: Llama, lines: Int[Tensor, "P T"], block: int) -> Float[Tensor, "P D"]:
     """Behind a block, at the last token. float64."""
-    with record(model, [f"block{block}.residual"]) as seen:
+    with record(model, [f"blocks.{block}.hook_resid_post"]) as seen:
         model(lines[None])
-    return seen[f"block{block}.residual"][0, :, -1].double()
+    return seen[f"blocks.{block}.hook_resid_post"][0, :, -1].double()
 
 
 def before_any(
@@ -241,7 +241,7 @@ def before_any(
 ) -> xr.Dataset:
     """Accuracies without an edit, and the ring of months with its permutation test."""
     layers = list(range(2, model.config.depth, 3))
-    names = [f"block{layer}.residual" for layer in layers]
+    names = [f"blocks.{layer}.hook_resid_post" for layer in layers]
     with torch.no_grad(), record(model, names) as seen:
         model(ring[None])
     shares = [

@@ -129,7 +129,7 @@ def alphas(world: World, edited: EditedModel) -> Tensor:
     everywhere: (M, E, R, N). Rank-one edits only."""
     block = world.config.block
     tokens, _ = geometry.bare_prompts(world.circles)
-    name = f"block{block}.mlp.hidden"
+    name = f"blocks.{block}.mlp.hook_post"
     with torch.no_grad(), record(world.model, [name]) as seen:
         world.model(tokens)
     keys = seen[name][:, :, -1].double()  # (M, R N, K)

@@ -19,6 +19,7 @@ from synthcore.studies.representation_shattering.geometry import bare_prompts
 from synthcore.studies.representation_shattering.task import Circles
 
 SITES = ("attention_out", "mlp_out", "residual")
+HOOKS = ("hook_attn_out", "hook_mlp_out", "hook_resid_post")
 TOKENS = ("entity", "relation")
 
 
@@ -35,7 +36,7 @@ def trace(
         1, circles.entities, (M, Q), generator=generator, device=generator.device
     ).to(tokens.device)
     swapped = torch.stack([(tokens[..., 0] + turn) % circles.entities, tokens[..., 1]], -1)
-    names = [f"block{b}.{site}" for b in range(len(model.blocks)) for site in SITES]
+    names = [f"blocks.{b}.{hook}" for b in range(len(model.blocks)) for hook in HOOKS]
 
     def probability(lines: Tensor) -> Float[Tensor, "M Q"]:
         return model(lines)[:, :, -1].softmax(-1).gather(-1, answer)[..., 0]

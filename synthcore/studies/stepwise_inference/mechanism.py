@@ -39,20 +39,20 @@ class Tables:
 @torch.no_grad()
 def tables(model: GPT, nodes: int, last_place: int) -> Tables:
     """The three images; position vectors of current nodes are averaged over places 2..last."""
-    assert model.positions is not None
-    embedding = model.embedding.weight[:, 1 : nodes + 1]  # (M, N, D)
-    gain = model.norm.weight[:, :, 0] * embedding
+    assert model.pos_embed is not None
+    embedding = model.embed.weight[:, 1 : nodes + 1]  # (M, N, D)
+    gain = model.ln_final.weight[:, :, 0] * embedding
     read = (gain - gain.mean(-1, keepdim=True)).mT  # the norm removes the mean over D
     block, D = model.blocks[0], model.config.width
-    value, output = block.attention.project.weight[:, :, 2 * D :], block.attention.output.weight
+    value, output = block.attn.qkv.weight[:, :, 2 * D :], block.attn.out.weight
 
     def image(place: Float[Tensor, "M one D"]) -> Float[Tensor, "M N N"]:
-        normed = block.attention_norm((embedding + place)[:, None])[:, 0]
+        normed = block.ln1((embedding + place)[:, None])[:, 0]
         return normed @ value @ output @ read
 
-    here = model.positions[:, 0, PLACE : last_place + 1].mean(1, keepdim=True)
+    here = model.pos_embed[:, 0, PLACE : last_place + 1].mean(1, keepdim=True)
     return Tables(
-        image(model.positions[:, :, GOAL].view(model.members, 1, D)),
+        image(model.pos_embed[:, :, GOAL].view(model.members, 1, D)),
         image(here),
         (embedding + here) @ read,
     )
@@ -73,9 +73,9 @@ def examine(model: GPT, exam: Examination, graphs: list[Graph]) -> dict[str, Flo
     """Accuracy of the full model's next node, of the rule with constant and with each context's own
     attention weights; attention on {goal, current}; what S1 and S2 know of the graph."""
     words, members = exam.words, model.members
-    with record(model, ["block0.attention.pattern"]) as seen:
+    with record(model, ["blocks.0.attn.hook_pattern"]) as seen:
         logits = model(exam.lines[..., :-1])[:, :, PROMPT - 1 :, 1 : words.nodes + 1]
-    pattern = seen["block0.attention.pattern"][:, :, 0, PROMPT - 1 :]  # (M, B, L, T)
+    pattern = seen["blocks.0.attn.hook_pattern"][:, :, 0, PROMPT - 1 :]  # (M, B, L, T)
     node, goal, inside = inner_contexts(exam)
     places = torch.arange(PLACE, PLACE + node.shape[2], device=node.device)
     on_goal = pattern[..., GOAL]

@@ -90,15 +90,15 @@ def shifted(model: nn.Module, shift: Int[Tensor, "M B"], length: int, prompt: in
     long ones.
     """
     assert isinstance(model, GPT)
-    assert model.positions is not None
+    assert model.pos_embed is not None
     place = torch.arange(length, device=shift.device).expand(*shift.shape, length)
     later = torch.where(place < prompt, place, place + shift[..., None])
     members, batch = shift.shape
     width = model.config.width
     index = later.reshape(members, -1, 1).expand(-1, -1, width)
-    moved = model.positions[:, 0].gather(1, index).view(members, batch, length, width)
-    change = moved - model.positions[:, :, :length]
-    return replace(model, {"embedded": lambda x: x + change})
+    moved = model.pos_embed[:, 0].gather(1, index).view(members, batch, length, width)
+    change = moved - model.pos_embed[:, :, :length]
+    return replace(model, {"blocks.0.hook_resid_pre": lambda x: x + change})
 
 
 def train(

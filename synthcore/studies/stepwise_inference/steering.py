@@ -105,7 +105,7 @@ class Steering:
     def _ask(self, parts: list[Tensor]) -> Int[Tensor, "M B L"]:
         new = 40
         prompts = self.motifs.document(parts, self.batch, self.model.config.context - new)
-        device = self.model.embedding.weight.device
+        device = self.model.embed.weight.device
         return complete(self.model, prompts.to(device), new, self.motifs.words.end).cpu()
 
 

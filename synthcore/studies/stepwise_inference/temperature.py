@@ -45,7 +45,7 @@ def prefix_logits(
         length = max(len(answer) for answer in answers)
         prompt = words.prompt(pair).tolist()
         lines = torch.tensor([prompt + a + [0] * (length - len(a)) for a in answers])
-        batch = lines.to(model.embedding.weight.device)
+        batch = lines.to(model.embed.weight.device)
         alone = batch.expand(model.members, -1, -1) if model.members > 1 else batch[None]
         out = model(alone)[member, :, PROMPT - 1 :].float().cpu().numpy()
         rows = {int(k): row for row, k in enumerate(tree.open)}

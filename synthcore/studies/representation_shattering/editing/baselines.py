@@ -45,7 +45,9 @@ def fine_tune(
     """Adam on the output matrix of one block's MLP, on the facts' own prompts, until the loss of
     an edit falls below `stop`."""
     M, E, F, J, _ = facts.tokens.shape
-    names = [f"block{layer}.{name}" for name in ("residual_mid", "mlp.hidden", "mlp_out")]
+    names = [
+        f"blocks.{layer}.{name}" for name in ("hook_resid_mid", "mlp.hook_post", "hook_mlp_out")
+    ]
     with torch.no_grad(), record(model, names) as seen:
         model(facts.tokens.flatten(1, 3))
     middle, keys, out = (seen[name] for name in names)

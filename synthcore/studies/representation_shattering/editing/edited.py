@@ -97,7 +97,7 @@ class EditedModel:
         """The edited output matrix of a block's MLP."""
         mlp = self.model.blocks[layer].mlp
         assert mlp is not None
-        return mlp.output.weight[:, None] + self.updates[layer].matrix
+        return mlp.down.weight[:, None] + self.updates[layer].matrix
 
     @torch.no_grad()
     def __call__(self, tokens: Int[Tensor, "M E B T"]) -> Float[Tensor, "M E B T V"]:
@@ -129,7 +129,9 @@ class EditedModel:
         self, tokens: Int[Tensor, "M B T"], at: Int[Tensor, "M B"], block: int | None
     ) -> Tensor:
         first, E = min(self.updates), self.edits
-        parts = [f"block{first}.{name}" for name in ("residual_mid", "mlp.hidden", "mlp_out")]
+        parts = [
+            f"blocks.{first}.{name}" for name in ("hook_resid_mid", "mlp.hook_post", "hook_mlp_out")
+        ]
         with record(self.model, parts) as seen:
             self.model(tokens)
         middle, keys, out = (seen[name] for name in parts)
@@ -145,7 +147,7 @@ class EditedModel:
         if block == first:
             return gather(stream, places).view(M, E, B, -1)
         later = {layer: update for layer, update in self.updates.items() if layer > first}
-        names = [] if block is None else [f"block{block}.residual"]
+        names = [] if block is None else [f"blocks.{block}.hook_resid_post"]
         with written(self.model, later), record(self.model, names) as seen:
             found = self.model.resume(stream, after=first)
         return gather(seen[names[0]] if names else found, places).view(M, E, B, -1)
@@ -192,7 +194,7 @@ def written(model: Transformer, updates: Mapping[int, Update]) -> Iterator[None]
 
     changes: dict[str, Callable[[Tensor], Tensor]] = {}
     for layer in updates:
-        changes[f"block{layer}.mlp.hidden"] = keep(layer)
-        changes[f"block{layer}.mlp_out"] = add(layer)
+        changes[f"blocks.{layer}.mlp.hook_post"] = keep(layer)
+        changes[f"blocks.{layer}.hook_mlp_out"] = add(layer)
     with replace(model, changes):
         yield

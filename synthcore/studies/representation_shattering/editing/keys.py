@@ -31,7 +31,7 @@ def second_moments(
 
     Rows are summed in chunks, so that B may be large.
     """
-    names = {layer: f"block{layer}.mlp.hidden" for layer in layers}
+    names = {layer: f"blocks.{layer}.mlp.hook_post" for layer in layers}
     sums: dict[int, Tensor] = {}
     for part in tokens.split(max(CHUNK // tokens.shape[2], 1), 1):
         with record(model, list(names.values())) as seen:
@@ -48,7 +48,7 @@ def keys_of(
     model: Transformer, facts: Facts, layer: int, updates: Mapping[int, Update] | None = None
 ) -> Float[Tensor, "M E F J K"]:
     """The key at the lookup position of every prompt, with `updates` written. float64."""
-    found = activation(model, facts, f"block{layer}.mlp.hidden", updates)
+    found = activation(model, facts, f"blocks.{layer}.mlp.hook_post", updates)
     return found.double()
 
 

@@ -153,8 +153,8 @@ def _missing(
     written: Mapping[int, Update],
 ) -> Float[Tensor, "M E F D"]:
     """The value less what the bare prompt gives at present. float64."""
-    site = "residual" if how.site == "residual" else "mlp_out"
-    now = activation(model, facts, f"block{layer}.{site}", written)[..., 0, :]
+    hook = "hook_resid_post" if how.site == "residual" else "hook_mlp_out"
+    now = activation(model, facts, f"blocks.{layer}.{hook}", written)[..., 0, :]
     return (values.start + values.delta).double() - now.double()
 
 

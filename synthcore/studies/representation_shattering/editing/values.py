@@ -21,6 +21,11 @@ from synthcore.studies.representation_shattering.editing.facts import Facts
 from synthcore.studies.representation_shattering.editing.keys import activation
 
 Site = Literal["mlp_out", "residual", "attention_and_mlp"]
+HOOKS: dict[Site, tuple[str, ...]] = {
+    "mlp_out": ("hook_mlp_out",),
+    "residual": ("hook_resid_post",),
+    "attention_and_mlp": ("hook_attn_out", "hook_mlp_out"),
+}
 
 
 @dataclass(frozen=True)
@@ -66,9 +71,9 @@ def search(model: Transformer, facts: Facts, layer: int, how: Search) -> Values:
     taken from the edited to the original distribution, and the decay is linear in |delta|.
     """
     M, E, F = facts.shape
-    own = ("attention_out", "mlp_out") if how.site == "attention_and_mlp" else (how.site,)
     start = torch.stack(
-        [activation(model, facts, f"block{layer}.{name}")[..., 0, :] for name in own], -2
+        [activation(model, facts, f"blocks.{layer}.{hook}")[..., 0, :] for hook in HOOKS[how.site]],
+        -2,
     ).flatten(1, 2)  # (M, N, S, D) for S sites
     bound = how.clip * start.norm(dim=-1, keepdim=True)
     delta = torch.zeros_like(start, requires_grad=True)
@@ -124,7 +129,7 @@ def _answers(
     read = torch.cat([facts.read, end], 3).flatten(1)
     both = how.site == "attention_and_mlp"
     after = layer - 1 if both else layer
-    name = f"block{after}.residual" if after >= 0 else "embedded"
+    name = f"blocks.{after}.hook_resid_post" if after >= 0 else "blocks.0.hook_resid_pre"
     with torch.no_grad(), record(model, [name]) as seen:
         model(tokens)
     stream = seen[name]
@@ -144,7 +149,10 @@ def _answers(
             return lambda x: x + place * spread[:, :, site, None]
 
         if both:
-            changes = {f"block{layer}.attention_out": add(0), f"block{layer}.mlp_out": add(1)}
+            changes = {
+                f"blocks.{layer}.hook_attn_out": add(0),
+                f"blocks.{layer}.hook_mlp_out": add(1),
+            }
             with replace(model, changes):
                 logits = model.resume(stream, after=after)
         else:
