@@ -4,11 +4,13 @@ Values over seeds are drawn in one way everywhere: their mean as a line, its 95 
 band or bar, every seed thin behind it. An oracle is dashed, chance is dotted, both are named.
 
 `canvas` makes a figure in the book's theme: as wide as the page's column, at most two panels in a
-row, letters of at least 8 points. Its colours stand out from white and from a dark page alike.
+row, letters of at least 8 points. Its colours stand out from white and from a dark page alike::
 
     fig, (left, right) = canvas(2)
-    curves(left, data.distance, "step", {"retrieval": CONCEPTS["retrieval"], ...}, by="algorithm")
+    colours = {name: CONCEPTS[name] for name in ("retrieval", "inference")}
+    curves(left, data.distance, "step", colours, by="algorithm")
     oracle(left, data.entropy.item(), "Bayes")
+    heat(right, data.share, "diversity", "step", "share of seeds")
 """
 
 from collections.abc import Hashable, Iterable, Mapping

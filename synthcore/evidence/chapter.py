@@ -2,6 +2,11 @@
 
 The runner sets SYNTHCORE_RUN_DIR, SYNTHCORE_SCALE and SYNTHCORE_ROOT. Without a run directory
 nothing is written and everything is shown.
+
+Cells say by tags how the site shows them: `hide-input` folds code that only draws or states away
+below what it drew, `exercise` marks a blank with its check, and `solution`, with `hide-cell`, the
+folded cell after it. The cell of parameters has `hide-input` too where `Chapter.parameters` shows
+them as tables.
 """
 
 import base64

@@ -76,8 +76,10 @@ def on_dark(colour: Any, least: float = CLEAR) -> tuple[float, float, float, flo
 
 @contextmanager
 def dark(fig: Figure) -> Iterator[None]:
-    """Inside, the figure's colours are those for the dark ground; afterwards as they were."""
-    fig.draw_without_rendering()  # ticks are made when they are first drawn
+    """Inside, the figure's colours are those for the dark ground; afterwards as they were.
+
+    The figure has been drawn before: ticks are made when they are first drawn.
+    """
     undo: list[Undo] = []
     done = {part for axes in fig.axes for part in _ticks(axes, undo)}
     artists: list[Artist] = fig.findobj()

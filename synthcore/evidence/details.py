@@ -52,7 +52,7 @@ def _lines(claim: ClaimRecord) -> Iterator[tuple[str, str]]:
         yield "Power", f"{claim.power:.2f} for an effect of {sizes} at this run's noise"
     for check in claim.further:
         yield "Further check", f"{_verdict(claim.part(check))}; decides nothing"
-    if claim.note and claim.verdict != "not testable here":
+    if claim.note and not claim.parts and claim.verdict != "not testable here":
         yield "Note", escape(claim.note)
 
 

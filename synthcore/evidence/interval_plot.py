@@ -51,7 +51,7 @@ def interval_plot(claim: ClaimRecord) -> str:
         parts.append(f'<path class="control" d="{diamond}" {ink} stroke-width="1.3"/>')
     return (
         f'<svg class="interval" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
-        f'role="img" aria-label="{described(claim)}">{"".join(parts)}</svg>'
+        f'style="display: block" role="img" aria-label="{described(claim)}">{"".join(parts)}</svg>'
     )
 
 

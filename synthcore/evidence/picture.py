@@ -1,6 +1,8 @@
 """Figures as PNG: wide and narrow, on white and on the dark ground."""
 
 import io
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from matplotlib.figure import Figure
 from PIL import Image
@@ -33,15 +35,32 @@ def draw(fig: Figure, themed: bool, every: bool) -> dict[str, bytes]:
     These are `narrow` for a small screen, where that differs, and for a `themed` figure `dark` and
     `dark-narrow`. A themed figure keeps its size. Changes the figure.
     """
-    found = {"wide": picture(fig, tight=not themed)}
-    if not every:
+    if not themed:
+        found = {"wide": picture(fig)}
+        if every and narrow(fig):
+            found["narrow"] = picture(fig)
         return found
-    if themed:
-        with dark(fig):
-            found["dark"] = picture(fig, tight=False)
-    if narrow(fig, WIDEST) if themed else narrow(fig):
-        found["narrow"] = picture(fig)
-        if themed:
+    fig.draw_without_rendering()
+    with _settled(fig):
+        found = {"wide": picture(fig, tight=False)}
+        if every:
+            with dark(fig):
+                found["dark"] = picture(fig, tight=False)
+    if every and narrow(fig, WIDEST):
+        with _settled(fig):
+            found["narrow"] = picture(fig)
             with dark(fig):
                 found["dark-narrow"] = picture(fig)
     return found
+
+
+@contextmanager
+def _settled(fig: Figure) -> Iterator[None]:
+    """Inside, what has been laid out stays where it is, and is not laid out at every drawing."""
+    engine = fig.get_layout_engine()
+    fig.set_layout_engine("none")
+    try:
+        yield
+    finally:
+        if engine is not None:
+            fig.set_layout_engine(engine)

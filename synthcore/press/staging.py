@@ -126,11 +126,7 @@ def _staged(study: str, cell: Any) -> Iterator[Any]:
             yield current
             current, taken = _below(cell), False
         if about.get("explorer"):
-            current.outputs = [_live(output), _still(output, about)]
-            yield current
-            current = make.new_markdown_cell(
-                f":::{{div}} explorer-caption\n{about['caption']}\n:::"
-            )
+            current.outputs = [_live(output), _still(output, about), _caption(about)]
             taken = True
         elif "alt" in about:
             figure = {"name": _figure_name(study, about), "caption": about["caption"]}
@@ -141,6 +137,8 @@ def _staged(study: str, cell: Any) -> Iterator[Any]:
             taken = True
         else:
             current.outputs.append(output)
+    if outputs and not cell.outputs and "hide-input" in cell.metadata.get("tags", []):
+        cell.metadata["tags"].append("remove-cell")  # what it showed stands elsewhere
     yield current
 
 
@@ -192,6 +190,12 @@ def _still(output: Any, about: dict[str, Any]) -> Any:
         "<noscript><style>.explorer-still { display: block; }</style></noscript>"
     )
     return make.new_output("display_data", data={"text/html": picture, "text/plain": about["alt"]})
+
+
+def _caption(about: dict[str, Any]) -> Any:
+    """The caption of an explorer, which unlike a figure has none of its own."""
+    text = f":::{{div}} explorer-caption\n{about['caption']}\n:::"
+    return make.new_output("display_data", data={"text/markdown": text})
 
 
 def _needed(state: dict[str, Any], model: str) -> dict[str, Any]:

@@ -109,6 +109,7 @@ def test_a_figure_is_afterwards_as_it_was() -> None:
 
 def test_ink_is_light_on_the_dark_ground_and_heat_maps_stay() -> None:
     fig = crowded()
+    fig.draw_without_rendering()
     ax, image, points, bar = fig.axes
     with dark(fig):
         fig.draw_without_rendering()

@@ -16,12 +16,10 @@ STUDIES = all_studies(ROOT)
 # Studies whose settings have not been held against their papers' yet: remove a name with its file.
 WITHOUT_SOURCES = {
     "adam_continuous_time",
-    "compositional_capabilities",
     "concept_space",
     "finetuning_wrappers",
     "forking_paths",
     "representation_shattering",
-    "stepwise_inference",
 }
 
 

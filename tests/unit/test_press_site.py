@@ -110,13 +110,14 @@ def test_every_figure_gets_a_cell_of_its_own() -> None:
     outputs = [text, FIGURE, CAPTION, second, text, EXPLORER, text]
     page = page_notebook("toy", *pair(*copy.deepcopy(outputs)), "CARD")
     staged = page.cells[5:]
-    starts = ["work()", *["# noth"] * 4, ":::{di", "# noth"]  # MyST-NB drops empty cells
+    starts = ["work()", *["# noth"] * 5]  # MyST-NB drops empty cells
     assert [cell.source[:6] for cell in staged] == starts
     names = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in staged]
-    assert names == [None, "toy-f", "toy-g", None, None, None, None]
+    assert names == [None, "toy-f", "toy-g", None, None, None]
     kinds = [[next(iter(out.data)) for out in cell.get("outputs", [])] for cell in staged]
     so = ["text/markdown"]
-    assert kinds == [so, ["image/png"], ["image/png"], so, [WIDGET_VIEW, "text/html"], [], so]
+    explorer = [WIDGET_VIEW, "text/html", "text/markdown"]
+    assert kinds == [so, ["image/png"], ["image/png"], so, explorer, so]
     assert all(cell.metadata.tags == ["remove-input"] for cell in staged[1:5])
 
 
@@ -147,6 +148,10 @@ def test_the_answer_is_said_in_the_card_only() -> None:
     page = page_notebook("toy", executed, source, "Question\n: Why?\n\nVerdict\n: none")
     assert page.cells[1].source == "Question\n: Why?\n\nAnswer\n: It rises.\n\nVerdict\n: none"
     assert [list(out.data) for out in page.cells[-1].outputs] == [["image/png"]]
+    executed.cells[-1].outputs.pop()
+    source.cells[-1].metadata["tags"] = ["hide-input"]
+    page = page_notebook("toy", executed, source, "CARD")
+    assert "remove-cell" in page.cells[-1].metadata["tags"], "a fold below nothing"
 
 
 def test_other_code_cells_need_a_run() -> None:
@@ -158,12 +163,11 @@ def test_other_code_cells_need_a_run() -> None:
 
 def test_an_explorer_gets_a_still_for_print_and_its_caption() -> None:
     page = page_notebook("toy", *pair(EXPLORER), "CARD")
-    work, caption = page.cells[-2:]
-    live, still = work.outputs
+    live, still, caption = page.cells[-1].outputs
     assert live.data == {WIDGET_VIEW: {"model_id": "m1"}}
     assert 'class="explorer-still"' in still.data["text/html"]
     assert 'alt="A &quot;still&quot;."' in still.data["text/html"]
-    assert "Move it." in caption.source
+    assert "Move it." in caption.data["text/markdown"]
 
 
 def test_the_front_page_borrows_an_explorer_with_its_state_only() -> None:
