@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -69,10 +70,15 @@ class Stage(Generic[C]):
     """A function (config, progress) -> dataset whose results are kept. Made by `@stage`."""
 
     def __init__(
-        self, function: Callable[[C, Progress], xr.Dataset], reads: Sequence[str], per_seed: bool
+        self,
+        function: Callable[[C, Progress], xr.Dataset],
+        reads: Sequence[str],
+        per_seed: bool,
+        number: str,
     ) -> None:
         update_wrapper(self, function)
         self.function, self.reads, self.per_seed = function, tuple(reads), per_seed
+        self.number = number
         self.study, self.name = _place(function.__module__, function.__name__)
         self.imported = time.time()
         self._loaded: dict[str, str] | None = None
@@ -92,7 +98,7 @@ class Stage(Generic[C]):
         results may be used.
         """
         progress = Progress() if progress is None else progress
-        parameters, wanted = self._parameters(config), config.seeds
+        parameters, wanted = self._parameters(config), self._seeds(config)
         if not progress.rehearsing:
             shipped = find_shipped(self.study, self.name, parameters, wanted, self.per_seed)
             if shipped is not None:
@@ -144,13 +150,19 @@ class Stage(Generic[C]):
         names = set(self.reads) - set(ALWAYS_READ)
         return {name: _plain(getattr(config, name)) for name in sorted(names)}
 
+    def _seeds(self, config: C) -> Seeds:
+        """The seeds of this stage. Inside another stage, the block's."""
+        if self.number in config.__dict__:
+            return tuple(range(config.seed, config.seed + int(getattr(config, self.number))))
+        return config.seeds
+
     def _about(self, config: C, parameters: dict[str, Any]) -> About:
         device = config.torch_device.type
         return About(
             study=self.study,
             stage=self.name,
             parameters=parameters,
-            seeds=config.seeds,
+            seeds=self._seeds(config),
             torch=torch.__version__,
             code=self._code(),
             device=device,
@@ -159,7 +171,7 @@ class Stage(Generic[C]):
         )
 
     def _files(self) -> list[Path]:
-        path = Path(inspect.getfile(self.function))
+        path = Path(inspect.getfile(sys.modules[self.function.__module__]))
         return sorted({path, *import_closure(path, ROOT, without=NOT_CODE)})
 
     def _code(self) -> dict[str, str]:
@@ -221,18 +233,19 @@ class Stage(Generic[C]):
 
 
 def stage(
-    *, reads: Sequence[str], per_seed: bool = True
+    *, reads: Sequence[str], per_seed: bool = True, seeds: str = "n_seeds"
 ) -> Callable[[Callable[[C, Progress], xr.Dataset]], Stage[C]]:
     """Make a function (config, progress) -> dataset a stage.
 
     `reads` names the parameters it reads; seed, n_seeds and device need not be named. The config
     it is given has no others, and has the seeds of one block. With `per_seed` (the default) the
     dataset has a dimension `seed` with these seeds; without, there is one result for all seeds.
+    `seeds` is the parameter that says how many there are, for a stage with a number of its own.
 
     Its name is that of its module and its own: `training.run`.
     """
 
-    return lambda function: Stage(function, reads, per_seed)
+    return lambda function: Stage(function, reads, per_seed, seeds)
 
 
 def blocks(seeds: Sequence[int], size: int = BLOCK) -> Iterator[Seeds]:

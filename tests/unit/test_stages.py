@@ -73,6 +73,13 @@ def test_adding_seeds_computes_only_those_missing(load: Load) -> None:
     assert module.calls == []
 
 
+def test_a_stage_can_have_a_number_of_seeds_of_its_own(load: Load) -> None:
+    module = load("@stage(reads=(", '@stage(seeds="steps", reads=(')
+    data = module.run(config(module, n_seeds=1, steps=5))
+    assert data.seed.values.tolist() == [0, 1, 2, 3, 4]
+    assert module.calls == [("run", (0, 1, 2, 3)), ("run", (4,))]
+
+
 def test_a_stage_of_all_seeds_calls_the_one_of_each(load: Load) -> None:
     module = load()
     data = module.mean(config(module))
