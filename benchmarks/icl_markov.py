@@ -8,7 +8,7 @@ from torch import Tensor
 
 from benchmarks.measuring import Benchmark, ratio, seconds
 from benchmarks.training import STEPS, small, train_population
-from synthcore.studies.icl_markov.interpolation import simplex_least_squares
+from synthcore.interp.interpolation import simplex_least_squares
 from synthcore.studies.icl_markov.task import Mixture
 
 MEMBERS, CHAINS, STATES, BATCH, LENGTH = 9, 64, 10, 32, 96
@@ -21,7 +21,7 @@ def mixture() -> Mixture:
 
 def sampler_share() -> float:
     """Drawing the batch as a percentage of drawing it and training on it."""
-    source, random = mixture(), torch.Generator().manual_seed(0)
+    source, random = mixture(), [torch.Generator().manual_seed(m) for m in range(MEMBERS)]
     step = train_population(small(32, LENGTH), source.sample(BATCH, LENGTH, random)[0])
 
     def draw() -> None:
@@ -33,7 +33,7 @@ def sampler_share() -> float:
 
 def sampler_against_loop() -> float:
     """The same number of sequences with one `numpy.random.Generator.choice` per token."""
-    source, random = mixture(), torch.Generator().manual_seed(0)
+    source = mixture()
     transitions, stationary = source.transitions.numpy(), source.stationary.numpy()
     weights, generator = source.weights.numpy(), np.random.default_rng(0)
 
@@ -45,7 +45,8 @@ def sampler_against_loop() -> float:
                 for _ in range(LENGTH - 1):
                     state = generator.choice(STATES, p=transitions[m, chain, state])
 
-    return ratio(loop, lambda: source.sample(BATCH, LENGTH, random), rounds=5)
+    streams = [torch.Generator().manual_seed(m) for m in range(MEMBERS)]
+    return ratio(loop, lambda: source.sample(BATCH, LENGTH, streams), rounds=5)
 
 
 def weights_of_cells() -> float:

@@ -19,7 +19,6 @@ OWN_GENERATORS = {
     "concept_space",
     "finetuning_wrappers",
     "forking_paths",
-    "icl_markov",
     "percolation",
     "representation_shattering",
     "stepwise_inference",

@@ -1,36 +1,176 @@
-"""Controls on which no claim may come out as reproduced: a run's dataset with its finding taken
-out.
+"""What the networks are compared with under the same rules: ideal learners, which do what a claim
+says, and learners that do not. All of them were measured as networks are.
+
+A run's results are a tree with one dataset per experiment: diversity, policies, positions,
+transience, relabelled, many_states.
 """
 
+import numpy as np
 import xarray as xr
 
-from synthcore.studies.icl_markov import theory
+from synthcore.studies.icl_markov.experiments.diversity import SHARES
+from synthcore.studies.icl_markov.measure.scores import in_place_of_network
+
+ATTENTIVE = 0.9  # previous-token score of an ideal learner once it counts transitions
 
 
-def untrained(data: xr.Dataset) -> xr.Dataset:
-    """Every checkpoint shows the network before training."""
-    control = data.copy()
-    for name, values in data.data_vars.items():
-        if "step" in values.dims:
-            control[name] = (
-                values.isel(step=0)
-                .drop_vars("step")
-                .broadcast_like(values)
-                .where(values.notnull())
-                .transpose(*values.dims)
-            )
-    return control
+def with_experiment(results: xr.DataTree, name: str, data: xr.Dataset) -> xr.DataTree:
+    """The same results with one experiment in place of another."""
+    return xr.DataTree.from_dict({**_datasets(results), name: data})
 
 
-def another_size(data: xr.Dataset) -> xr.Dataset:
-    """Closed forms of chains with one state more."""
-    k = int(data.attrs["states"])
-    shift = theory.row_entropy(k + 1) - theory.row_entropy(k)
-    return data.assign(theory_exact=data.theory_exact + shift)
+def untrained(results: xr.DataTree) -> xr.DataTree:
+    """Every checkpoint of every experiment shows the network before training."""
+    shown = {}
+    for name, data in _datasets(results).items():
+        shown[name] = data.copy()
+        for variable, values in data.data_vars.items():
+            if "step" in values.dims:
+                first = values.isel(step=0, drop=True)
+                shown[name][variable] = first.broadcast_like(values).transpose(*values.dims)
+    return xr.DataTree.from_dict(shown)
 
 
-def roles_swapped(data: xr.Dataset) -> xr.Dataset:
-    """The Bayes predictor is judged against the network and the other algorithms."""
-    return data.assign(
-        excess_loss=-data.excess_loss, excess_loss_algorithm=-data.excess_loss_algorithm
+def ideal_learner(results: xr.DataTree) -> xr.DataTree:
+    """Counts states until the middle checkpoint; from then on it retrieves by transitions if it has
+    fewer chains than the middle diversity, and counts transitions otherwise, attending to the
+    previous token."""
+    data = results["diversity"].to_dataset()
+    few = np.arange(data.sizes["diversity"]) < data.sizes["diversity"] // 2
+    later = np.arange(data.sizes["step"]) >= data.sizes["step"] // 2
+    names = np.where(few[:, None], "Bi-Ret", "Bi-Inf")
+    schedule = _schedule(data, np.where(later, names, "Uni-Inf"))
+    learner = in_place_of_network(data, results["policies"].to_dataset(), schedule)
+    attention = xr.where(learner.step >= learner.step[later.argmax()], ATTENTIVE, 0.0)
+    learner["previous_token"] = data.previous_token.isel(step=0, drop=True).clip(
+        max=1 - ATTENTIVE
+    ) + attention * xr.ones_like(data.previous_token)
+    return with_experiment(results, "diversity", learner)
+
+
+def four_phases(results: xr.DataTree) -> xr.DataTree:
+    """A learner with every phase: states first, counted or, with few chains, recognised; then
+    transitions, recognised or counted."""
+    data = results["diversity"].to_dataset()
+    few = (np.arange(data.sizes["diversity"]) < data.sizes["diversity"] // 2)[:, None]
+    later = np.arange(data.sizes["step"]) >= data.sizes["step"] // 2
+    names = np.where(later, np.where(few, "Bi-Ret", "Bi-Inf"), np.where(few, "Uni-Ret", "Uni-Inf"))
+    known = in_place_of_network(data, results["policies"].to_dataset(), _schedule(data, names))
+    return with_experiment(results, "diversity", known)
+
+
+def gradual_in_diversity(results: xr.DataTree) -> xr.DataTree:
+    """A ramp: the share of counting transitions rises in proportion to log N, from none at the
+    fewest chains to all at the most."""
+    data = results["diversity"].to_dataset()
+    octaves = np.log2(data.diversity.values / data.diversity.values[0])
+    share = np.broadcast_to((octaves / octaves[-1])[:, None], (octaves.size, data.sizes["step"]))
+    return _blend(results, share)
+
+
+def gradual_in_training(results: xr.DataTree) -> xr.DataTree:
+    """A ramp: the share of counting transitions rises in proportion to the logarithm of the step,
+    and attention to the previous token never grows."""
+    data = results["diversity"].to_dataset()
+    logs = np.log(data.step.values[1:] / data.step.values[1])
+    share = np.concatenate([[0.0], logs / logs[-1]])
+    slow = _blend(results, np.broadcast_to(share, (data.sizes["diversity"], share.size)))
+    learner = slow["diversity"].to_dataset()
+    learner["previous_token"] = untrained(results)["diversity"].previous_token
+    return with_experiment(results, "diversity", learner)
+
+
+def always(policy: str, results: xr.DataTree) -> xr.DataTree:
+    """One algorithm, from the start to the end and for every diversity."""
+    data = results["diversity"].to_dataset()
+    names = np.full((data.sizes["diversity"], data.sizes["step"]), policy)
+    known = in_place_of_network(data, results["policies"].to_dataset(), _schedule(data, names))
+    return with_experiment(results, "diversity", known)
+
+
+def counts_states(results: xr.DataTree) -> xr.DataTree:
+    """Uni-Inf throughout."""
+    return always("Uni-Inf", results)
+
+
+def counts_transitions(results: xr.DataTree) -> xr.DataTree:
+    """Bi-Inf throughout."""
+    return always("Bi-Inf", results)
+
+
+def explained_by_strangers(results: xr.DataTree) -> xr.DataTree:
+    """Four predictors that know nothing of the task take the place of the algorithms in LIA."""
+    data = results["diversity"].to_dataset()
+    return with_experiment(results, "diversity", data.assign(lia_residual=data.irrelevant_residual))
+
+
+def rotary_twice(results: xr.DataTree) -> xr.DataTree:
+    """A placebo: the rotary network of the next seed in place of the one with learned positions."""
+    data = results["positions"].to_dataset()
+    rotary = data.sel(positions="rotary")
+    both = [rotary, rotary.roll(seed=1, roll_coords=False).assign_coords(positions="learned")]
+    return with_experiment(
+        results,
+        "positions",
+        xr.concat(both, dim="positions", data_vars="all", coords="minimal", compat="override"),
     )
+
+
+def positions_matter(results: xr.DataTree) -> xr.DataTree:
+    """Ideal learners that change from Uni-Inf to Bi-Inf at once: with rotary positions at a tenth
+    of the training, with learned ones at four times that."""
+    data = results["positions"].to_dataset()
+    end = int(data.step[-1])
+    lines = data.kl_ood_algorithm
+    onset = xr.where(data.positions == "rotary", 0.1 * end, 0.4 * end)
+    states, transitions = (lines.sel(algorithm=name, drop=True) for name in ("Uni-Inf", "Bi-Inf"))
+    counting = xr.where(data.step >= onset, transitions, states)
+    ideal = data.assign(kl_ood=counting.transpose(*data.kl_ood.dims))
+    return with_experiment(results, "positions", ideal)
+
+
+def without_retrieval(results: xr.DataTree) -> xr.DataTree:
+    """The networks that saw every sequence under names of its own."""
+    return with_experiment(results, "transience", results["relabelled"].to_dataset())
+
+
+def ideal_competition(results: xr.DataTree) -> xr.DataTree:
+    """A learner that counts states for a third of the checkpoints, then transitions, and at two
+    thirds goes over to recognising its chains by them."""
+    data = results["transience"].to_dataset()
+    third = data.sizes["step"] // 3
+    names = ["Uni-Inf"] * third + ["Bi-Inf"] * third
+    names += ["Bi-Ret"] * (data.sizes["step"] - len(names))
+    follows = xr.DataArray(names, dims="step", coords={"step": data.step})
+    kl_ood = data.kl_ood_algorithm.sel(algorithm=follows, drop=True)
+    kl_id = data.kl_id_algorithm.sel(algorithm=follows, drop=True)
+    weight = (data.algorithm == follows).astype(float).broadcast_like(data.weight)
+    ideal = data.assign(weight=weight, kl_ood=kl_ood, kl_id=kl_id, kl_ood_foretold=kl_ood)
+    ideal = ideal.transpose(*data.kl_ood.dims, ...).drop_vars("algorithm")
+    return with_experiment(results, "transience", ideal.assign_coords(algorithm=data.algorithm))
+
+
+def foretold_by_the_id_curve(results: xr.DataTree) -> xr.DataTree:
+    """The shortcut in place of the forecast: the in-distribution curve, shifted to meet the OOD one
+    at its minimum."""
+    data = results["transience"].to_dataset()
+    return with_experiment(results, "transience", data.assign(kl_ood_foretold=data.kl_id))
+
+
+def _blend(results: xr.DataTree, share: np.ndarray) -> xr.DataTree:
+    """Networks replaced by the nearest of the measured blends of counting states and transitions;
+    `share` is (diversity, step)."""
+    data = results["diversity"].to_dataset()
+    nearest = np.abs(share[..., None] - np.array(SHARES)).argmin(-1)
+    names = np.array([f"bigram share {s:.1f}" for s in SHARES])[nearest]
+    known = in_place_of_network(data, results["policies"].to_dataset(), _schedule(data, names))
+    return with_experiment(results, "diversity", known)
+
+
+def _schedule(data: xr.Dataset, names: np.ndarray) -> xr.DataArray:
+    coordinates = {"diversity": data.diversity, "step": data.step}
+    return xr.DataArray(names, dims=("diversity", "step"), coords=coordinates)
+
+
+def _datasets(results: xr.DataTree) -> dict[str, xr.Dataset]:
+    return {name: node.to_dataset() for name, node in results.children.items()}

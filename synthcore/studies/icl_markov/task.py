@@ -13,15 +13,13 @@ the paper; the sampler is ours.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from synthcore.studies.icl_markov.config import Weighting
 from synthcore.training.seeding import seeded
-
-Weighting = Literal["normalised-uniform", "dirichlet", "uniform"]
 
 
 def stationary(transitions: Float[Tensor, "*batch k k"]) -> Float[Tensor, "*batch k"]:
@@ -129,7 +127,7 @@ class Mixture:
         )
         weights = torch.zeros(len(seeds), largest, dtype=torch.float64)
         for member, (count, seed) in enumerate(zip(diversities, seeds, strict=True)):
-            generator = seeded(seed, count)
+            generator = seeded(seed, count, "chains")
             weights[member, :count] = draw_weights(count, weighting, generator)
             transitions[member, :count] = draw_chains((count,), states, generator)
         return cls.from_chains(transitions.to(device), weights.to(device))
@@ -144,51 +142,53 @@ class Mixture:
         return torch.special.entr(self.weights).sum(-1).exp()
 
     def sample(
-        self, batch: int, length: int, generator: torch.Generator
+        self, batch: int, length: int, generators: Sequence[torch.Generator]
     ) -> tuple[Int[Tensor, "M B T"], Int[Tensor, "M B"]]:
-        """Fresh sequences and the chain of each.
+        """Fresh sequences and the chain of each; every member draws from a generator of its own.
 
         One chain, which alternates between its two states, so every step changes the state:
 
         >>> swap = torch.tensor([[0.0, 1.0], [1.0, 0.0]]).double()
         >>> mixture = Mixture.from_chains(swap[None, None], torch.ones(1, 1).double())
-        >>> tokens, chain = mixture.sample(4, 6, torch.Generator().manual_seed(0))
+        >>> tokens, chain = mixture.sample(4, 6, [seeded(0)])
         >>> tokens.diff(dim=-1).abs()[0, 0]
         tensor([1, 1, 1, 1, 1])
         """
-        members = self.weights.shape[0]
         device = self.weights.device
-        u = torch.rand(members, batch, generator=generator, dtype=torch.float64, device=device)
+        u = torch.stack([uniforms((batch, length + 1), each) for each in generators]).to(device)
         cumulative = self.weights.cumsum(-1)
-        chain = torch.searchsorted(cumulative, u * cumulative[:, -1:], right=True)
-        member = torch.arange(members, device=device)[:, None]
-        return (
-            walk(
-                self.transitions[member, chain], self.stationary[member, chain], length, generator
-            ),
-            chain,
-        )
+        chain = torch.searchsorted(cumulative, u[..., 0] * cumulative[:, -1:], right=True)
+        member = torch.arange(len(generators), device=device)[:, None]
+        chains, start = self.transitions[member, chain], self.stationary[member, chain]
+        return walk(chains, start, u[..., 1:]), chain
+
+
+def uniforms(shape: Sequence[int], generator: torch.Generator) -> Float[Tensor, "*shape"]:
+    """Numbers drawn uniformly from [0, 1), float64, on the generator's device."""
+    return torch.rand(*shape, generator=generator, dtype=torch.float64, device=generator.device)
 
 
 def walk(
     transitions: Float[Tensor, "*batch k k"],
     start: Float[Tensor, "*batch k"],
-    length: int,
-    generator: torch.Generator,
-) -> Int[Tensor, "*batch {length}"]:
+    u: Float[Tensor, "*batch T"],
+) -> Int[Tensor, "*batch T"]:
     """One sequence of every chain, exact: x_0 ~ start, x_t ~ row x_{t-1} of the chain.
 
-    Every token has one uniform, turned into a state by the inverse cumulative distribution. On CUDA
-    a scan does it in log2(T) rounds; on a CPU, where work counts and launches do not, one state at
-    a time is five times as fast. Both give the same tokens.
+    Every token has one uniform `u`, turned into a state by the inverse cumulative distribution. On
+    CUDA a scan does it in log2(T) rounds; on a CPU, where work counts and launches do not, one
+    state at a time is five times as fast. Both give the same tokens. ValueError for no token.
+
+    A chain that stays where it is, started in its second state:
+
+    >>> walk(torch.eye(2)[None], torch.tensor([[0.0, 1.0]]), torch.full((1, 4), 0.5))
+    tensor([[1, 1, 1, 1]])
     """
-    if length < 1:
-        raise ValueError(f"length must be at least 1 (got {length})")
-    batch, device = start.shape[:-1], transitions.device
-    u = torch.rand(*batch, length, generator=generator, dtype=torch.float64, device=device)
+    if u.shape[-1] < 1:
+        raise ValueError("a sequence needs at least one token (got 0)")
     first = (u[..., :1] >= start.cumsum(-1)[..., :-1]).sum(-1)
     edges = transitions.cumsum(-1)[..., :-1]
-    follow = _scan if device.type == "cuda" else _step_by_step
+    follow = _scan if transitions.device.type == "cuda" else _step_by_step
     return follow(first, edges, u[..., 1:])
 
 
@@ -223,27 +223,25 @@ def _scan(
 
 
 def shuffle_context(
-    tokens: Int[Tensor, "*batch T"], generator: torch.Generator
-) -> Int[Tensor, "*batch T"]:
+    tokens: Int[Tensor, "M B T"], generators: Sequence[torch.Generator]
+) -> Int[Tensor, "M B T"]:
     """All tokens but the last in random order: unigram counts stay, bigram counts are destroyed,
-    the current state is kept.
+    the current state is kept. A context of one token stays as it is.
     """
-    order = torch.rand(tokens[..., :-1].shape, generator=generator, device=tokens.device).argsort(
-        -1
-    )
-    return torch.cat([tokens[..., :-1].gather(-1, order), tokens[..., -1:]], dim=-1)
+    size = (tokens.shape[1], tokens.shape[2] - 1)
+    order = torch.stack([uniforms(size, each).argsort(-1) for each in generators])
+    return torch.cat([tokens[..., :-1].gather(-1, order.to(tokens.device)), tokens[..., -1:]], -1)
 
 
 def relabel(
-    tokens: Int[Tensor, "*batch T"], states: int, generator: torch.Generator
-) -> Int[Tensor, "*batch T"]:
+    tokens: Int[Tensor, "M B T"], states: int, generators: Sequence[torch.Generator]
+) -> Int[Tensor, "M B T"]:
     """A random permutation of the state names for every sequence: no chain can be recognised,
     transitions can still be counted.
     """
-    names = torch.rand(
-        *tokens.shape[:-1], states, generator=generator, device=tokens.device
-    ).argsort(-1)
-    return names.gather(-1, tokens)
+    size = (tokens.shape[1], states)
+    names = torch.stack([uniforms(size, each).argsort(-1) for each in generators])
+    return names.to(tokens.device).gather(-1, tokens)
 
 
 def pair_tokens(tokens: Int[Tensor, "*batch T"], states: int) -> Int[Tensor, "*batch T"]:
@@ -255,3 +253,21 @@ def pair_tokens(tokens: Int[Tensor, "*batch T"], states: int) -> Int[Tensor, "*b
     """
     pairs = (tokens[..., 1:] + 1) * states + tokens[..., :-1]
     return torch.cat([tokens[..., :1], pairs], dim=-1)
+
+
+def nearest(
+    mixture: Mixture,
+    rows: Float[Tensor, "M B k k"],
+    share: Float[Tensor, "M B k"],
+    rank_one: bool,
+) -> Float[Tensor, "M B"]:
+    """min_n D(T_n || rows; share) over chains with weight; `rank_one`: every row of T_n is pi_n."""
+    chains = mixture.transitions
+    if rank_one:
+        chains = mixture.stationary[:, :, None, :].expand_as(chains)
+    entropy = torch.special.xlogy(chains, chains).sum(-1)
+    weighted = share[..., None] * (rows + 1e-8).log()
+    distance = torch.einsum("mni,mbi->mbn", entropy, share) - torch.einsum(
+        "mnij,mbij->mbn", chains, weighted
+    )
+    return distance.masked_fill(mixture.weights[:, None] == 0, torch.inf).amin(-1)

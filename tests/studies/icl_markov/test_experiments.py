@@ -1,0 +1,82 @@
+"""The experiments: parameters, seeds, what depends on what, and what a member is."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from contracts import smoke
+
+from synthcore.config import ParameterError
+from synthcore.studies.icl_markov.config import Config
+from synthcore.studies.icl_markov.experiments import comparisons, diversity
+from synthcore.studies.icl_markov.experiments.training import Setting
+from synthcore.studies.icl_markov.measure.evaluator import VARIABLES
+
+
+def config(**changed: Any) -> Config:
+    """The smoke parameters with changes."""
+    return Config(**smoke("icl_markov", **changed))
+
+
+def test_every_variable_is_measured_and_has_a_unit(results: xr.DataTree) -> None:
+    data = results["diversity"].to_dataset()
+    dropped = {"lia_cross", "lia_power"}
+    assert set(VARIABLES) - dropped <= set(data.data_vars)
+    for node in results.children.values():
+        without = [
+            n
+            for n, variable in node.to_dataset().variables.items()
+            if "units" not in variable.attrs
+        ]
+        assert without == []
+
+
+def test_a_member_learns_the_same_beside_others() -> None:
+    """Seed 1 and diversity 16, in a population of four and in one of one."""
+    together = diversity.run(config(n_seeds=2, diversities=[4, 16]))
+    alone = diversity.run(config(seed=1, n_seeds=1, diversities=[16]))
+    one = together.sel(seed=[1], diversity=[16])
+    for name in ("kl_ood", "kl_id", "weight", "previous_token"):
+        np.testing.assert_allclose(one[name], alone[name], atol=2e-4, err_msg=name)
+
+
+def test_the_same_parameters_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = comparisons.positions(config())
+    monkeypatch.setenv("SYNTHCORE_FRESH", "1")
+    xr.testing.assert_identical(first, comparisons.positions(config()))
+
+
+def test_positions_see_the_same_worlds(results: xr.DataTree) -> None:
+    data = results["positions"].to_dataset()
+    lines = data.kl_ood_algorithm
+    assert "positions" not in lines.dims or bool((lines[0] == lines[1]).all())
+
+
+def test_an_experiment_changes_what_it_says_and_no_more() -> None:
+    usual = Setting.of(config())
+    other = Setting.of(config(), positions="learned")
+    assert usual.positions == "rotary"
+    assert other == Setting.of(config(), **{"positions": "learned"})
+    assert usual.network.vocabulary == usual.states
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"diversities": [0]}, "every diversity N must be at least 1"),
+        ({"states": 1}, "states must be an integer, 2 to 64"),
+        ({"contexts": [49]}, "contexts must not exceed the length 48"),
+        ({"contexts": [10, 4]}, "contexts must ascend"),
+        ({"shuffled_contexts": [3]}, "shuffled_contexts must be among contexts"),
+        ({"heads": 3}, "heads must divide width"),
+        ({"warmup": 8}, "warmup must be shorter than every training"),
+        ({"vocabulary": 3}, "vocabulary must be 0 or hold every token"),
+        ({"weighting": "even"}, "weighting must be one of"),
+        ({"transience_heads": 3}, "transience_heads must divide transience_width"),
+    ],
+)
+def test_bad_parameters_are_one_sentence(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(ParameterError, match=sentence) as caught:
+        config(**change)
+    assert "\n" not in str(caught.value)
