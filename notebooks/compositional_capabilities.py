@@ -77,7 +77,7 @@ coverage = [0, 10, 50]
 import torch
 
 from synthcore.evidence.chapter import Chapter
-from synthcore.explorers import gpt_weights
+from synthcore.explorers.shared import gpt_weights
 from synthcore.explorers.composer import ComposerExplorer
 from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.reachable import ReachableExplorer

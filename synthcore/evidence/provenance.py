@@ -220,11 +220,12 @@ def _files(module: str, root: Path) -> Iterator[Path]:
 
 
 def _browser_files(module: Path) -> Iterator[Path]:
-    """Files beside a module that it names: explorers list what they are bundled from."""
+    """Browser files that a module of the explorers names by their places below that room."""
     if module.suffix in BROWSER_FILES or "explorers" not in module.parts:
         return
+    room = next(folder for folder in module.parents if folder.name == "explorers")
     for node in ast.walk(ast.parse(module.read_text("utf-8"))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            file = module.parent / node.value
+            file = room / node.value
             if file.suffix in BROWSER_FILES and file.is_file():
                 yield file

@@ -18,7 +18,7 @@ MAX_BYTES = 400_000
 
 
 def bundle(*names: str) -> str:
-    """The named files of this folder, one after the other: one ES module, or one style sheet."""
+    """One ES module or style sheet from files, named by their places below `explorers`."""
     return "\n".join((FOLDER / name).read_text(encoding="utf-8") for name in names)
 
 
@@ -60,13 +60,13 @@ class Explorer(anywidget.AnyWidget):
     A subclass names its files with `bundle` and tags the traits that JavaScript reads:
 
         class Coin(Explorer):
-            _esm = bundle("common.js", "coin.js")
-            _css = bundle("common.css", "coin.css")
+            _esm = bundle("shared/common.js", "coin/model.js", "coin/view.js")
+            _css = bundle("shared/common.css", "coin/style.css")
             heads = traitlets.Bytes().tag(sync=True)
 
-    Its `.js` ends in `export default { render }`, where `render({ model, el })` draws into `el`,
-    redraws when its own controls or the model's traits change, and returns a function that stops
-    listening. Everything drawn takes its colours from the variables in `common.css`.
+    Its `view.js` ends in `export default { render }`, where `render({ model, el })` draws into
+    `el`, redraws when its own controls or the model's traits change, and returns a function that
+    stops listening. Everything drawn takes its colours from the variables in `shared/common.css`.
 
     Raises:
         ValueError: the data exceed `MAX_BYTES`; record fewer checkpoints or contexts.

@@ -10,7 +10,7 @@ from browsing import Run, Show
 
 from synthcore.explorers.base import MAX_BYTES, Explorer
 from synthcore.explorers.composition_grid import CompositionGridExplorer
-from synthcore.explorers.compositions import cell
+from synthcore.explorers.shared.compositions import cell
 
 pytestmark = pytest.mark.browser
 S, L, F, A, K, E = 3, 4, 4, 8, 4, 3

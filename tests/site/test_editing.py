@@ -9,9 +9,9 @@ import pytest
 import torch
 from browsing import Show
 
-from synthcore.explorers import gpt_weights
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
+from synthcore.explorers.shared import gpt_weights
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.studies.representation_shattering import theory
 from synthcore.studies.representation_shattering.editing import (

@@ -92,27 +92,29 @@ def test_import_closure(tmp_path: Path) -> None:
         synthcore__nn__gpt="from ..config import x\n",
         synthcore__nn__unused="",
         synthcore__explorers__INIT="",
-        synthcore__explorers__phase="def f():\n    import synthcore.training\n"
-        "_esm = bundle('common.js', 'phase_model.js', 'phase.js', 'gone.js')\n"
-        "_css = bundle('phase.css')\n",
+        synthcore__explorers__phase__INIT="def f():\n    import synthcore.training\n"
+        "_esm = bundle('shared/common.js', 'phase/model.js', 'phase/view.js', 'phase/gone.js')\n"
+        "_css = bundle('phase/style.css')\n",
         synthcore__explorers__other="",
         synthcore__training__INIT="from . import fit\n",
         synthcore__training__fit="",
         notebooks__x=f"{CELL}from synthcore.nn import gpt\n\n{CELL}"
         "from synthcore.explorers.phase import P\nimport numpy\n",
     )
-    for name in ("phase.js", "phase_model.js", "phase.css", "common.js", "other.js"):
+    (tmp_path / "synthcore/explorers/shared").mkdir()
+    files = ("phase/view.js", "phase/model.js", "phase/style.css", "phase/other.js")
+    for name in (*files, "shared/common.js", "shared/other.js"):
         (tmp_path / "synthcore/explorers" / name).write_text("1")
     closure = import_closure(tmp_path / "notebooks/x.py", tmp_path)
     assert [path.relative_to(tmp_path / "synthcore").as_posix() for path in closure] == [
         "__init__.py",
         "config.py",
         "explorers/__init__.py",
-        "explorers/common.js",
-        "explorers/phase.css",
-        "explorers/phase.js",
-        "explorers/phase.py",
-        "explorers/phase_model.js",
+        "explorers/phase/__init__.py",
+        "explorers/phase/model.js",
+        "explorers/phase/style.css",
+        "explorers/phase/view.js",
+        "explorers/shared/common.js",
         "nn/__init__.py",
         "nn/gpt.py",
         "training/__init__.py",

@@ -12,7 +12,7 @@ import xarray as xr
 from torch import nn
 
 from synthcore.explorers.base import MAX_BYTES
-from synthcore.explorers.navigation_tree import PrefixTree
+from synthcore.explorers.navigation.tree import PrefixTree
 from synthcore.nn.gpt import GPT
 from synthcore.studies.stepwise_inference import baselines, temperature, theory
 from synthcore.studies.stepwise_inference.graphs import Graph, bernoulli, layered

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
-from synthcore.explorers.navigation_tree import PrefixTree, prefix_tree
+from synthcore.explorers.navigation.tree import PrefixTree, prefix_tree
 from synthcore.nn.gpt import GPT
 from synthcore.studies.stepwise_inference.graphs import Graph
 from synthcore.studies.stepwise_inference.task import PROMPT, Pairs, Vocabulary

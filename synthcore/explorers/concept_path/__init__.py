@@ -38,8 +38,14 @@ class ConceptPathExplorer(Explorer):
         ValueError: arrays do not fit or do not rise.
     """
 
-    _esm = bundle("common.js", "chart.js", "pixels.js", "concept_path_model.js", "concept_path.js")
-    _css = bundle("common.css", "pixels.css", "concept_path.css")
+    _esm = bundle(
+        "shared/common.js",
+        "shared/chart.js",
+        "shared/pixels.js",
+        "concept_path/model.js",
+        "concept_path/view.js",
+    )
+    _css = bundle("shared/common.css", "shared/pixels.css", "concept_path/style.css")
 
     contrasts = traitlets.List(traitlets.Float()).tag(sync=True)
     steps = traitlets.List(traitlets.Int()).tag(sync=True)

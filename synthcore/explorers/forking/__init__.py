@@ -43,15 +43,15 @@ class ForkingExplorer(Explorer):
     """
 
     _esm = bundle(
-        "common.js",
-        "select.js",
-        "chart.js",
-        "random.js",
-        "forking_model.js",
-        "forking_views.js",
-        "forking.js",
+        "shared/common.js",
+        "shared/select.js",
+        "shared/chart.js",
+        "shared/random.js",
+        "forking/model.js",
+        "forking/views.js",
+        "forking/view.js",
     )
-    _css = bundle("common.css", "select.css", "forking.css")
+    _css = bundle("shared/common.css", "shared/select.css", "forking/style.css")
 
     shape = traitlets.List(traitlets.Int(), help="N, R, T, W, K").tag(sync=True)
     tokens = traitlets.Bytes(help="(N, R, T, W) uint8").tag(sync=True)

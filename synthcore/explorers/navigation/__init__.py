@@ -13,7 +13,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from synthcore.explorers.base import Explorer, bundle, checked, pack
-from synthcore.explorers.navigation_tree import PrefixTree, path_counts
+from synthcore.explorers.navigation.tree import PrefixTree, path_counts
 
 
 class NavigationExplorer(Explorer):
@@ -55,16 +55,18 @@ class NavigationExplorer(Explorer):
     """
 
     _esm = bundle(
-        "common.js",
-        "select.js",
-        "chart.js",
-        "half.js",
-        "graph.js",
-        "navigation_model.js",
-        "navigation_views.js",
-        "navigation.js",
+        "shared/common.js",
+        "shared/select.js",
+        "shared/chart.js",
+        "shared/half.js",
+        "shared/graph.js",
+        "navigation/model.js",
+        "navigation/views.js",
+        "navigation/view.js",
     )
-    _css = bundle("common.css", "select.css", "graph.css", "navigation.css")
+    _css = bundle(
+        "shared/common.css", "shared/select.css", "shared/graph.css", "navigation/style.css"
+    )
 
     coordinates = traitlets.Bytes(help="(N, 2) float32").tag(sync=True)
     edges = traitlets.List(traitlets.List(traitlets.Int())).tag(sync=True)

@@ -55,8 +55,14 @@ class CollapseExplorer(Explorer):
         ValueError: there is no metric, or sizes, times or values do not fit.
     """
 
-    _esm = bundle("common.js", "chart.js", "select.js", "collapse_model.js", "collapse.js")
-    _css = bundle("common.css", "select.css", "collapse.css")
+    _esm = bundle(
+        "shared/common.js",
+        "shared/chart.js",
+        "shared/select.js",
+        "collapse/model.js",
+        "collapse/view.js",
+    )
+    _css = bundle("shared/common.css", "shared/select.css", "collapse/style.css")
 
     metrics = traitlets.List(traitlets.Dict(), help="name, sizes, T, floor ... of each").tag(
         sync=True

@@ -29,8 +29,10 @@ class AdamExplorer(Explorer):
         ValueError: a number is out of its range.
     """
 
-    _esm = bundle("common.js", "chart.js", "random.js", "adam_model.js", "adam.js")
-    _css = bundle("common.css", "adam.css")
+    _esm = bundle(
+        "shared/common.js", "shared/chart.js", "shared/random.js", "adam/model.js", "adam/view.js"
+    )
+    _css = bundle("shared/common.css", "adam/style.css")
 
     beta = traitlets.Float().tag(sync=True)
     gamma = traitlets.Float().tag(sync=True)

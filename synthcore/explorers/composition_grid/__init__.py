@@ -12,7 +12,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from synthcore.explorers.base import Explorer, bundle, checked, pack
-from synthcore.explorers.compositions import cell, checked_compositions, checked_tables
+from synthcore.explorers.shared.compositions import cell, checked_compositions, checked_tables
 
 
 class CompositionGridExplorer(Explorer):
@@ -49,14 +49,14 @@ class CompositionGridExplorer(Explorer):
     """
 
     _esm = bundle(
-        "common.js",
-        "select.js",
-        "chart.js",
-        "composition_model.js",
-        "composition_grid_model.js",
-        "composition_grid.js",
+        "shared/common.js",
+        "shared/select.js",
+        "shared/chart.js",
+        "shared/compositions.js",
+        "composition_grid/model.js",
+        "composition_grid/view.js",
     )
-    _css = bundle("common.css", "select.css", "composition_grid.css")
+    _css = bundle("shared/common.css", "shared/select.css", "composition_grid/style.css")
 
     subsets = traitlets.List(traitlets.Unicode()).tag(sync=True)
     n_train = traitlets.List(traitlets.Int()).tag(sync=True)

@@ -45,8 +45,8 @@ class UnwrapExplorer(Explorer):
         ValueError: an array has the wrong shape or is no share, or `deleted` does not rise from 0.
     """
 
-    _esm = bundle("common.js", "chart.js", "unwrap_model.js", "unwrap.js")
-    _css = bundle("common.css", "unwrap.css")
+    _esm = bundle("shared/common.js", "shared/chart.js", "unwrap/model.js", "unwrap/view.js")
+    _css = bundle("shared/common.css", "unwrap/style.css")
 
     conditions = traitlets.List(traitlets.Unicode()).tag(sync=True)
     deleted = traitlets.List(traitlets.Int()).tag(sync=True)

@@ -41,8 +41,8 @@ class LatticeExplorer(Explorer):
             ascend, or an interval does not contain its loss.
     """
 
-    _esm = bundle("common.js", "chart.js", "lattice_model.js", "lattice.js")
-    _css = bundle("common.css", "lattice.css")
+    _esm = bundle("shared/common.js", "shared/chart.js", "lattice/model.js", "lattice/view.js")
+    _css = bundle("shared/common.css", "lattice/style.css")
 
     losses = traitlets.Bytes(help="(E, V) float32").tag(sync=True)
     intervals = traitlets.Bytes(help="(E, V, 2) float32").tag(sync=True)

@@ -44,14 +44,14 @@ class SwingByExplorer(Explorer):
     """
 
     _esm = bundle(
-        "common.js",
-        "chart.js",
-        "swing_by_model.js",
-        "swing_by_words.js",
-        "swing_by_views.js",
-        "swing_by.js",
+        "shared/common.js",
+        "shared/chart.js",
+        "swing_by/model.js",
+        "swing_by/words.js",
+        "swing_by/views.js",
+        "swing_by/view.js",
     )
-    _css = bundle("common.css", "swing_by.css")
+    _css = bundle("shared/common.css", "swing_by/style.css")
 
     mu = traitlets.List(traitlets.Float()).tag(sync=True)
     sigma = traitlets.List(traitlets.Float()).tag(sync=True)

@@ -40,13 +40,13 @@ class CompiledCounterExplorer(Explorer):
     """
 
     _esm = bundle(
-        "common.js",
-        "letters.js",
-        "chart.js",
-        "compiled_counter_model.js",
-        "compiled_counter.js",
+        "shared/common.js",
+        "shared/letters.js",
+        "shared/chart.js",
+        "compiled_counter/model.js",
+        "compiled_counter/view.js",
     )
-    _css = bundle("common.css", "letters.css", "compiled_counter.css")
+    _css = bundle("shared/common.css", "shared/letters.css", "compiled_counter/style.css")
 
     weights = traitlets.Bytes(help="(N, all weights) float32, as `shapes` says").tag(sync=True)
     shapes = traitlets.List(traitlets.Any(), help="[name, shape] in order").tag(sync=True)

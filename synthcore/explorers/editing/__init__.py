@@ -11,10 +11,17 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from synthcore.explorers.base import Explorer, bundle, checked, pack
-from synthcore.explorers.gpt_weights import layout, packed
+from synthcore.explorers.shared.gpt_weights import layout, packed
 
 RIDGE = 1e-6
-SHARED = ("common.js", "select.js", "chart.js", "half.js", "gpt_model.js", "editing_model.js")
+SHARED = (
+    "shared/common.js",
+    "shared/select.js",
+    "shared/chart.js",
+    "shared/half.js",
+    "shared/gpt.js",
+    "editing/model.js",
+)
 
 
 class EditingExplorer(Explorer):
@@ -124,8 +131,8 @@ class ShatterExplorer(EditingExplorer):
     running.
     """
 
-    _esm = bundle(*SHARED, "shatter.js")
-    _css = bundle("common.css", "select.css", "editing.css")
+    _esm = bundle(*SHARED, "editing/shatter.js")
+    _css = bundle("shared/common.css", "shared/select.css", "editing/style.css")
 
     distance = traitlets.Int(help="steps of the new answer from the old one, signed").tag(sync=True)
     strength = traitlets.Float(help="t, 0 to 2").tag(sync=True)
@@ -156,8 +163,8 @@ class LiveEditExplorer(EditingExplorer):
     `explorer.target`, `.relation` and `.entity` follow the reader when a kernel is running.
     """
 
-    _esm = bundle(*SHARED, "live_edit.js")
-    _css = bundle("common.css", "select.css", "editing.css")
+    _esm = bundle(*SHARED, "editing/live_edit.js")
+    _css = bundle("shared/common.css", "shared/select.css", "editing/style.css")
 
     target = traitlets.Int(help="the answer to write, an entity").tag(sync=True)
 

@@ -35,8 +35,14 @@ class PercolationExplorer(Explorer):
         ValueError: a value is not one of those.
     """
 
-    _esm = bundle("common.js", "chart.js", "select.js", "percolation_model.js", "percolation.js")
-    _css = bundle("common.css", "select.css", "percolation.css")
+    _esm = bundle(
+        "shared/common.js",
+        "shared/chart.js",
+        "shared/select.js",
+        "percolation/model.js",
+        "percolation/view.js",
+    )
+    _css = bundle("shared/common.css", "shared/select.css", "percolation/style.css")
 
     entities = traitlets.Int().tag(sync=True)
     properties = traitlets.Int().tag(sync=True)

@@ -12,8 +12,8 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from synthcore.explorers.base import Explorer, bundle
-from synthcore.explorers.compositions import checked_compositions, checked_tables
-from synthcore.explorers.gpt_weights import layout, packed
+from synthcore.explorers.shared.compositions import checked_compositions, checked_tables
+from synthcore.explorers.shared.gpt_weights import layout, packed
 
 
 class ComposerExplorer(Explorer):
@@ -55,18 +55,20 @@ class ComposerExplorer(Explorer):
     """
 
     _esm = bundle(
-        "common.js",
-        "select.js",
-        "letters.js",
-        "chart.js",
-        "half.js",
-        "composition_model.js",
-        "gpt_model.js",
-        "composer_model.js",
-        "composer_views.js",
-        "composer.js",
+        "shared/common.js",
+        "shared/select.js",
+        "shared/letters.js",
+        "shared/chart.js",
+        "shared/half.js",
+        "shared/compositions.js",
+        "shared/gpt.js",
+        "composer/model.js",
+        "composer/views.js",
+        "composer/view.js",
     )
-    _css = bundle("common.css", "select.css", "letters.css", "composer.css")
+    _css = bundle(
+        "shared/common.css", "shared/select.css", "shared/letters.css", "composer/style.css"
+    )
 
     weights = traitlets.Bytes(help="all weights, float32 or float16, as `weight_shapes` says").tag(
         sync=True

@@ -46,18 +46,18 @@ class ConceptPromptExplorer(Explorer):
     """
 
     _esm = bundle(
-        "common.js",
-        "chart.js",
-        "random.js",
-        "normal.js",
-        "half.js",
-        "pixels.js",
-        "denoiser_model.js",
-        "disc_model.js",
-        "concept_prompt_views.js",
-        "concept_prompt.js",
+        "shared/common.js",
+        "shared/chart.js",
+        "shared/random.js",
+        "concept_prompt/normal.js",
+        "shared/half.js",
+        "shared/pixels.js",
+        "concept_prompt/denoiser.js",
+        "concept_prompt/disc.js",
+        "concept_prompt/views.js",
+        "concept_prompt/view.js",
     )
-    _css = bundle("common.css", "pixels.css", "concept_prompt.css")
+    _css = bundle("shared/common.css", "shared/pixels.css", "concept_prompt/style.css")
 
     packed = traitlets.Bytes(help="weights of all networks, BITS bits each").tag(sync=True)
     halves = traitlets.Bytes(help="float16: scales of all columns, then biases, in turn").tag(

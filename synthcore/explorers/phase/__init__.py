@@ -47,8 +47,14 @@ class PhaseExplorer(Explorer):
             distribution, or the cursor is off the grid.
     """
 
-    _esm = bundle("common.js", "chart.js", "algorithms.js", "phase_model.js", "phase.js")
-    _css = bundle("common.css", "phase.css")
+    _esm = bundle(
+        "shared/common.js",
+        "shared/chart.js",
+        "shared/algorithms.js",
+        "phase/model.js",
+        "phase/view.js",
+    )
+    _css = bundle("shared/common.css", "phase/style.css")
 
     diversities = traitlets.List(traitlets.Int()).tag(sync=True)
     steps = traitlets.List(traitlets.Int()).tag(sync=True)

@@ -44,8 +44,8 @@ class ReachableExplorer(Explorer):
             accuracy is no share, or an interval does not contain its value.
     """
 
-    _esm = bundle("common.js", "chart.js", "reachable_model.js", "reachable.js")
-    _css = bundle("common.css", "reachable.css")
+    _esm = bundle("shared/common.js", "shared/chart.js", "reachable/model.js", "reachable/view.js")
+    _css = bundle("shared/common.css", "reachable/style.css")
 
     functions = traitlets.Int().tag(sync=True)
     positions = traitlets.Int().tag(sync=True)

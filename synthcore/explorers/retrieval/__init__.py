@@ -41,16 +41,16 @@ class RetrievalExplorer(Explorer):
     """
 
     _esm = bundle(
-        "common.js",
-        "chart.js",
-        "algorithms.js",
-        "random.js",
-        "retrieval_model.js",
-        "retrieval_state.js",
-        "retrieval_views.js",
-        "retrieval.js",
+        "shared/common.js",
+        "shared/chart.js",
+        "shared/algorithms.js",
+        "shared/random.js",
+        "retrieval/model.js",
+        "retrieval/state.js",
+        "retrieval/views.js",
+        "retrieval/view.js",
     )
-    _css = bundle("common.css", "letters.css", "retrieval.css")
+    _css = bundle("shared/common.css", "shared/letters.css", "retrieval/style.css")
 
     states = traitlets.Int().tag(sync=True)
     max_chains = traitlets.Int().tag(sync=True)

@@ -10,7 +10,7 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from synthcore.explorers.base import Explorer, bundle, checked, pack
-from synthcore.explorers.navigation_tree import path_counts
+from synthcore.explorers.navigation.tree import path_counts
 
 
 class GoalFieldExplorer(Explorer):
@@ -41,15 +41,17 @@ class GoalFieldExplorer(Explorer):
     """
 
     _esm = bundle(
-        "common.js",
-        "select.js",
-        "chart.js",
-        "graph.js",
-        "goal_field_model.js",
-        "goal_field_views.js",
-        "goal_field.js",
+        "shared/common.js",
+        "shared/select.js",
+        "shared/chart.js",
+        "shared/graph.js",
+        "goal_field/model.js",
+        "goal_field/views.js",
+        "goal_field/view.js",
     )
-    _css = bundle("common.css", "select.css", "graph.css", "goal_field.css")
+    _css = bundle(
+        "shared/common.css", "shared/select.css", "shared/graph.css", "goal_field/style.css"
+    )
 
     goal_scores = traitlets.Bytes(help="(N, N) float32: g, x").tag(sync=True)
     step_scores = traitlets.Bytes(help="(N, N) float32: c, x").tag(sync=True)

@@ -1,0 +1,1 @@
+"""What several explorers use: drawing, charts, and networks on their way to and in the browser."""
