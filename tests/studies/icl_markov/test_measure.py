@@ -7,15 +7,17 @@ import xarray as xr
 
 from synthcore.studies.icl_markov import task, theory
 from synthcore.studies.icl_markov.measure import scores
-from synthcore.studies.icl_markov.measure.evaluator import VARIABLES, Evaluator
+from synthcore.studies.icl_markov.measure.evaluator import (
+    VARIABLES,
+    EvaluationSets,
+    Evaluator,
+)
 
 
 @pytest.fixture(scope="module")
 def evaluator() -> Evaluator:
     world = task.Mixture.draw([4, 32], [0, 0], 4)
-    return Evaluator(
-        world, [0, 0], [4, 32], sequences=48, length=60, contexts=[1, 10, 60], shuffled=[1, 60]
-    )
+    return Evaluator(world, [0, 0], [4, 32], EvaluationSets(48, 60, [1, 10, 60], [1, 60]))
 
 
 def one(name: str) -> list[float]:
@@ -88,7 +90,7 @@ def test_halves_add_up(evaluator: Evaluator) -> None:
 def test_contexts_outside_the_sequences_are_refused() -> None:
     world = task.Mixture.draw([4], [0], 4)
     with pytest.raises(ValueError, match=r"contexts must lie in 1\.\.60"):
-        Evaluator(world, [0], [4], sequences=4, length=60, contexts=[1, 61], shuffled=[1])
+        Evaluator(world, [0], [4], EvaluationSets(4, 60, [1, 61], [1]))
 
 
 def test_crossing_is_interpolated_in_log_steps() -> None:

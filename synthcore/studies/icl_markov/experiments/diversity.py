@@ -12,9 +12,9 @@ from synthcore.studies.icl_markov.experiments.training import (
     Setting,
     as_arrays,
     by_condition,
-    evaluator_of,
     train,
 )
+from synthcore.studies.icl_markov.measure.evaluator import Evaluator
 from synthcore.training.progress import Progress
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -39,7 +39,7 @@ def policies(config: Config, progress: Progress) -> xr.Dataset:
     for done, n in enumerate(setting.diversities):
         numbers = [n] * len(config.seeds)
         mixture = task.Mixture.draw(numbers, config.seeds, setting.states, setting.weighting)
-        evaluator = evaluator_of(setting, mixture, numbers, config.seeds)
+        evaluator = Evaluator(mixture, config.seeds, numbers, setting.evaluation)
         measured = [as_arrays(evaluator.algorithm(weights)) for weights in POLICIES.values()]
         stacked = {name: np.stack([each[name] for each in measured]) for name in measured[0]}
         found.append(by_condition(stacked, {}, setting, [n], config.seeds, policy=list(POLICIES)))

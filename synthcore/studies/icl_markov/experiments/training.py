@@ -22,6 +22,7 @@ from synthcore.studies.icl_markov.measure.evaluator import (
     MEMBER,
     REFERENCE,
     VARIABLES,
+    EvaluationSets,
     Evaluator,
     Measured,
 )
@@ -122,6 +123,12 @@ class Setting:
         )
 
     @property
+    def evaluation(self) -> EvaluationSets:
+        return EvaluationSets(
+            self.evaluation_sequences, self.length, self.contexts, self.shuffled_contexts
+        )
+
+    @property
     def measured_at(self) -> list[int]:
         """Steps at which everything is measured; the first is 0."""
         return log_spaced(
@@ -149,7 +156,7 @@ def _train(
     numbers, seeds = [n for n, _ in conditions], [seed for _, seed in conditions]
     device = config.torch_device
     mixture = task.Mixture.draw(numbers, seeds, setting.states, setting.weighting, device)
-    evaluator = evaluator_of(setting, mixture, numbers, seeds)
+    evaluator = Evaluator(mixture, seeds, numbers, setting.evaluation)
     model = build(setting.network, seeds, device)
     training = setting.training
 
@@ -186,21 +193,6 @@ def _train(
     fixed = as_arrays(evaluator.reference() | diversity)
     data = by_condition(measured, fixed, setting, diversities, config.seeds, step=steps)
     return with_frozen_weights(data)
-
-
-def evaluator_of(
-    setting: Setting, mixture: task.Mixture, diversities: Sequence[int], seeds: Sequence[int]
-) -> Evaluator:
-    """The evaluation sets of a setting's members."""
-    return Evaluator(
-        mixture,
-        seeds,
-        diversities,
-        sequences=setting.evaluation_sequences,
-        length=setting.length,
-        contexts=setting.contexts,
-        shuffled=setting.shuffled_contexts,
-    )
 
 
 def as_arrays(measured: Measured) -> dict[str, np.ndarray]:

@@ -12,6 +12,7 @@ k states.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from jaxtyping import Float, Int
@@ -93,15 +94,20 @@ class Sequences:
         return theory.true_rows(self.chains, self.tokens[..., positions])
 
 
-class Evaluator:
-    """Evaluation sets and exact predictions of one population.
+@dataclass(frozen=True)
+class EvaluationSets:
+    """How many sequences of each kind a member is held against, how long they are, the context
+    lengths at which everything is measured, and those also read in random order."""
 
-    Args:
-        mixture: the members' training chains.
-        seeds, diversities: of every member; they name its random streams.
-        sequences: how many of each kind per member.
-        contexts: lengths c at which everything is measured; `shuffled` are those of them at which
-            the same sequences are also read in random order.
+    sequences: int
+    length: int
+    contexts: Sequence[int]
+    shuffled: Sequence[int]
+
+
+class Evaluator:
+    """Evaluation sets and exact predictions of one population; `mixture` has its training chains,
+    `seeds` and `diversities` name the random streams of every member.
 
     ValueError for a context outside 1..length.
     """
@@ -111,51 +117,38 @@ class Evaluator:
         mixture: task.Mixture,
         seeds: Sequence[int],
         diversities: Sequence[int],
-        *,
-        sequences: int,
-        length: int,
-        contexts: Sequence[int],
-        shuffled: Sequence[int],
+        sets: EvaluationSets,
     ) -> None:
-        if min(contexts) < 1 or max(contexts) > length:
-            raise ValueError(f"contexts must lie in 1..{length} (got {list(contexts)})")
-        self.mixture, self.states, self.length = mixture, mixture.states, length
-        self.contexts, self.shuffled_contexts = list(contexts), list(shuffled)
-        self.windows = [list(window(c)) for c in contexts]
-        device = mixture.weights.device
+        if min(sets.contexts) < 1 or max(sets.contexts) > sets.length:
+            raise ValueError(f"contexts must lie in 1..{sets.length} (got {list(sets.contexts)})")
+        self.mixture, self.states, self.length = mixture, mixture.states, sets.length
+        self.shuffled_contexts = list(sets.shuffled)
+        self.windows = [list(window(c)) for c in sets.contexts]
+        device, size = mixture.weights.device, (sets.sequences, sets.length)
+        known = partial(theory.of_every_member, mixture)
 
         def streams(purpose: str) -> list[torch.Generator]:
             return [seeded(s, n, purpose) for s, n in zip(seeds, diversities, strict=True)]
 
-        tokens, chain = mixture.sample(sequences, length, streams("evaluation"))
-        member = torch.arange(len(seeds), device=device)[:, None]
-        self.id = self._with_predictions(tokens, mixture.transitions[member, chain])
+        tokens, chain = mixture.sample(*size, streams("evaluation"))
+        own = mixture.transitions[torch.arange(len(seeds), device=device)[:, None], chain]
+        self.id = Sequences(tokens, own, known(tokens))
         fresh = torch.stack(
-            [task.draw_chains((sequences,), self.states, seeded(s, "new chains")) for s in seeds]
+            [task.draw_chains(size[:1], self.states, seeded(s, "new chains")) for s in seeds]
         ).to(device)
-        u = torch.stack(
-            [task.uniforms((sequences, length), seeded(s, "new sequences")) for s in seeds]
-        ).to(device)
-        self.ood = self._with_predictions(task.walk(fresh, task.stationary(fresh), u), fresh)
-        self.shuffled = {
-            c: tuple(
-                self._with_predictions(
-                    task.shuffle_context(kind.tokens[..., :c], streams("shuffle")), kind.chains
-                )
+        u = torch.stack([task.uniforms(size, seeded(s, "new sequences")) for s in seeds]).to(device)
+        tokens = task.walk(fresh, task.stationary(fresh), u)
+        self.ood = Sequences(tokens, fresh, known(tokens))
+        self.shuffled: dict[int, list[Sequences]] = {}
+        for c in sets.shuffled:
+            orders = [
+                (task.shuffle_context(kind.tokens[..., :c], streams("shuffle")), kind.chains)
                 for kind in (self.id, self.ood)
-            )
-            for c in shuffled
-        }
-        count = mixture.weights.shape[1]
-        unseen = [
-            task.draw_chains((count,), self.states, generator) for generator in streams("unseen")
-        ]
+            ]
+            self.shuffled[c] = [Sequences(order, chains, known(order)) for order, chains in orders]
+        count = (mixture.weights.shape[1],)
+        unseen = [task.draw_chains(count, self.states, each) for each in streams("unseen")]
         self.unseen = task.Mixture.from_chains(torch.stack(unseen).to(device), mixture.weights)
-
-    def _with_predictions(
-        self, tokens: Int[Tensor, "M B T"], chains: Float[Tensor, "M B k k"]
-    ) -> Sequences:
-        return Sequences(tokens, chains, theory.of_every_member(self.mixture, tokens))
 
     @torch.no_grad()
     def evaluate(self, predict: Predictor) -> Measured:
