@@ -32,7 +32,7 @@ def rows(studies: Runs, outline: Outline) -> list[dict[str, Any]]:
     """
     found = []
     for study, runs in studies:
-        shown = {figure.id for figure in next(iter(runs.values())).figures}
+        shown = {figure.id for run in list(runs.values())[:1] for figure in run.figures}
         deciders = study.deciders
         for row in claim_rows(study, runs):
             record, page = runs[row["scale"]], f"notebooks/{study.name}.html"

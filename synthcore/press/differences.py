@@ -1,20 +1,23 @@
 """The closing chapter's tables: what came out at which scale, and every difference from the papers.
 
 Verdicts come from the records; differences are the items that each chapter lists itself under a
-heading that begins with "What differs".
+heading that begins with "What differs", or the rows of its table of settings.
 """
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from synthcore.evidence import settings
 from synthcore.evidence.record import Record
 from synthcore.evidence.table import against, interval
 from synthcore.press.notebooks import read_source
 from synthcore.press.pages import link, list_table
-from synthcore.press.studies import Study
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import CHECK, Study, load_config
 
 HEADING = re.compile(r"^## What differs.*$", re.MULTILINE)
+GENERATED = "chapter.differences("
 DECIDED = ("reproduced", "partly reproduced", "not reproduced")
 UNDECIDED = "undecided"  # or not testable at any scale: open, in the words of either edition
 
@@ -86,13 +89,17 @@ def difference_table(studies: Sequence[Study]) -> str:
 
 
 def differences(study: Study) -> list[str]:
-    """The items under a chapter's heading "What differs ...", each as one line of Markdown.
+    """The items under a chapter's heading "What differs ...", each as one line of Markdown; where
+    the chapter shows its table of settings, the rows of that.
 
     A sentence that ends in a colon introduces the items after it and is put before each of them.
     """
+    source = read_source(study.notebook)
+    if any(GENERATED in cell.source for cell in source.cells if cell.cell_type == "code"):
+        return _settings(study)
     found: list[str] = []
     lead = ""
-    for block in _blocks(_section(read_source(study.notebook))):
+    for block in _blocks(_section(source)):
         text = " ".join(block.split())
         if text.startswith("- "):
             found.append(f"*{lead}* {text[2:]}" if lead else text[2:])
@@ -101,6 +108,16 @@ def differences(study: Study) -> list[str]:
         elif text:
             found.append(text)
     return found
+
+
+def _settings(study: Study) -> list[str]:
+    """What differs between the paper's settings and the run that the page shows."""
+    scale = "reference" if "reference" in study.scales else CHECK
+    config = load_config(study)(**scale_parameters(study, scale).all)
+    return [
+        f"`{row.setting}`: {row.here}; the paper: {row.paper}. {row.why}"
+        for row in settings.rows(study.name, config, study.root)
+    ]
 
 
 def _section(source: Any) -> str:
