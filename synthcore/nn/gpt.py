@@ -10,7 +10,7 @@ vocabulary.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -279,10 +279,12 @@ class GPT(nn.Module):
         x = self.hook_embed(self.embed(tokens))
         if self.pos_embed is not None:
             x = x + self.hook_pos_embed(self.pos_embed[:, :, start:end])
-        logits = self._rest(x, self.blocks, start, cache)
+        rotary = self._rotary(start, end)
+        for block in self.blocks:
+            x = block(x, rotary, cache)
         if cache is not None:
             cache.length = end
-        return logits
+        return self._unembedded(self.ln_final(x))
 
     def resume(self, x: Float[Tensor, "M B T D"], after: int) -> Float[Tensor, "M B T V"]:
         """Logits from the residual stream of whole sequences as block `after` left it.
@@ -293,26 +295,22 @@ class GPT(nn.Module):
         """
         if not -1 <= after < len(self.blocks):
             raise ValueError(f"after must lie in -1..{len(self.blocks) - 1} (got {after})")
-        return self._rest(x, self.blocks[after + 1 :], 0, None)
+        rotary = self._rotary(0, x.shape[2])
+        for block in self.blocks[after + 1 :]:
+            x = block(x, rotary, None)
+        return self._unembedded(self.ln_final(x))
 
-    def _rest(
-        self,
-        x: Float[Tensor, "M B T D"],
-        blocks: Iterable[Block],
-        start: int,
-        cache: Cache | None,
-    ) -> Float[Tensor, "M B T V"]:
-        """The blocks that are left, the last norm and the unembedding."""
-        rotary = None
-        if self.config.positions == "rotary":
-            places = slice(start, start + x.shape[2])
-            rotary = (self.get_buffer("cos")[places], self.get_buffer("sin")[places])
-        for block in blocks:
-            x = block(x, rotary, cache)
-        final_norm = self.ln_final(x)
+    def _rotary(self, start: int, end: int) -> tuple[Tensor, Tensor] | None:
+        """Cosines and sines of these positions, if positions are rotary."""
+        if self.config.positions != "rotary":
+            return None
+        return self.get_buffer("cos")[start:end], self.get_buffer("sin")[start:end]
+
+    def _unembedded(self, final_norm: Float[Tensor, "M B T D"]) -> Float[Tensor, "M B T V"]:
+        """Logits, from a table of their own or the embedding's."""
         if self.unembed is not None:
             logits: Tensor = self.unembed(final_norm)
             return logits
-        M, B, T, D = x.shape
+        M, B, T, D = final_norm.shape
         tied = torch.bmm(final_norm.view(M, B * T, D), self.embed.weight.transpose(1, 2))
         return tied.view(M, B, T, -1)
