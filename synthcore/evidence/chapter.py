@@ -28,6 +28,7 @@ from synthcore.evidence.agreement import WITHIN, WITHIN_ELSEWHERE, agreement
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.dataset import packed
 from synthcore.evidence.decide import claim_records
+from synthcore.evidence.defaults import CHANGED, changed_parameters
 from synthcore.evidence.difference_table import difference_html, difference_text
 from synthcore.evidence.files import find_root, write_atomic
 from synthcore.evidence.legibility import PIXELS_PER_INCH, faults
@@ -61,6 +62,9 @@ class Chapter:
         self.progress = run_progress(self.directory)
         if self.directory is None:
             print(config.device_note)
+            if self.scale == "check" and (changed := changed_parameters(study, config)):
+                self.scale += CHANGED
+                print(f"Scale {self.scale} ({', '.join(changed)}): no claim is required to hold.")
 
     def stage(self, stage: Stage[Any]) -> xr.Dataset:
         """The dataset of a stage with this run's parameters, computed or found; kept with the run

@@ -7,13 +7,13 @@ from typing import Any
 from synthcore.evidence import first_edition
 from synthcore.evidence.characteristics import Characteristics, simulate
 from synthcore.evidence.claim import Claim, Substitute
+from synthcore.evidence.defaults import CHANGED
 from synthcore.evidence.gates import Gate
 from synthcore.evidence.record import ClaimRecord, claim_record, decision_record
 from synthcore.evidence.rules import beyond
 from synthcore.evidence.verdict import Verdict, Word, together
 
 Data = Any  # a run's dataset, or a tree with one dataset per experiment
-CHANGED = ", changed"  # ends the name of a scale in a run with other parameters than the scale's
 
 
 @dataclass(frozen=True)

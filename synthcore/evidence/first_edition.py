@@ -16,6 +16,7 @@ import numpy.typing as npt
 import xarray as xr
 from scipy import stats
 
+from synthcore.evidence.defaults import CHANGED
 from synthcore.evidence.statistics import bootstrap_interval, t_interval
 from synthcore.evidence.verdict import Direction
 
@@ -128,7 +129,7 @@ def decide_all(claims: Iterable[Claim], data: xr.Dataset, scale: str) -> list[De
 
 
 def _decide(claim: Claim, data: xr.Dataset, scale: str) -> Decision:
-    if scale not in claim.needs:
+    if scale.removesuffix(CHANGED) not in claim.needs:
         needed = ", ".join(claim.needs) or "no scale"
         verdict = Verdict.undecidable(f"decidable at {needed}")
     else:

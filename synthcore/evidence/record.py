@@ -130,6 +130,24 @@ class FigureRecord(_Part):
     sha256: str
 
 
+class StageRecord(_Part):
+    """A stage's result, kept as `stages/<name>.nc`.
+
+    `source` is computed, kept or shipped; `code` a digest of the modules it rests on; `changed`
+    names those of them that are not what a shipped result was computed with.
+    """
+
+    name: str
+    sha256: str
+    bytes: int
+    seeds: tuple[int, ...]
+    source: str
+    code: str
+    changed: tuple[str, ...] = ()
+    cpu_seconds: float
+    created: str
+
+
 class CodeRecord(_Part):
     """Hashes of what was run: notebook (comments stripped), modules it imports, lock file."""
 
@@ -175,6 +193,7 @@ class Record(_Part):
     claims: tuple[ClaimRecord, ...] = ()
     results: dict[str, float | None] = {}
     data: tuple[FileRecord, ...] = ()
+    stages: tuple[StageRecord, ...] = ()
     notebook: FileRecord | None = None
 
     def write(self, path: Path) -> None:
@@ -204,6 +223,7 @@ class Record(_Part):
         """Check every file of a run folder against the record. Raises DamagedRecord."""
         files = [(item.name, item.sha256) for item in self.data]
         files += [(f"figures/{figure.id}.png", figure.sha256) for figure in self.figures]
+        files += [(f"stages/{stage.name}.nc", stage.sha256) for stage in self.stages]
         if self.notebook:
             files.append((self.notebook.name, self.notebook.sha256))
         for name, digest in files:

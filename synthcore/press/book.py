@@ -13,17 +13,29 @@ from synthcore.press.errors import Failed, Refused
 from synthcore.press.parameters import run_parameters, scale_parameters
 from synthcore.press.progress import Watcher
 from synthcore.press.runner import Job, Outcome, current_code, execute, run_identity
-from synthcore.press.runs import built_run
-from synthcore.press.studies import CHECK, Study, all_studies, find_study
+from synthcore.press.runs import read_run
+from synthcore.press.shipping import SHIPPED
+from synthcore.press.shown import page_of, read_note, write_note
+from synthcore.press.studies import CHECK, REFERENCE, Study, all_studies, find_study
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A study's place in a build: its fresh record, or why it must run."""
+    """A study's run in a build: its fresh record, or why it must run.
+
+    A reference run for whose stages the book was searched in vain has `missing` and no record; it
+    need not be tried again.
+    """
 
     study: Study
+    scale: str
     record: Record | None
     why: str = ""
+    missing: str = ""
+
+    @property
+    def stale(self) -> bool:
+        return self.record is None and not self.missing
 
 
 def make(
@@ -37,8 +49,9 @@ def make(
 ) -> None:
     """Run stale chapters, all or those named, check their claims, build the site.
 
-    Raises Failed if a chapter fails, in which case the site stays as it was, or if a required claim
-    was not reproduced; Refused for bad input. Tests make a book at another scale than `check`.
+    Raises Failed if a chapter fails, in which case the site stays as it was; if a required claim
+    was not reproduced; if one that is reproduced on a page is not so in the check run. Refused for
+    bad input. Tests make a book at another scale than `check`.
     """
     from synthcore.press import site
 
@@ -46,9 +59,9 @@ def make(
     chosen = [find_study(root, name) for name in names] or everything
     chapters = survey(chosen, scale, force)
     for chapter in chapters:
-        state = "fresh" if chapter.record else f"to run ({chapter.why})"
-        print(f"{chapter.study.name}: {state}", file=sys.stderr)
-    outcomes = run_stale(chapters, scale, jobs, time_limit)
+        state = f"to run ({chapter.why})" if chapter.stale else chapter.missing or "fresh"
+        print(f"{_name(chapter)}: {state}", file=sys.stderr)
+    outcomes = run_stale(chapters, jobs, time_limit)
     broken = [outcome for outcome in outcomes if outcome.record is None]
     if broken:
         tables.show_failures([(b.job.study.name, b.error, str(b.kept or "")) for b in broken])
@@ -60,6 +73,7 @@ def make(
     index, built = site.build(root, everything, scale)
     print(f"{'Built' if built else 'Nothing to build, fresh:'} {index}")
     require_reproduced(records)
+    require_agreement(chosen, scale)
 
 
 def require_reproduced(records: Sequence[tuple[str, Record]]) -> None:
@@ -71,35 +85,64 @@ def require_reproduced(records: Sequence[tuple[str, Record]]) -> None:
         raise Failed(f"Required claims were not reproduced: {names}.")
 
 
-def survey(studies: Sequence[Study], scale: str, force: bool = False) -> list[Chapter]:
-    """Which chapters are fresh. Compares hashes only: nothing of a study is imported or run.
+def require_agreement(studies: Sequence[Study], scale: str = CHECK) -> None:
+    """Raises Failed if a claim is reproduced on a page and not reproduced in its check run."""
+    found = [
+        (study.name, claim) for study in studies for claim in page_of(study, scale).disagreements
+    ]
+    if found:
+        names = ", ".join(f"{study} {claim}" for study, claim in found)
+        raise Failed(f"Reproduced at {REFERENCE}, but not reproduced at {scale}: {names}.")
 
-    Raises Refused naming the file if a record or a file it vouches for is damaged, unless forced.
+
+def survey(studies: Sequence[Study], scale: str = CHECK, force: bool = False) -> list[Chapter]:
+    """Which chapters are fresh: at `scale` and, where stages are shipped, at `reference`.
+
+    Compares hashes only: nothing of a study is imported or run. Raises Refused naming the file if a
+    record or a file it vouches for is damaged, unless forced.
     """
-    return [Chapter(study, None, "forced") if force else _look(study, scale) for study in studies]
+    asked = [(study, scale) for study in studies]
+    if scale == CHECK:
+        asked += [(study, REFERENCE) for study in studies if study.shipped]
+    return [
+        Chapter(study, at, None, "forced") if force else _look(study, at)
+        for study, at in sorted(asked, key=lambda one: one[0].name)
+    ]
 
 
 def require_fresh(studies: Sequence[Study], scale: str = CHECK) -> None:
     """A page never shows an old number: Failed if a chapter is not up to date."""
-    stale = [chapter for chapter in survey(studies, scale) if chapter.record is None]
+    stale = [chapter for chapter in survey(studies, scale) if chapter.stale]
     if stale:
-        told = "; ".join(f"{chapter.study.name}: {chapter.why}" for chapter in stale)
+        told = "; ".join(f"{_name(chapter)}: {chapter.why}" for chapter in stale)
         raise Failed(f"The site needs every chapter up to date ({told}): use synthcore book.")
 
 
+def _name(chapter: Chapter) -> str:
+    at = f" at {REFERENCE}" if chapter.scale == REFERENCE else ""
+    return f"{chapter.study.name}{at}"
+
+
 def _look(study: Study, scale: str) -> Chapter:
-    try:
-        record = built_run(study, scale)
-        if record is None:
-            return Chapter(study, None, "never run")
-        record.verify(study.run_folder(scale))
-    except DamagedRecord as error:
-        raise Refused(f"{error} Run again with --force to compute it anew.") from None
     code = current_code(study)
     now = scale_parameters(study, scale).all
-    if record.identity == run_identity(study, scale, now, code):
-        return Chapter(study, record)
-    return Chapter(study, None, _difference(record, now, code.model_dump()))
+    identity = run_identity(study, scale, now, code)
+    folder = _folder(study, scale)
+    try:
+        record = read_run(folder)
+        if record is not None:
+            record.verify(folder)
+    except DamagedRecord as error:
+        raise Refused(f"{error} Run again with --force to compute it anew.") from None
+    if record is not None and record.identity == identity:
+        return Chapter(study, scale, record)
+    if scale == REFERENCE:
+        tried, missing = read_note(study)
+        if tried == identity:
+            return Chapter(study, scale, None, missing=missing)
+    if record is None:
+        return Chapter(study, scale, None, "never run")
+    return Chapter(study, scale, None, _difference(record, now, code.model_dump()))
 
 
 def _difference(record: Record, parameters: dict[str, object], code: dict[str, object]) -> str:
@@ -118,25 +161,47 @@ def _difference(record: Record, parameters: dict[str, object], code: dict[str, o
 
 
 def run_stale(
-    chapters: Sequence[Chapter], scale: str, jobs: int, time_limit: float | None = None
+    chapters: Sequence[Chapter], jobs: int, time_limit: float | None = None
 ) -> list[Outcome]:
-    """Run the chapters without a record, `jobs` at a time, each with its share of the cores."""
-    stale = [chapter.study for chapter in chapters if chapter.record is None]
+    """Run the chapters that are stale, `jobs` at a time, each with its share of the cores.
+
+    A reference run that finds a stage missing or damaged is no failure: its reason is noted for the
+    page, and it is not among the outcomes.
+    """
+    stale = [chapter for chapter in chapters if chapter.stale]
     if not stale:
         return []
     workers = min(jobs, len(stale))
     threads = max(1, cluster.cores() // workers)
-    todo = [
-        Job(
-            study, scale, run_parameters(study, scale), study.run_folder(scale), threads, time_limit
-        )
-        for study in stale
-    ]
+    todo = [_job(chapter.study, chapter.scale, threads, time_limit) for chapter in stale]
     with contextlib.ExitStack() as stack:
         for job in todo:
             stack.enter_context(folders.locked(job.folder))
         stack.enter_context(Watcher(todo))
-        return [execute(todo[0])] if len(todo) == 1 else _run_all(todo, workers)
+        outcomes = [execute(todo[0])] if len(todo) == 1 else _run_all(todo, workers)
+        return [outcome for outcome in outcomes if not _not_shipped(outcome)]
+
+
+def _job(study: Study, scale: str, threads: int, time_limit: float | None) -> Job:
+    """What is shipped is used at `reference`, there alone, and there nothing else."""
+    parameters = run_parameters(study, scale)
+    env = {SHIPPED: "only" if scale == REFERENCE else "ignore"}
+    return Job(study, scale, parameters, _folder(study, scale), threads, time_limit, env)
+
+
+def _folder(study: Study, scale: str) -> Path:
+    return study.page_folder if scale == REFERENCE else study.run_folder(scale)
+
+
+def _not_shipped(outcome: Outcome) -> bool:
+    """Whether a reference run stopped for want of a stage; notes why."""
+    if outcome.job.scale != REFERENCE or outcome.raised != "NotShipped":
+        return False
+    study, parameters = outcome.job.study, outcome.job.parameters.all
+    identity = run_identity(study, REFERENCE, parameters, current_code(study))
+    why = write_note(outcome, identity)
+    print(f"{study.name} shows its check run: {why}.", file=sys.stderr)
+    return True
 
 
 def _run_all(jobs: Sequence[Job], workers: int) -> list[Outcome]:

@@ -28,6 +28,7 @@ from synthcore.press.options import (
 )
 from synthcore.press.studies import (
     CHECK,
+    REFERENCE,
     Study,
     all_studies,
     find_study,
@@ -81,7 +82,7 @@ def run(
     device: Device = None,
     out: Annotated[Path | None, typer.Option(help="folder for the run")] = None,
     record: Annotated[
-        bool, typer.Option("--record", help="keep data and record in book/reference")
+        bool, typer.Option("--record", help="keep record and data, or stages, in book/reference")
     ] = False,
     fresh: Fresh = False,
     time_limit: TimeLimit = None,
@@ -93,6 +94,7 @@ def run(
     from synthcore.press.parameters import run_parameters
     from synthcore.press.progress import Watcher, clock
     from synthcore.press.runner import Job, execute
+    from synthcore.press.shipping import SHIPPED
 
     found = find_study(project_root(root), study)
     pairs = [pair(text) for text in parameter or []]
@@ -100,7 +102,12 @@ def run(
     folder = out.resolve() if out else found.run_folder(scale, parameters.suffix)
     if not runs.replaceable(folder):
         raise Refused(f"{folder} holds something that is not a run: give --out another folder.")
-    job = Job(found, scale, parameters, folder, time_limit=time_limit)
+    env = {}
+    if record and found.has_stages:
+        if scale != REFERENCE or parameters.overridden:
+            raise Refused(f"Stages are recorded at scale {REFERENCE}, with its own parameters.")
+        env[SHIPPED] = "ignore"
+    job = Job(found, scale, parameters, folder, time_limit=time_limit, env=env)
     with folders.locked(folder), Watcher([job]):
         outcome = execute(job)
     if outcome.record is None:
@@ -248,10 +255,11 @@ def _join_pairs(arguments: list[str]) -> list[str]:
 
 def _known_scale(studies: Sequence[Study], scale: str) -> None:
     from synthcore.config import nearest
+    from synthcore.press.runs import recorded_runs
 
     refuse_old_scale(scale)
     valid = {name for study in studies for name in study.scales}
-    valid |= {path.stem for study in studies for path in study.reference.glob("*.json")}
+    valid |= {name for study in studies for name in recorded_runs(study)}
     if scale not in valid:
         raise Refused(f"Unknown scale '{scale}'. {nearest(scale, valid)}")
 

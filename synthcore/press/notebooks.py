@@ -38,6 +38,13 @@ def clean(notebook: Any) -> Any:
     return number_cells(notebook)
 
 
+def without_injected(notebook: Any) -> Any:
+    """The notebook for readers, whose changes papermill's cell of parameters would undo."""
+    notebook = notebook.copy()
+    notebook.cells = [c for c in notebook.cells if INJECTED not in c.metadata.get("tags", [])]
+    return number_cells(notebook)
+
+
 def to_json(notebook: Any) -> str:
     """The notebook as an .ipynb file's text."""
     text: str = make.writes(notebook)

@@ -1,5 +1,4 @@
-"""The generated pieces of the site that are shared: header cards, tables of studies and benchmarks,
-markers.
+"""The generated pieces of the site that are shared: tables of studies and benchmarks, markers.
 
 All of it is MyST Markdown made from records.
 """
@@ -10,33 +9,7 @@ from typing import Any
 
 from synthcore.evidence.record import Record
 from synthcore.press.runs import verdict_line
-from synthcore.press.studies import CHECK, Study
-
-
-def header_card(
-    study: Study, record: Record, others: Mapping[str, Record], see_also: str = ""
-) -> str:
-    """What a reader wants to know before reading: paper, question, verdict, run, commands."""
-    lines = [
-        (term, text)
-        for term, text in (("Paper", study.paper), ("Question", study.question))
-        if text
-    ]
-    lines.append(("Verdict", f"{verdict_line(record.claims)} at {record.scale} scale"))
-    lines += [
-        (f"At {scale} scale", f"{verdict_line(other.claims)} ({run_line(other)})")
-        for scale, other in others.items()
-    ]
-    lines.append(("Last run", f"{run_line(record)}, {record.peak_rss_mb / 1000:.1f} GB of memory"))
-    scale = "" if record.scale == CHECK else f" --scale {record.scale}"
-    lines.append(("Run it", f"`synthcore run {study.name}{scale}`"))
-    other_seed = record.seeds[-1] + 1
-    command = f"synthcore run {study.name}{scale} -p seed {other_seed}"
-    lines.append(("With other seeds", f"`{command}`"))
-    if see_also:
-        lines.append(("See also", see_also))
-    terms = "\n\n".join(f"{term}\n: {text}" for term, text in lines)
-    return f"::::{{div}} model-card\n{terms}\n::::"
+from synthcore.press.studies import Study
 
 
 def studies_table(studies: Sequence[tuple[Study, Mapping[str, Record]]]) -> str:
@@ -115,7 +88,11 @@ def explorer_marker(text: str) -> tuple[str, str, str] | None:
 
 
 def run_line(record: Record) -> str:
-    """Day, device and time of a run."""
+    """Day, device and time of a run; of one whose stages were found, when these were computed."""
+    if any(stage.source != "computed" for stage in record.stages):
+        day = max(stage.created for stage in record.stages)[:10]
+        spent = sum(stage.cpu_seconds for stage in record.stages)
+        return f"stages of {day}, {_hours(spent)} of CPU time"
     return f"{record.started[:10]}, {record.device}, {_minutes(record.seconds)}"
 
 

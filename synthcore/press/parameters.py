@@ -3,7 +3,6 @@
 YAML is read as `synthcore.evidence.yaml12` says.
 """
 
-import ast
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 import yaml
 
 from synthcore.config import ParameterError, StudyConfig, nearest
+from synthcore.evidence import defaults
 from synthcore.evidence.files import sha256
 from synthcore.evidence.yaml12 import load_yaml
 from synthcore.press.errors import Refused
@@ -47,11 +47,11 @@ def scale_parameters(study: Study, scale: str) -> Parameters:
         raise Refused(
             f"Unknown scale '{scale}' for study '{study.name}'. {nearest(scale, study.scales)}"
         )
-    defaults = cell_defaults(study)
+    own = cell_defaults(study)
     path = study.root / "notebooks" / "params" / scale / f"{study.name}.yaml"
     values = read_yaml(path) if path.is_file() else {}
-    _names(values, defaults, f" in {path.relative_to(study.root)}")
-    return Parameters(_plain({**defaults, **values}), _plain(values))
+    _names(values, own, f" in {path.relative_to(study.root)}")
+    return Parameters(_plain({**own, **values}), _plain(values))
 
 
 def run_parameters(
@@ -97,30 +97,11 @@ def with_values(study: Study, base: Parameters, given: Mapping[str, Any]) -> Par
 
 
 def cell_defaults(study: Study) -> dict[str, Any]:
-    """Names and literal values of the notebook's cell tagged `parameters`."""
-    import jupytext
-
-    cells = [
-        cell
-        for cell in jupytext.read(study.notebook).cells
-        if "parameters" in cell.metadata.get("tags", [])
-    ]
-    where = f"notebooks/{study.name}.py"
-    if len(cells) != 1:
-        raise Refused(f"{where} needs one cell tagged parameters and has {len(cells)}.")
-    defaults: dict[str, Any] = {}
-    for node in ast.parse(cells[0].source).body:
-        target = node.targets[0] if isinstance(node, ast.Assign) else getattr(node, "target", None)
-        if not isinstance(node, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name):
-            raise Refused(f"{where}: the parameters cell may hold only `name = literal`.")
-        try:
-            defaults[target.id] = ast.literal_eval(node.value or ast.Constant(None))
-        except ValueError:
-            raise Refused(
-                f"{where}: parameter '{target.id}' must be a literal, since a derived value would "
-                "not follow when others are changed."
-            ) from None
-    return _plain(defaults)
+    """Names and literal values of the notebook's cell tagged `parameters`. Raises Refused."""
+    try:
+        return _plain(defaults.cell_defaults(study.notebook))
+    except (ValueError, SyntaxError) as error:
+        raise Refused(f"notebooks/{study.name}.py: {error}") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -14,10 +14,12 @@ from typing import Any
 from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.record import RECORD_NAME, Record
 from synthcore.press.errors import Failed, Refused
+from synthcore.press.notebooks import from_json, to_json, without_injected
 from synthcore.press.runner import NOTEBOOK_NAME
-from synthcore.press.runs import built_run
+from synthcore.press.shipping import unverified
+from synthcore.press.shown import Shown, page_of
 from synthcore.press.site import site_folder
-from synthcore.press.studies import CHECK, Study
+from synthcore.press.studies import CHECK, REFERENCE, Study
 
 SITE, NOTEBOOKS, RECORDS = "model-systems.zip", "notebooks.zip", "records.zip"
 MANIFEST = "manifest.json"
@@ -27,27 +29,30 @@ EPOCH = (1980, 1, 1, 0, 0, 0)  # the oldest time an archive can tell; a build's 
 def release(root: Path, studies: Sequence[Study], out: Path) -> list[Path]:
     """Write three archives and the manifest into `out`; the manifest comes last.
 
-    Raises Refused without a site or a chapter's run, DamagedRecord if a run does not match its
+    Raises Refused without a site, or while stages on a page are of other code than today's and have
+    not been verified; Failed without a chapter's run, DamagedRecord if a run does not match its
     checksums.
     """
     html = site_folder(root) / "html"
     if not (html / "index.html").is_file():
         raise Refused(f"There is no site in {html}: build it with synthcore book.")
-    runs = {study.name: _run(study) for study in studies}
-    notebooks = {
-        f"{study.name}.ipynb": study.run_folder(CHECK) / NOTEBOOK_NAME for study in studies
-    }
+    pages = {study.name: page_of(study) for study in studies}
+    _require_verified(studies, pages)
+    notebooks: dict[str, bytes] = {}
     records: dict[str, Path] = {}
     for study in studies:
-        folder = study.run_folder(CHECK)
-        kept = [folder / RECORD_NAME, *(folder / data.name for data in runs[study.name].data)]
+        page, folder = pages[study.name], study.run_folder(CHECK)
+        page.record.verify(page.folder)
+        page.check.verify(folder)
+        notebooks[f"{study.name}.ipynb"] = _notebook(page.folder / NOTEBOOK_NAME)
+        kept = [folder / RECORD_NAME, *(folder / data.name for data in page.check.data)]
         records |= {f"{study.name}/{CHECK}/{path.name}": path for path in kept}
         records |= {
             f"{study.name}/reference/{path.name}": path
             for path in sorted(study.reference.glob("*"))
             if path.is_file()
         }
-    archives = {
+    archives: dict[str, Mapping[str, Path | bytes]] = {
         SITE: {
             f"model-systems/{path.relative_to(html).as_posix()}": path
             for path in sorted(html.rglob("*"))
@@ -60,7 +65,7 @@ def release(root: Path, studies: Sequence[Study], out: Path) -> list[Path]:
     for name, files in archives.items():
         write_atomic(out / name, _archive(files))
         written.append(out / name)
-    about = _manifest(runs, archives, written)
+    about = _manifest({name: page.record for name, page in pages.items()}, archives, written)
     write_atomic(out / MANIFEST, json.dumps(about, indent=1) + "\n")
     return [*written, out / MANIFEST]
 
@@ -78,27 +83,39 @@ def check(folder: Path) -> None:
             raise Failed(f"{archive['name']} holds other files than the manifest says.")
 
 
-def _run(study: Study) -> Record:
-    record = built_run(study, CHECK)
-    if record is None:
-        raise Refused(f"'{study.name}' has no run at scale {CHECK}: use synthcore book.")
-    record.verify(study.run_folder(CHECK))
-    return record
+def _require_verified(studies: Sequence[Study], pages: Mapping[str, Shown]) -> None:
+    found = [
+        stage
+        for study in studies
+        for page in [pages[study.name]]
+        for stage in unverified(study, page.record, page.check)
+    ]
+    if found:
+        raise Refused(
+            f"Stages on the pages were computed with other code than today's: {'; '.join(found)}. "
+            f"Run the studies again (synthcore run STUDY --scale {REFERENCE} --record) or verify "
+            f"them (synthcore verify STUDY --scale {REFERENCE})."
+        )
 
 
-def _archive(files: Mapping[str, Path]) -> bytes:
+def _notebook(path: Path) -> bytes:
+    """An executed notebook for readers: its cell of parameters is the only one."""
+    return to_json(without_injected(from_json(path))).encode()
+
+
+def _archive(files: Mapping[str, Path | bytes]) -> bytes:
     stream = io.BytesIO()
     with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, path in files.items():
             about = zipfile.ZipInfo(name, EPOCH)
             about.compress_type, about.external_attr = zipfile.ZIP_DEFLATED, 0o644 << 16
-            archive.writestr(about, path.read_bytes())
+            archive.writestr(about, path if isinstance(path, bytes) else path.read_bytes())
     return stream.getvalue()
 
 
 def _manifest(
     runs: Mapping[str, Record],
-    archives: Mapping[str, Mapping[str, Path]],
+    archives: Mapping[str, Mapping[str, Path | bytes]],
     written: Sequence[Path],
 ) -> dict[str, Any]:
     """Digests of the archives and of every file in them, and what ran where."""

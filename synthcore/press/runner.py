@@ -28,6 +28,7 @@ from synthcore.evidence.record import (
     FigureRecord,
     FileRecord,
     Record,
+    StageRecord,
 )
 from synthcore.press import folders
 from synthcore.press.errors import Failed
@@ -36,6 +37,8 @@ from synthcore.press.studies import Study
 
 NOTEBOOK_NAME = "notebook.ipynb"
 STATE_NAME = "cells.json"
+STAGES_NAME = "stages.json"  # where the chapter says what its stages are and came from
+VERIFIED_NAME = "verified.json"  # beside shipped stages: with which code they came out again
 RECORDED_SUFFIXES = (".nc", ".json", ".csv")  # of data, records and tables of sweeps
 STARTS = 3  # a kernel that does not start is tried again; nothing else is
 RUN_DIRECTORY = "SYNTHCORE_RUN_DIR"
@@ -66,12 +69,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A finished run's record, or one sentence on what failed and the folder kept."""
+    """A finished run's record, or one sentence on what failed and the folder kept.
+
+    `raised` is the class of the exception that a cell raised, if one did.
+    """
 
     job: Job
     record: Record | None
     error: str = ""
     kept: Path | None = None
+    raised: str = ""
 
 
 def current_code(study: Study) -> CodeRecord:
@@ -80,6 +87,7 @@ def current_code(study: Study) -> CodeRecord:
     closure = import_closure(study.notebook, root)
     lock = root / "constraints.txt"
     files = sorted(study.reference.glob("*")) if study.reference.is_dir() else []
+    files = [path for path in files if path.name != VERIFIED_NAME]
     return CodeRecord(
         notebook=code_hash(study.notebook),
         closure={str(path.relative_to(root)): code_hash(path) for path in closure},
@@ -111,7 +119,8 @@ def execute(job: Job) -> Outcome:
                 if attempt == STARTS:
                     raise
     except Exception as error:
-        return Outcome(job, None, _sentence(error, job), _keep_failure(job, work, error))
+        kept = _keep_failure(job, work, error)
+        return Outcome(job, None, _sentence(error, job), kept, str(getattr(error, "ename", "")))
     except BaseException:  # interrupted: leave nothing
         shutil.rmtree(work, ignore_errors=True)
         raise
@@ -162,7 +171,8 @@ def _run(job: Job, work: Path) -> Record:
     write_atomic(work / NOTEBOOK_NAME, to_json(clean(notebook)))
     claims = tuple(map(ClaimRecord.model_validate, _read_json(work / "claims.json", [])))
     results = _read_json(work / RESULTS_NAME, {})
-    for name in ("progress.json", STATE_NAME, "kernel.log", RESULTS_NAME):
+    stages = _stages(work)
+    for name in ("progress.json", STATE_NAME, STAGES_NAME, "kernel.log", RESULTS_NAME):
         (work / name).unlink(missing_ok=True)
     used = session.usage
     seed = int(job.parameters.all.get("seed", 0))
@@ -188,6 +198,7 @@ def _run(job: Job, work: Path) -> Record:
         claims=claims,
         results=results,
         data=tuple(_file(path) for path in sorted(work.glob("*.nc"))),
+        stages=stages,
         notebook=_file(work / NOTEBOOK_NAME),
     )
     record.write(work / RECORD_NAME)
@@ -219,6 +230,29 @@ def _read_json(path: Path, absent: Any) -> Any:
 
 def _file(path: Path) -> FileRecord:
     return FileRecord(name=path.name, sha256=sha256(path), bytes=path.stat().st_size)
+
+
+def _stages(work: Path) -> tuple[StageRecord, ...]:
+    """What the chapter's stages were; each has left `stages/<name>.nc` and `.json`."""
+    found = []
+    for name, told in _read_json(work / STAGES_NAME, {}).items():
+        path = work / "stages" / f"{name}.nc"
+        about = json.loads(path.with_suffix(".json").read_bytes())
+        file = _file(path)
+        found.append(
+            StageRecord(
+                name=name,
+                sha256=file.sha256,
+                bytes=file.bytes,
+                seeds=about["seeds"],
+                source=told["source"],
+                code=sha256(json.dumps(about["code"], sort_keys=True).encode()),
+                changed=told["changed"],
+                cpu_seconds=about["cpu_seconds"],
+                created=about["created"],
+            )
+        )
+    return tuple(found)
 
 
 def _keep_failure(job: Job, work: Path, error: Exception) -> Path | None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,31 +12,49 @@ from synthcore.evidence.files import write_atomic
 from synthcore.evidence.record import RECORD_NAME, ClaimRecord, Record
 from synthcore.press.errors import Refused
 from synthcore.press.parameters import cell_defaults
-from synthcore.press.studies import Study, load_config
+from synthcore.press.runner import VERIFIED_NAME
+from synthcore.press.shipping import require_room, ship
+from synthcore.press.studies import REFERENCE, Study, load_config
 
-RECORDED_LIMIT = 2_000_000  # bytes per study
+OTHERWISE = {
+    "partly reproduced": "partly",
+    "not reproduced": "not",
+    "undecided": "undecided",
+    "not testable here": "not testable here",
+    "not decidable at this scale": "not decidable at this scale",
+}
 
 
 def built_run(study: Study, scale: str) -> Record | None:
     """The record in `_build/runs`, or None. Raises DamagedRecord."""
+    return read_run(study.run_folder(scale))
+
+
+def read_run(folder: Path) -> Record | None:
+    """The record of the run in a folder, or None. Raises DamagedRecord."""
     try:
-        return Record.read(study.run_folder(scale) / RECORD_NAME)
+        return Record.read(folder / RECORD_NAME)
     except FileNotFoundError:
         return None
 
 
 def recorded_runs(study: Study) -> dict[str, Record]:
     """Scale -> record of what is kept with the book. Raises DamagedRecord."""
-    return {path.stem: Record.read(path) for path in sorted(study.reference.glob("*.json"))}
+    others = {VERIFIED_NAME, *(f"{stage}.json" for stage in study.shipped)}
+    return {
+        path.stem: Record.read(path)
+        for path in sorted(study.reference.glob("*.json"))
+        if path.name not in others
+    }
 
 
 def all_runs(study: Study) -> dict[str, Record]:
-    """Scale -> record; where a scale has both, the later of the built and the recorded run."""
+    """Scale -> record; where a scale has several, the last of the recorded and the built runs."""
     runs = recorded_runs(study)
-    for scale in study.scales:
-        built = built_run(study, scale)
-        if built and (scale not in runs or runs[scale].started < built.started):
-            runs[scale] = built
+    built = {scale: built_run(study, scale) for scale in study.scales}
+    for scale, record in [*built.items(), (REFERENCE, read_run(study.page_folder))]:
+        if record and (scale not in runs or runs[scale].started < record.started):
+            runs[scale] = record
     return runs
 
 
@@ -71,17 +90,26 @@ def claim_rows(study: Study, runs: Mapping[str, Record]) -> list[dict[str, Any]]
 
 
 def verdict_line(claims: tuple[ClaimRecord, ...]) -> str:
-    """`5 of 8 claims reproduced`."""
-    held = sum(claim.verdict == "reproduced" for claim in claims)
-    return f"{held} of {len(claims)} claims reproduced"
+    """`5 of 8 claims reproduced`; of the second edition's claims also how many came out otherwise:
+    `5 of 8 claims reproduced, 1 not, 2 undecided`.
+    """
+    words = Counter(claim.verdict for claim in claims)
+    line = f"{words['reproduced']} of {len(claims)} claims reproduced"
+    if not any(claim.kind for claim in claims):
+        return line
+    others = {word: words[word] for word in OTHERWISE if words[word]}
+    return ", ".join([line, *(f"{count} {OTHERWISE[word]}" for word, count in others.items())])
 
 
 def keep_with_book(study: Study, folder: Path, record: Record) -> list[Path]:
-    """Copy a run's data and record to `book/reference/<study>/<scale>.nc` and `.json`.
+    """Copy a run's data and record to `book/reference/<study>/<scale>.nc` and `.json`; of a run
+    with stages, these and the record.
 
-    Raises Refused if it has not saved exactly one dataset, or if the study's recorded files would
-    be larger than 2 MB together.
+    Raises Refused if it has no stages and has not saved exactly one dataset, or if the study's
+    files would be larger than 3 MB together.
     """
+    if record.stages:
+        return ship(study, folder, record)
     if len(record.data) != 1:
         raise Refused(
             f"Only a run that saved one dataset can be recorded; this one saved {len(record.data)}."
@@ -95,7 +123,7 @@ def keep_with_book(study: Study, folder: Path, record: Record) -> list[Path]:
         }
     )
     content = len(json.dumps(renamed.model_dump(mode="json"), indent=1))
-    _require_room(study, {data: record.data[0].bytes, text: content})
+    require_room(study, {data: record.data[0].bytes, text: content})
     write_atomic(data, (folder / record.data[0].name).read_bytes())
     renamed.write(text)
     return [data, text]
@@ -105,26 +133,14 @@ def keep_sweep_with_book(study: Study, name: str, table: str) -> Path:
     """Write the table of a sweep to `book/reference/<study>/<name>.csv`.
 
     Raises Refused if the name is that of a recorded run, or if the study's recorded files would be
-    larger than 2 MB together.
+    larger than 3 MB together.
     """
     path = study.reference / f"{name}.csv"
     if path.with_suffix(".json").exists():
         raise Refused(f"'{name}' is a recorded run of {study.name}; give the sweep another name.")
-    _require_room(study, {path: len(table.encode())})
+    require_room(study, {path: len(table.encode())})
     write_atomic(path, table)
     return path
-
-
-def _require_room(study: Study, new: Mapping[Path, int]) -> None:
-    """Refused if `new`, file -> bytes, does not fit beside what is recorded of the study."""
-    size = sum(path.stat().st_size for path in study.reference.glob("*") if path not in new)
-    size += sum(new.values())
-    if size > RECORDED_LIMIT:
-        raise Refused(
-            f"Recorded files of {study.name} would take {size / 1e6:.2f} MB and may take "
-            f"{RECORDED_LIMIT / 1e6:.0f} MB: save fewer or smaller variables (float32) with "
-            "chapter.save."
-        )
 
 
 def replaceable(folder: Path) -> bool:

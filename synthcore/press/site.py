@@ -18,12 +18,14 @@ from typing import Any
 from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.record import Record
 from synthcore.press import dashboard, differences, folders, pages
+from synthcore.press.card import header_card
 from synthcore.press.errors import Failed
 from synthcore.press.estimate import estimates
 from synthcore.press.notebooks import from_json, read_source, to_json
 from synthcore.press.outline import Outline
 from synthcore.press.runner import NOTEBOOK_NAME
-from synthcore.press.runs import built_run, recorded_runs
+from synthcore.press.runs import recorded_runs
+from synthcore.press.shown import Shown, page_of
 from synthcore.press.staging import (
     explorer_cells,
     further_pictures,
@@ -75,8 +77,9 @@ def build(
 
 def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
     """Everything Jupyter Book is given, but for the vendored files: relative path -> content."""
-    runs = {study.name: _runs(study, scale) for study in studies}
-    executed = {study.name: from_json(study.run_folder(scale) / NOTEBOOK_NAME) for study in studies}
+    pages_of = {study.name: page_of(study, scale) for study in studies}
+    runs = {study.name: _runs(study, pages_of[study.name]) for study in studies}
+    executed = {name: from_json(page.folder / NOTEBOOK_NAME) for name, page in pages_of.items()}
     staged = {name: (root / name).read_bytes() for name in ("_config.yml", "_toc.yml")}
     for path in sorted((root / "book").rglob("*")):
         name = path.relative_to(root).as_posix()
@@ -85,9 +88,9 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
             staged[name] = path.read_bytes()
     outline = Outline.read(root)
     for study in studies:
-        own, *_ = runs[study.name].values()
-        others = {name: record for name, record in runs[study.name].items() if record is not own}
-        card = pages.header_card(study, own, others, outline.see_also(study.name, studies))
+        card = header_card(
+            study, pages_of[study.name], runs[study.name], outline.see_also(study.name, studies)
+        )
         source = read_source(study.notebook)
         page = page_notebook(study.name, executed[study.name], source, card)
         staged[f"notebooks/{study.name}.ipynb"] = to_json(page).encode()
@@ -120,13 +123,10 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
     return staged
 
 
-def _runs(study: Study, scale: str) -> dict[str, Record]:
-    """The run the page shows, then the recorded ones."""
-    own = built_run(study, scale)
-    if own is None:
-        raise Failed(f"'{study.name}' has no run at scale {scale}: use synthcore book.")
-    others = {name: run for name, run in recorded_runs(study).items() if name != scale}
-    return {scale: own, **others}
+def _runs(study: Study, page: Shown) -> dict[str, Record]:
+    """The run the page shows, the check run, then the recorded ones."""
+    built = {page.record.scale: page.record, page.check.scale: page.check}
+    return {**built, **{n: run for n, run in recorded_runs(study).items() if n not in built}}
 
 
 def _benchmarks(root: Path) -> list[dict[str, Any]]:

@@ -13,13 +13,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from synthcore.press.errors import Failed
-from synthcore.press.notebooks import INJECTED, KERNELSPEC, make, number_cells
+from synthcore.press.notebooks import KERNELSPEC, make, number_cells, without_injected
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 NO_CODE = "# nothing to run here"  # MyST-NB drops cells without any source, outputs and all
 FOLDS = {
-    INJECTED: "Values of this run",
     "parameters": "Parameters as code",
     "solution": "Solution",
 }
@@ -86,10 +85,12 @@ def prose_with_explorer(text: str, marker: str, shown: Any, state: dict[str, Any
 
 
 def _current(study: str, executed: Any, source: Any) -> Iterator[Any]:
-    """The source's cells, prose and code as they are now, with the outputs of the run."""
-    ran = [cell for cell in executed.cells if cell.cell_type == "code"]
-    injected = [cell for cell in ran if INJECTED in cell.metadata.get("tags", [])]
-    ran = [cell for cell in ran if INJECTED not in cell.metadata.get("tags", [])]
+    """The source's cells, prose and code as they are now, with the outputs of the run.
+
+    There is no cell of injected parameters: whoever downloads or launches the page's notebook would
+    change values above it in vain.
+    """
+    ran = [cell for cell in without_injected(executed).cells if cell.cell_type == "code"]
     if len(ran) != sum(cell.cell_type == "code" for cell in source.cells):
         raise Failed(f"notebooks/{study}.py has other code cells than its run: run it again.")
     outputs = iter(ran)
@@ -99,11 +100,6 @@ def _current(study: str, executed: Any, source: Any) -> Iterator[Any]:
             old = next(outputs)
             cell.outputs, cell.execution_count = copy.deepcopy(old.outputs), old.execution_count
         yield cell
-        if "parameters" in cell.metadata.get("tags", []):
-            for extra in injected:
-                extra = copy.deepcopy(extra)
-                extra.metadata["tags"] = [INJECTED, "hide-input"]
-                yield extra
 
 
 def _staged(study: str, cell: Any) -> Iterator[Any]:

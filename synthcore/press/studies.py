@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 STUDIES = Path(__file__).parents[1] / "studies"
 CHECK = "check"  # the scale of the notebook's own parameters
-RENAMED = {"book": CHECK, "recorded": "reference", "paper": "authors"}  # scales of version 0.1
+REFERENCE = "reference"  # the scale whose stages are shipped with the book
+RENAMED = {"book": CHECK, "recorded": REFERENCE, "paper": "authors"}  # scales of version 0.1
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,18 @@ class Study:
     @property
     def reference(self) -> Path:
         """What larger runs left with the book."""
-        return self.root / "book" / "reference" / self.name
+        return self.root / "book" / REFERENCE / self.name
+
+    @property
+    def shipped(self) -> list[str]:
+        """Names of the stages whose results come with the book, such as `training.run`."""
+        paths = (*self.reference.glob("*.*.nc"), *self.reference.glob("*.*.json"))
+        return sorted({path.stem for path in paths})
+
+    @property
+    def has_stages(self) -> bool:
+        """Whether the chapter runs stages, so that their results can be shipped."""
+        return "chapter.stage(" in self.notebook.read_text("utf-8")
 
     @property
     def scales(self) -> list[str]:
@@ -47,6 +59,11 @@ class Study:
         """Where the run of a scale lives."""
         name = f"{scale}-{suffix}" if suffix else scale
         return self.root / "_build" / "runs" / self.name / name
+
+    @property
+    def page_folder(self) -> Path:
+        """Where the run at `reference` with shipped stages lives, which the page shows."""
+        return self.run_folder(REFERENCE, "shipped")
 
     @property
     def title(self) -> str:
@@ -113,8 +130,9 @@ def refuse_old_scale(name: str, study: Study | None = None) -> None:
 
 def load_config(study: Study) -> type[StudyConfig]:
     """The study's `Config`: of its `config.py`, in the first edition of `experiment.py`."""
-    new = (STUDIES / study.name / "config.py").is_file()
-    config: type[StudyConfig] = _load(study.name, "config" if new else "experiment").Config
+    package = study.root / "synthcore" / "studies" / study.name
+    module = "config" if (package / "config.py").is_file() else "experiment"
+    config: type[StudyConfig] = _load(study.name, module).Config
     return config
 
 

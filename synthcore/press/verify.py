@@ -11,7 +11,11 @@ from synthcore.press.errors import Failed, Refused
 from synthcore.press.parameters import scale_parameters, with_values
 from synthcore.press.progress import Watcher
 from synthcore.press.runner import Job, execute
+from synthcore.press.shipping import SHIPPED, verify_shipped
 from synthcore.press.studies import CHECK, Study
+
+BLOCK = 4  # seeds that are computed and kept together, see synthcore.stages
+FRESH = "SYNTHCORE_FRESH"  # read by synthcore.stages: 1 to use nothing that was kept before
 
 
 @dataclass(frozen=True)
@@ -44,12 +48,17 @@ class Comparison:
 def run_again(
     study: Study, scale: str, record: Record, sample: int | None, time_limit: float | None
 ) -> Record:
-    """Run with a record's parameters, or with its first `sample` seeds only.
+    """Run with a record's parameters, or with its first `sample` seeds only; where stages were
+    recorded, by default with their first block of seeds. Nothing that is kept or shipped is used.
 
     Raises Refused if the study no longer takes these parameters, Failed if the run fails, and
     DamagedRecord if the recorded data do not match their checksum.
     """
-    verify_file(study.reference / f"{scale}.nc", record.data[0].sha256)
+    if record.stages:
+        verify_shipped(study, record)
+        sample = BLOCK if sample is None else sample
+    else:
+        verify_file(study.reference / f"{scale}.nc", record.data[0].sha256)
     given = {name: value for name, value in record.parameters.items() if name != "device"}
     if sample is not None:
         given["n_seeds"] = min(sample, int(given.get("n_seeds", 1)))
@@ -59,7 +68,8 @@ def run_again(
     except Refused as error:
         raise Refused(f"{study.name} no longer takes its recorded parameters: {error}") from None
     folder = study.root / "_build" / "verify" / study.name / scale
-    job = Job(study, scale, parameters, folder, time_limit=time_limit)
+    env = {SHIPPED: "ignore", FRESH: "1"}
+    job = Job(study, scale, parameters, folder, time_limit=time_limit, env=env)
     with folders.locked(folder), Watcher([job]):
         done = execute(job)
     if done.record is None:
@@ -105,5 +115,8 @@ def _word(recorded: float | None, low: float | None, high: float | None, now: fl
         return "undecided"
     if math.isclose(recorded, now, rel_tol=1e-9):
         return "same"
-    inside = low is not None and high is not None and low <= now <= high
+    if low is None and high is None:
+        return "outside interval"
+    above = low is None or low <= now  # a bound that is None is infinite
+    inside = above and (high is None or now <= high)
     return "within interval" if inside else "outside interval"

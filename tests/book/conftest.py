@@ -223,6 +223,12 @@ def project(tmp_path: Path) -> Project:
 
 
 @pytest.fixture(scope="session")
+def unbuilt(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project for a whole session, to be changed and built once."""
+    return make_project(tmp_path_factory.mktemp("unbuilt"))
+
+
+@pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A project whose book has been built once; tests that change it copy it first."""
     project = make_project(tmp_path_factory.mktemp("built"))

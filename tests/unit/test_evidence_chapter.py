@@ -19,6 +19,7 @@ from synthcore.evidence import chapter as module
 from synthcore.evidence import claim as evidence
 from synthcore.evidence import statistics
 from synthcore.evidence.chapter import Chapter
+from synthcore.evidence.decide import claim_records
 from synthcore.evidence.files import sha256
 from synthcore.evidence.first_edition import Claim, at_least
 from synthcore.evidence.record import CodeRecord, DamagedRecord, Device, FileRecord, Record
@@ -53,6 +54,35 @@ def figure() -> Figure:
     fig, axes = pyplot.subplots(figsize=(2, 1))
     axes.plot([0, 1])
     return fig
+
+
+@pytest.mark.parametrize(
+    ("values", "scale", "told"),
+    [
+        ({"seed": 0, "n_seeds": 3}, "check", ""),
+        ({"seed": 7, "n_seeds": 2}, "check, changed", "Scale check, changed (n_seeds, seed): no"),
+    ],
+)
+def test_of_a_live_run_with_changed_values_nothing_is_required(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    values: dict[str, int],
+    scale: str,
+    told: str,
+) -> None:
+    monkeypatch.setenv("SYNTHCORE_ROOT", str(tmp_path))
+    (tmp_path / "notebooks").mkdir()
+    (tmp_path / "notebooks/toy.py").write_text(
+        '# %% tags=["parameters"]\nseed = 0\nn_seeds = 3\ndevice = "auto"\n\n# %%\nseed + 1\n'
+    )
+    chapter = Chapter("toy", StudyConfig(device="cpu", **values))
+    assert chapter.scale == scale
+    assert told in capsys.readouterr().out
+    claim = Claim("C1", "So.", "", lambda d: at_least(d.a, 0.5), {"check": True}, lambda d: d)
+    [record] = claim_records([claim], DATA, chapter.scale)
+    assert record.verdict == "reproduced"
+    assert record.required is (scale == "check")
 
 
 def test_live_everything_is_shown_and_nothing_written(

@@ -11,11 +11,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_outp
 from synthcore.evidence.first_edition import Verdict
 from synthcore.evidence.record import CodeRecord, Device, Record, claim_record
 from synthcore.press import folders, vendor
+from synthcore.press.card import header_card
 from synthcore.press.cli import _join_pairs
 from synthcore.press.errors import Failed, Refused
 from synthcore.press.notebooks import clean
-from synthcore.press.pages import explorer_marker, header_card, studies_table
+from synthcore.press.pages import explorer_marker, studies_table
 from synthcore.press.progress import clock
+from synthcore.press.shown import Shown
 from synthcore.press.site import FOREIGN
 from synthcore.press.staging import (
     NO_CODE,
@@ -83,17 +85,16 @@ def pair(*outputs: Any) -> tuple[Any, Any]:
 
 
 def test_the_page_joins_outputs_with_current_prose() -> None:
+    """Without the injected cell, which would undo what a reader changes in the one above it."""
     page = page_notebook("toy", *pair(FIGURE, CAPTION), "CARD")
     kinds = [(cell.cell_type, cell.source) for cell in page.cells]
     assert kinds == [
         ("markdown", "# New"),
         ("markdown", "CARD"),
         ("code", "steps = 5"),
-        ("code", "steps = 2"),
         ("markdown", "More."),
         ("code", "work()  # why"),
     ]
-    assert "hide-input" in page.cells[3].metadata.tags
     work = page.cells[-1]
     assert work.metadata.mystnb == {
         "figure": {"name": "toy-f", "caption": "It $rises$."},
@@ -101,7 +102,7 @@ def test_the_page_joins_outputs_with_current_prose() -> None:
     }
     assert [list(output.data) for output in work.outputs] == [["image/png"]]
     assert work.execution_count == 3
-    assert [cell.id for cell in page.cells] == [f"cell-{i}" for i in range(6)]
+    assert [cell.id for cell in page.cells] == [f"cell-{i}" for i in range(5)]
 
 
 def test_every_figure_gets_a_cell_of_its_own() -> None:
@@ -109,7 +110,7 @@ def test_every_figure_gets_a_cell_of_its_own() -> None:
     second = shown({"image/png": png(500)}, id="g", caption="Falls.", alt="A falling line.")
     outputs = [text, FIGURE, CAPTION, second, text, EXPLORER, text]
     page = page_notebook("toy", *pair(*copy.deepcopy(outputs)), "CARD")
-    staged = page.cells[5:]
+    staged = page.cells[4:]
     starts = ["work()", *["# noth"] * 5]  # MyST-NB drops empty cells
     assert [cell.source[:6] for cell in staged] == starts
     names = [cell.metadata.get("mystnb", {}).get("figure", {}).get("name") for cell in staged]
@@ -127,7 +128,7 @@ def test_folds_say_what_is_behind_them() -> None:
     source.cells[3].metadata["tags"] = ["hide-input"]
     page = page_notebook("toy", executed, source, "CARD")
     names = [cell.metadata.get("mystnb", {}).get("code_prompt_show") for cell in page.cells]
-    assert names == [None, None, "Parameters as code", "Values of this run", None, "Code"]
+    assert names == [None, None, "Parameters as code", None, "Code"]
     assert page.cells[-1].metadata.mystnb["figure"]["name"] == "toy-f"
 
 
@@ -235,13 +236,13 @@ def test_generated_pages(tmp_path: Path) -> None:
     (tmp_path / "notebooks/toy.py").write_text("# %% [markdown]\n# # A toy\n")
     toy = Study(tmp_path, "toy")
     larger = record.model_copy(update={"scale": "authors"})
-    card = header_card(toy, record, {"authors": larger})
+    card = header_card(toy, Shown(record, record, tmp_path), {"authors": larger})
     assert "0 of 1 claims reproduced at check scale" in card
     assert "At authors scale" in card
     assert "2026-01-02, cpu (Some), 1.5 minutes" in card
     assert "synthcore run toy -p seed 3" in card
     assert "See also" not in card
-    assert "See also\n: another" in header_card(toy, record, {}, "another")
+    assert "See also\n: another" in header_card(toy, Shown(record, record, tmp_path), {}, "another")
     assert "{doc}`A toy </notebooks/toy>`" in studies_table([(toy, {"check": record})])
 
 

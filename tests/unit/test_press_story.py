@@ -19,8 +19,9 @@ from synthcore.press.errors import Failed
 from synthcore.press.notebooks import read_source
 from synthcore.press.outline import Outline
 from synthcore.press.parameters import cell_defaults
-from synthcore.press.runs import claim_rows, recorded_runs
+from synthcore.press.runs import claim_rows, recorded_runs, verdict_line
 from synthcore.press.studies import Study, all_studies, load_config
+from synthcore.press.verify import compare
 
 ROOT = Path(__file__).parents[2]
 STUDIES = all_studies(ROOT)
@@ -30,17 +31,16 @@ each_study = pytest.mark.parametrize("study", STUDIES, ids=lambda study: study.n
 
 def claim(name: str, verdict: str, **about: Any) -> ClaimRecord:
     numbers = {"observed": 0.2, "threshold": 0.5, "direction": ">=", "interval": (0.1, 0.4), "n": 3}
-    return ClaimRecord(
-        **{"id": name, "statement": "A < B", "where": "Fig. 1", "required": False, **numbers},
-        verdict=verdict,
-        **about,
-    )
+    texts = {"id": name, "statement": "A < B", "where": "Fig. 1", "required": False}
+    return ClaimRecord(**{**texts, **numbers, **about}, verdict=verdict)
 
 
 def run(scale: str, *claims: ClaimRecord) -> Record:
     return Record.model_construct(
+        study="toy",
         scale=scale,
         claims=claims,
+        stages=(),
         figures=(),
         started="2026-01-02T00:00:00+00:00",
         seconds=90.0,
@@ -93,6 +93,36 @@ def test_every_chapter_says_what_differs(study: Study) -> None:
 )
 def test_the_best_verdict_over_runs(words: list[str], expected: tuple[str, bool]) -> None:
     assert differences.best("C1", [run("check", claim("C1", word)) for word in words]) == expected
+
+
+def test_the_line_of_verdicts() -> None:
+    """Of the second edition's claims it says how those came out that are not reproduced."""
+    words = ("undecided", "reproduced", "not reproduced", "not testable here", "reproduced")
+    first = tuple(claim(f"C{i}", word) for i, word in enumerate(words))
+    assert verdict_line(first) == "2 of 5 claims reproduced"
+    second = tuple(one.model_copy(update={"kind": "empirical"}) for one in first)
+    line = "2 of 5 claims reproduced, 1 not, 1 undecided, 1 not testable here"
+    assert verdict_line(second) == line
+    assert verdict_line(second[1:2]) == "1 of 1 claims reproduced"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "now", "word"),
+    [
+        (0.1, 0.4, 0.3, "within interval"),
+        (0.1, 0.4, 0.5, "outside interval"),
+        (None, 0.4, -9.0, "within interval"),  # a bound that is not finite is recorded as null
+        (0.1, None, 0.05, "outside interval"),
+        (None, None, 0.2 + 1e-6, "outside interval"),  # nothing but the same will do
+        (None, None, 0.2, "same"),
+    ],
+)
+def test_a_number_that_was_run_again(
+    low: float | None, high: float | None, now: float, word: str
+) -> None:
+    old = run("reference", claim("C1", "reproduced", interval=(low, high)))
+    new = run("reference", claim("C1", "reproduced", observed=now))
+    assert [row.word for row in compare(old, new)] == [word]
 
 
 def test_the_closing_tables_count_each_claim_once(toy: Study) -> None:
