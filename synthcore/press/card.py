@@ -1,6 +1,6 @@
 """The card below a chapter's title: paper, question, verdict, how it came about, commands."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from synthcore.evidence.record import Record
@@ -10,16 +10,25 @@ from synthcore.press.shipping import unverified
 from synthcore.press.shown import Shown
 from synthcore.press.studies import CHECK, REFERENCE, Study
 
+MORE = "Run it, other runs, related chapters"
 
-def header_card(study: Study, page: Shown, runs: Mapping[str, Record], see_also: str = "") -> str:
-    """What a reader wants to know before reading, as MyST.
 
-    `runs` are all of the study's, the page's and its check run among them.
+def header_card(
+    study: Study, page: Shown, runs: Mapping[str, Record], see_also: str = "", answer: str = ""
+) -> str:
+    """What a reader wants to know before reading, as MyST: question, answer, verdicts, provenance.
+
+    `runs` are all of the study's, the page's and its check run among them; `answer` is what the
+    chapter says itself. Commands and other runs are folded.
     """
     record = page.record
     lines = [
         (term, text)
-        for term, text in (("Paper", study.paper), ("Question", study.question))
+        for term, text in (
+            ("Paper", study.paper),
+            ("Question", study.question),
+            ("Answer", answer),
+        )
         if text
     ]
     if record.scale == REFERENCE:
@@ -30,28 +39,33 @@ def header_card(study: Study, page: Shown, runs: Mapping[str, Record], see_also:
         lines.append(("Verdict", f"{verdict_line(record.claims)} at {record.scale} scale"))
         if page.why_not:
             lines.append(("Shown", f"the check run, not the reference run: {page.why_not}"))
-    lines += [
+    if record.scale != REFERENCE:
+        memory = f"{record.peak_rss_mb / 1000:.1f} GB of memory"
+        lines.append(("Last run", f"{run_line(record)}, {memory}"))
+    more = [
         (f"At {scale} scale", f"{verdict_line(other.claims)} ({run_line(other)})")
         for scale, other in runs.items()
         if other is not record and other is not page.check
     ]
-    if record.scale != REFERENCE:
-        memory = f"{record.peak_rss_mb / 1000:.1f} GB of memory"
-        lines.append(("Last run", f"{run_line(record)}, {memory}"))
     check = page.check
     scale = "" if check.scale == CHECK else f" --scale {check.scale}"
-    lines.append(("Run it", f"`synthcore run {study.name}{scale}`"))
+    more.append(("Run it", f"`synthcore run {study.name}{scale}`"))
     if record.scale == REFERENCE:
         command = f"`synthcore run {study.name} --scale {REFERENCE}`"
-        lines.append(
+        more.append(
             ("As on this page", f"{command}; the cell of parameters has those of the check run")
         )
     other_seed = f"synthcore run {study.name}{scale} -p seed {check.seeds[-1] + 1}"
-    lines.append(("With other seeds", f"`{other_seed}`"))
+    more.append(("With other seeds", f"`{other_seed}`"))
     if see_also:
-        lines.append(("See also", see_also))
-    terms = "\n\n".join(f"{term}\n: {text}" for term, text in lines)
-    return f"::::{{div}} model-card\n{terms}\n::::"
+        more.append(("See also", see_also))
+    folded = f'<details class="card-more"><summary>{MORE}</summary>\n\n{_terms(more)}\n\n</details>'
+    return f"::::{{div}} model-card\n{_terms(lines)}\n\n{folded}\n::::"
+
+
+def _terms(lines: Sequence[tuple[str, str]]) -> str:
+    """A list of definitions."""
+    return "\n\n".join(f"{term}\n: {text}" for term, text in lines)
 
 
 def _agreement(page: Shown) -> str:

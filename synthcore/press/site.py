@@ -27,6 +27,7 @@ from synthcore.press.runner import NOTEBOOK_NAME
 from synthcore.press.runs import recorded_runs
 from synthcore.press.shown import Shown, page_of
 from synthcore.press.staging import (
+    answer,
     explorer_cells,
     further_pictures,
     page_notebook,
@@ -89,7 +90,11 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
     outline = Outline.read(root)
     for study in studies:
         card = header_card(
-            study, pages_of[study.name], runs[study.name], outline.see_also(study.name, studies)
+            study,
+            pages_of[study.name],
+            runs[study.name],
+            see_also=outline.see_also(study.name, studies),
+            answer=answer(executed[study.name]),
         )
         source = read_source(study.notebook)
         page = page_notebook(study.name, executed[study.name], source, card)

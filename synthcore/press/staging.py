@@ -27,9 +27,7 @@ SHOWN = 0.64  # screen pixels per pixel of a figure: letters of eight points are
 
 
 def page_notebook(study: str, executed: Any, source: Any, card: str) -> Any:
-    """The notebook as the site shows it; the chapter's answer stands in the card."""
-    if said := answer(executed):
-        card = card.replace("\nVerdict\n:", f"\nAnswer\n: {said}\n\nVerdict\n:", 1)
+    """The notebook as the site shows it."""
     page = make.new_notebook(metadata=copy.deepcopy(executed.metadata))
     cells = [
         staged for cell in _current(study, executed, source) for staged in _staged(study, cell)
