@@ -59,6 +59,18 @@ def four_phases(results: xr.DataTree) -> xr.DataTree:
     return with_experiment(results, "diversity", known)
 
 
+def learner_that_forgets(results: xr.DataTree) -> xr.DataTree:
+    """Counts states for a third of the checkpoints and transitions for another; then it recognises
+    its chains by them if it has fewer than the middle diversity, and goes on counting otherwise."""
+    data = results["diversity"].to_dataset()
+    few = (np.arange(data.sizes["diversity"]) < data.sizes["diversity"] // 2)[:, None]
+    third = np.arange(data.sizes["step"]) * 3 // data.sizes["step"]
+    last = np.where(few, "Bi-Ret", "Bi-Inf")
+    names = np.where(third == 0, "Uni-Inf", np.where(third == 1, "Bi-Inf", last))
+    known = in_place_of_network(data, results["policies"].to_dataset(), _schedule(data, names))
+    return with_experiment(results, "diversity", known)
+
+
 def gradual_in_diversity(results: xr.DataTree) -> xr.DataTree:
     """A ramp: the share of counting transitions rises in proportion to log N, from none at the
     fewest chains to all at the most."""
@@ -127,6 +139,23 @@ def positions_matter(results: xr.DataTree) -> xr.DataTree:
     counting = xr.where(data.step >= onset, transitions, states)
     ideal = data.assign(kl_ood=counting.transpose(*data.kl_ood.dims))
     return with_experiment(results, "positions", ideal)
+
+
+def recalls_exactly(results: xr.DataTree) -> xr.DataTree:
+    """With more states, Bi-Ret in place of the networks."""
+    return _one_algorithm(results, "Bi-Ret")
+
+
+def counts_exactly(results: xr.DataTree) -> xr.DataTree:
+    """With more states, Bi-Inf in place of the networks."""
+    return _one_algorithm(results, "Bi-Inf")
+
+
+def _one_algorithm(results: xr.DataTree, name: str) -> xr.DataTree:
+    data = results["many_states"].to_dataset()
+    line = data.kl_ood_algorithm.sel(algorithm=name, drop=True).broadcast_like(data.kl_ood)
+    known = data.assign(kl_ood=line.transpose(*data.kl_ood.dims))
+    return with_experiment(results, "many_states", known)
 
 
 def without_retrieval(results: xr.DataTree) -> xr.DataTree:

@@ -31,7 +31,10 @@ SMALL: dict[str, Any] = {
     "transience_width": 8,
     "transience_steps": 24,
     "transience_checkpoints": 16,
+    "many_states": 10,
     "many_states_seeds": 5,
+    "many_states_length": 192,
+    "many_states_contexts": [1, 40, 192],
 }
 
 

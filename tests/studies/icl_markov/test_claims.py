@@ -13,7 +13,9 @@ from synthcore.studies.icl_markov.claims import CLAIMS
 from synthcore.studies.icl_markov.measure import scores
 
 EMPIRICAL = [claim for claim in CLAIMS if claim.kind == "empirical"]
-WITH_IDEAL = [claim for claim in EMPIRICAL if claim.ideal is not None]
+# Exact recall moves these by a few hundredths of a nat, less than so few sequences resolve.
+TOO_FINE = {"C5", "C12"}
+WITH_IDEAL = [claim for claim in EMPIRICAL if claim.ideal and claim.id not in TOO_FINE]
 WITH_CONTROL = [claim for claim in EMPIRICAL if claim.control is not None]
 
 
@@ -26,6 +28,11 @@ def test_the_ideal_learner_passes(claim: Claim, results: xr.DataTree) -> None:
         assert verdict.verdict is Word.REPRODUCED, (claim.id, verdict)
     for gate in claim.gates:
         assert gate(ideal).holds, (claim.id, gate(ideal))
+
+
+@pytest.mark.parametrize("claim", [claim for claim in EMPIRICAL if claim.id in TOO_FINE])
+def test_what_is_too_fine_for_a_run_is_not_testable(claim: Claim, results: xr.DataTree) -> None:
+    assert decide(claim, results, "reference").verdict.verdict is Word.NOT_TESTABLE
 
 
 @pytest.mark.parametrize("claim", WITH_CONTROL, ids=lambda claim: claim.id)
@@ -48,9 +55,8 @@ def test_checks_of_code_hold(claim: Claim, results: xr.DataTree) -> None:
     assert decide(claim, results, "check").verdict.verdict is Word.REPRODUCED
 
 
-def test_every_empirical_claim_has_a_negative_control_but_one() -> None:
-    """C5 asks for a curve that only retrieval gives; its control is its own gateless opposite."""
-    assert {claim.id for claim in EMPIRICAL if claim.control is None} == {"C5"}
+def test_every_empirical_claim_has_both_controls() -> None:
+    assert [c.id for c in EMPIRICAL if c.control is None or c.ideal is None] == []
 
 
 def test_claims_keep_their_ids() -> None:

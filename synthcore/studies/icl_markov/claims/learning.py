@@ -20,7 +20,7 @@ def of(results: xr.DataTree, experiment: str) -> xr.Dataset:
 
 def octaves(start: xr.DataArray, end: xr.DataArray) -> xr.DataArray:
     """log2 of a ratio."""
-    ratio: xr.DataArray = np.log2(end / start)
+    ratio: xr.DataArray = xr.apply_ufunc(np.log2, end / start)
     return ratio
 
 
@@ -158,8 +158,7 @@ def not_if_short(results: xr.DataTree) -> Verdict:
 
 def _order(results: xr.DataTree) -> xr.DataArray:
     last = of(results, "diversity").isel(diversity=-1, step=-1, drop=True)
-    ratio: xr.DataArray = np.log2(last.kl_ood_shuffled / last.kl_ood_ordered)
-    return ratio
+    return octaves(last.kl_ood_ordered, last.kl_ood_shuffled)
 
 
 def recall_misleads_first(results: xr.DataTree) -> Verdict:
