@@ -215,7 +215,7 @@ print(
 )
 
 # %% [markdown]
-# The network is the plain GPT of {doc}`/api/nn`, ninety lines without a population. It starts from the weights of the first of two members that
+# The network is the plain GPT of {doc}`/book/api/nn`, ninety lines without a population. It starts from the weights of the first of two members that
 # train together, as all networks of this chapter do.
 
 # %%

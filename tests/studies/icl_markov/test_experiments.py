@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 import xarray as xr
 from contracts import smoke
+from frames import frames_to_product
 
 from synthcore.config import ParameterError
 from synthcore.studies.icl_markov.config import Config
 from synthcore.studies.icl_markov.experiments import comparisons, diversity
 from synthcore.studies.icl_markov.experiments.training import Setting
 from synthcore.studies.icl_markov.measure.evaluator import VARIABLES
+from synthcore.training.progress import Progress
 
 
 def config(**changed: Any) -> Config:
@@ -39,6 +41,12 @@ def test_a_member_learns_the_same_beside_others() -> None:
     one = together.sel(seed=[1], diversity=[16])
     for name in ("kl_ood", "kl_id", "weight", "previous_token"):
         np.testing.assert_allclose(one[name], alone[name], atol=2e-4, err_msg=name)
+
+
+def test_the_network_is_eight_frames_from_the_experiment() -> None:
+    """Of our functions, those of the network included, until the first product of an update."""
+    frames = frames_to_product(lambda: diversity.run.function(config(), Progress()), learning=True)
+    assert len(frames) <= 8, frames
 
 
 def test_the_same_parameters_give_the_same_numbers(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -24,7 +24,10 @@ UNI_INF, BI_INF = theory.ALGORITHMS.index("Uni-Inf"), theory.ALGORITHMS.index("B
 @stage(reads=(*COMMON, "diversities", "steps"))
 def run(config: Config, progress: Progress) -> xr.Dataset:
     """Train every diversity with every seed; measure throughout."""
-    return train(Setting.of(config), config, "diversities", progress)
+    found = []
+    for few in Setting.of(config).groups(config.seeds):
+        found.append(train(few, config, "diversities", progress))
+    return xr.concat(found, "diversity", data_vars="minimal", coords="minimal", compat="equals")
 
 
 @stage(reads=(*COMMON, "diversities", "steps"))

@@ -2,8 +2,8 @@
 of this study does, each with its own setting.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, Literal
 
@@ -92,6 +92,12 @@ class Setting:
         names = set(cls.__dataclass_fields__) - {"relabelled"} - set(changed)
         return cls(**{name: getattr(config, name) for name in names}, **changed)
 
+    def groups(self, seeds: Sequence[int]) -> Iterator["Setting"]:
+        """The same for a few diversities at a time, as many as train well together."""
+        at_once = max(1, MEMBERS // len(seeds))
+        for i in range(0, len(self.diversities), at_once):
+            yield replace(self, diversities=self.diversities[i : i + at_once])
+
     @property
     def network(self) -> GPTConfig:
         return GPTConfig(
@@ -137,21 +143,10 @@ class Setting:
 
 
 def train(setting: Setting, config: Config, label: str, progress: Progress) -> xr.Dataset:
-    """Networks of every diversity and seed, measured throughout: dimensions diversity, seed, step,
-    context, shuffled_context, algorithm.
+    """Networks of every diversity and seed as one population, measured throughout: dimensions
+    diversity, seed, step, context, shuffled_context, algorithm.
     """
-    at_once = max(1, MEMBERS // len(config.seeds))
-    groups = [
-        setting.diversities[i : i + at_once] for i in range(0, len(setting.diversities), at_once)
-    ]
-    parts = [_train(setting, group, config, label, progress) for group in groups]
-    return xr.concat(parts, "diversity", data_vars="minimal", coords="minimal", compat="equals")
-
-
-def _train(
-    setting: Setting, diversities: Sequence[int], config: Config, label: str, progress: Progress
-) -> xr.Dataset:
-    """The networks of some diversities, as one population."""
+    diversities = setting.diversities
     conditions = list(product(diversities, config.seeds))
     numbers, seeds = [n for n, _ in conditions], [seed for _, seed in conditions]
     device = config.torch_device
