@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from synthcore.evidence.files import sha256, write_atomic
 
 if TYPE_CHECKING:
-    from synthcore.evidence import first_edition
-    from synthcore.evidence.decide import Decision
+    from synthcore.evidence import decide, first_edition
     from synthcore.evidence.verdict import Verdict
 
 RECORD_NAME = "record.json"
@@ -240,7 +239,7 @@ def claim_record(verdict: "first_edition.Verdict", **about: Any) -> ClaimRecord:
     return ClaimRecord(**_first(verdict), **about)
 
 
-def decision_record(decision: "Decision") -> ClaimRecord:
+def decision_record(decision: "decide.Decision") -> ClaimRecord:
     """A decision as plain data."""
     claim = decision.claim
     found = decision.characteristics

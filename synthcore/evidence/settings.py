@@ -1,6 +1,6 @@
 """The papers' settings: what they are, where they stand, and how a run differs from them.
 
-Beside the parameter file `notebooks/params/authors/<study>.yaml` stands `<study>.source.yaml`:
+Beside the parameter file `notebooks/params/authors/<study>.yaml` stands `<study>.source.yaml`::
 
     files:                      # short names, for use in `where`
       config: configs/train.yaml of github.com/someone/release at 1a2b3c4
