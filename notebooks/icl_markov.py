@@ -119,7 +119,11 @@ start, end = (scores.crossing(largest, level).median() for level in (0.8, 0.3))
 chapter.card(
     "Trained on {few} chains, a small transformer recognises which chain it sees and fails on new ones; trained on {many}, it counts transitions, whatever the chain. "
     "On a scale where counting single states is 1 and counting transitions 0, its error on new chains is **{high:.2f}** and **{low:.2f}**. "
-    "Counting transitions comes abruptly, between steps {start:.0f} and {end:.0f}, together with attention to the previous token.",
+    + (
+        "Counting transitions comes abruptly, between steps {start:.0f} and {end:.0f} (medians), together with attention to the previous token."
+        if np.isfinite([start, end]).all()
+        else "In this run no network came to count transitions."
+    ),
     few=main.diversity[0],
     many=main.diversity[-1],
     high=after[0],
@@ -132,7 +136,7 @@ chapter.card(
 chapter.explorer(
     phases.explorer(main),
     id="phase-explorer",
-    caption="Which algorithm describes the network? Move the sliders over diversity, training and context, or click into the map.",
+    caption="Which algorithm describes the network? The weights of the four as training goes on; here the sliders move over diversity, training and context.",
     alt="An interactive map of the dominating algorithm over number of chains and training step, with bars of the four weights and curves of KL at the cursor.",
     still=phases.weights(main, config.diversities),
     source=phases.explorer,
@@ -268,7 +272,7 @@ chapter.figure(
 chapter.figure(
     learning.algorithms_against_context(main),
     id="algorithms",
-    caption="On new chains Bi-Inf wins; retrieval from few chains gets worse with context, because it grows certain of a wrong answer.",
+    caption="On new chains counting transitions wins with every context; to recognise one of a few known chains there helps little, however long the context.",
     alt="Two panels of KL against context for five algorithms on new chains: Bi-Inf falls lowest, retrieval from few chains stays high.",
     source=learning.algorithms_against_context,
 )
@@ -276,8 +280,8 @@ chapter.figure(
 # %% [markdown]
 # ## Does it generalise? Diversity decides
 #
-# Every network is held against new chains at one step, some hundred updates after those with most chains have left the plateau. S places its
-# error between counting states (1) and counting transitions (0).
+# Every network is held against new chains at one step: the first measured three hundred updates after the last network with most chains has come halfway, or the
+# end of training. With $K$ its divergence, $S=(K-K_{\text{Bi-Inf}})/(K_{\text{Uni-Inf}}-K_{\text{Bi-Inf}})$ places it between counting states (1) and counting transitions (0).
 
 # %%
 score = scores.normalised_score(main.sel(step=scores.after_transition(main)).isel(context=-1))
@@ -292,8 +296,15 @@ chapter.figure(
     source=learning.diversity_threshold,
 )
 chapter.text(
-    "In a logistic fitted to each seed **{share:.0%}** of the fall (median) lies within one octave of chains, around N = {middle:.0f}. A step would give 100 %, the "
-    "paper's curve 88 %, a ramp over this grid's {octaves:.0f} octaves {ramp:.0%}. A grid of a few diversities cannot tell them apart; the reference run has two points per octave.",
+    "At step {step}. "
+    + (
+        "In a logistic fitted to each seed **{share:.0%}** of the fall (median) lies within one octave of chains, around N = {middle:.0f}; a step would give 100 %, the paper's "
+        "curve 88 %, a ramp over this grid's {octaves:.0f} octaves {ramp:.0%}."
+        if main.sizes["diversity"] >= scores.POINTS_OF_A_FALL
+        else "Whether the fall is a threshold or a ramp, {n} diversities cannot tell; the reference run has a fine grid."
+    ),
+    step=scores.after_transition(main),
+    n=main.sizes["diversity"],
     share=fall.share.median(),
     middle=fall.middle.median(),
     octaves=np.log2(main.diversity[-1] / main.diversity[0]),
@@ -356,23 +367,23 @@ labels = scores.phase(main.isel(step=slice(1, None)))  # 0 Uni-Ret, 1 Bi-Ret, 2 
 chapter.figure(
     phases.phases(main),
     id="phases",
-    caption="With many chains networks go over from counting states to counting transitions. With few, order stays worth little: the algorithm nearest to them recognises the chain by its single states and then uses its rows.",
+    caption="With many chains networks go over from counting states to counting transitions, and both ways to label them say so. With few they recognise a chain long before the order of its states is worth much to them.",
     alt="Four heat maps over training step and number of chains: the two probes, the phase they give, and the nearest algorithm.",
     source=phases.phases,
 )
-late = main.isel(step=-1, context=-1)
+nearest = main.nearest_id.isel(step=slice(1, None), context=-1)
 exact = known.sel(policy="Bi-Ret").assign(main[["kl_id_algorithm", "kl_ood_algorithm"]])
-hybrid = (late.nearest_id == theory.ALGORITHMS.index("Hybrid-Ret")).mean("seed")
-agree = (labels == main.nearest_id.isel(step=slice(1, None), context=-1)).mean()
+share = {name: (nearest == i).isel(diversity=0).mean() for i, name in enumerate(theory.ALGORITHMS)}
 chapter.text(
-    "At the end the nearest algorithm at N = {few} is the hybrid in **{share:.0%}** of the networks; exact Bi-Ret there loses {exact:.2f} times the gap when known chains are shuffled, the "
-    "networks {own:.2f}. Label and nearest algorithm have the same name in {agree:.0%} of all cells: with many chains the two ways to predict from single states hardly differ, with few the paper's "
-    "four miss the one that the networks use.",
+    "Of all networks and steps at N = {few} the nearest algorithm is the hybrid in **{share:.0%}**, and Bi-Ret in {bi:.0%}. Shuffling known chains costs exact Bi-Ret {exact:.2f} times the gap, "
+    "these networks {own:.2f} at the end. Label and nearest algorithm have the same name in {agree:.0%} of all cells: with many chains the two ways to predict from single states hardly "
+    "differ, with few the probe of order does not see what the networks know.",
     few=int(main.diversity[0]),
-    share=hybrid[0],
+    share=share["Hybrid-Ret"],
+    bi=share["Bi-Ret"],
     exact=scores.bigram_use(exact).id.isel(diversity=0).mean(),
     own=scores.bigram_use(main.isel(step=-1)).id.isel(diversity=0).mean(),
-    agree=agree,
+    agree=(labels == nearest).mean(),
 )
 
 # %% [markdown]
@@ -401,20 +412,20 @@ chapter.figure(
 # ## Transience: counting comes first and is forgotten
 #
 # At an intermediate diversity counting comes first, because it is quick to learn, and can then be displaced by retrieval, which pays in distribution
-# {cite}`singh2023transient`. The control sees every sequence under names of its own, so that counting is all there is to learn.
+# {cite}`singh2023transient`. The control sees every sequence under names of its own: a mixture of $N\,k!$ chains, far more than the networks can recall.
 
 # %% tags=["hide-input"]
 chapter.figure(
     phases.transience(long_run, renamed),
     id="transience",
-    caption="Left: trained on chains that can be recalled. Right: the same with the states of every sequence renamed. Above the divergence, below the weights of the four algorithms.",
+    caption="Left: trained on few enough chains to recall. Right: the same with the states of every sequence renamed. Above the divergence, below the weights of the four algorithms. A run of minutes stays on the plateau; the long run decides.",
     alt="Four panels over training step: divergence on new and known chains with its forecast, and stacked weights of the four algorithms, with and without something to recall.",
     source=phases.transience,
 )
 grown = scores.rise(long_run)
 chapter.text(
     "From its minimum to step {steps} the divergence on new chains grows by a factor **{rise:.2f}** (mean of {n} seeds); with renamed states by {control:.2f}. The paper "
-    "reports about 2.5 after seventy thousand steps of a larger network.",
+    "reports about 2.5 at about step 70,000 of a larger network.",
     steps=int(long_run.step[-1]),
     rise=grown.mean(),
     n=grown.size,
@@ -445,7 +456,7 @@ chapter.explorer(
     id="retrieval",
     caption="Four predictions on a context of your own, the posterior over the library, and the closed-form expectation for Bi-Inf.",
     alt="An interactive panel: a chain and a context to edit, bars of four predictions against the truth, the posterior over chains, and KL against context length.",
-    still=learning.algorithms_against_context(main),
+    still=learning.schematic(world, walk[0]),
 )
 
 # %% [markdown]

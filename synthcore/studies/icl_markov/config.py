@@ -112,11 +112,25 @@ class Config(StudyConfig):
         asked = (*self.diversities, *self.many_states_diversities)
         rules = [
             (min(asked) >= 1, "every diversity N must be at least 1"),
+            *(
+                (
+                    list(some) == sorted(set(some)) and len(some) > 1,
+                    f"{name} must be two or more, ascending",
+                )
+                for name, some in (
+                    ("diversities", self.diversities),
+                    ("many_states_diversities", self.many_states_diversities),
+                )
+            ),
             *_contexts("contexts", self.contexts, self.length),
             *_contexts("many_states_contexts", self.many_states_contexts, self.many_states_length),
             (
                 set(self.shuffled_contexts) <= set(self.contexts),
                 "shuffled_contexts must be among contexts",
+            ),
+            (
+                self.states in self.shuffled_contexts,
+                "shuffled_contexts must hold the number of states",
             ),
             (self.warmup < self._shortest, "warmup must be shorter than every training"),
             (self.first_checkpoint <= self.steps, "first_checkpoint must not exceed steps"),

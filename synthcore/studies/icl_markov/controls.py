@@ -82,13 +82,15 @@ def gradual_in_diversity(results: xr.DataTree) -> xr.DataTree:
 
 def gradual_in_training(results: xr.DataTree) -> xr.DataTree:
     """A ramp: the share of counting transitions rises in proportion to the logarithm of the step,
-    and attention to the previous token never grows."""
+    and attention to the previous token with it."""
     data = results["diversity"].to_dataset()
     logs = np.log(data.step.values[1:] / data.step.values[1])
     share = np.concatenate([[0.0], logs / logs[-1]])
     slow = _blend(results, np.broadcast_to(share, (data.sizes["diversity"], share.size)))
     learner = slow["diversity"].to_dataset()
-    learner["previous_token"] = untrained(results)["diversity"].previous_token
+    start = data.previous_token.isel(step=0, drop=True)
+    grown = xr.DataArray(share, dims="step", coords={"step": data.step})
+    learner["previous_token"] = start + (ATTENTIVE - start) * grown
     return with_experiment(results, "diversity", learner)
 
 
@@ -98,6 +100,20 @@ def always(policy: str, results: xr.DataTree) -> xr.DataTree:
     names = np.full((data.sizes["diversity"], data.sizes["step"]), policy)
     known = in_place_of_network(data, results["policies"].to_dataset(), _schedule(data, names))
     return with_experiment(results, "diversity", known)
+
+
+def few_untrained(results: xr.DataTree) -> xr.DataTree:
+    """Networks with the fewest chains that have learned nothing, beside the others as they are."""
+    data = results["diversity"].to_dataset()
+    first = data.diversity[0]
+    blank = untrained(results)["diversity"].to_dataset()
+    mixed = {
+        str(name): xr.where(data.diversity == first, blank[name], data[name]).transpose(
+            *data[name].dims
+        )
+        for name in ("kl_id", "kl_ood")
+    }
+    return with_experiment(results, "diversity", data.assign(mixed))
 
 
 def counts_states(results: xr.DataTree) -> xr.DataTree:
@@ -179,11 +195,12 @@ def ideal_competition(results: xr.DataTree) -> xr.DataTree:
     return with_experiment(results, "transience", ideal.assign_coords(algorithm=data.algorithm))
 
 
-def foretold_by_the_id_curve(results: xr.DataTree) -> xr.DataTree:
-    """The shortcut in place of the forecast: the in-distribution curve, shifted to meet the OOD one
-    at its minimum."""
+def foretold_to_stay(results: xr.DataTree) -> xr.DataTree:
+    """A forecast that knows the minimum and nothing of what follows: the OOD divergence stays."""
     data = results["transience"].to_dataset()
-    return with_experiment(results, "transience", data.assign(kl_ood_foretold=data.kl_id))
+    lowest = data.kl_ood.isel(step=slice(1, None)).min("step")
+    stays = lowest.broadcast_like(data.kl_ood).transpose(*data.kl_ood.dims)
+    return with_experiment(results, "transience", data.assign(kl_ood_foretold=stays))
 
 
 def _blend(results: xr.DataTree, share: np.ndarray) -> xr.DataTree:

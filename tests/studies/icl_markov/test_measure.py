@@ -97,6 +97,7 @@ def test_crossing_is_interpolated_in_log_steps() -> None:
     score = xr.DataArray([1.0, 1.0, 0.5, 0.0], dims="step", coords={"step": [0, 1, 10, 100]})
     assert float(scores.crossing(score, 0.75)) == pytest.approx(np.sqrt(10))
     assert np.isnan(scores.crossing(score, -1))
+    assert float(scores.crossing(score, 1.5)) == 1  # there from the first measurement on
 
 
 def curve(values: np.ndarray, octaves: np.ndarray) -> xr.DataArray:

@@ -59,6 +59,15 @@ def few_do_not_generalise(results: xr.DataTree) -> Verdict:
     return at_least(_score_after(results).isel(diversity=0, drop=True), 0.75, "S, fewest chains")
 
 
+def few_are_recalled(results: xr.DataTree) -> Verdict:
+    """ID divergence at the fewest chains over that of counting transitions, at the same step."""
+    data = of(results, "diversity")
+    few = data.isel(diversity=0, context=-1, drop=True)
+    counting = few.kl_id_algorithm.sel(algorithm="Bi-Inf", drop=True)
+    own = few.kl_id.sel(step=scores.after_transition(data), drop=True)
+    return at_most(own / counting, 0.5, "ID divergence, fewest chains, over Bi-Inf's")
+
+
 def many_generalise(results: xr.DataTree) -> Verdict:
     """S at the most chains."""
     return at_most(_score_after(results).isel(diversity=-1, drop=True), 0.3, "S, most chains")
@@ -93,7 +102,7 @@ def _fall(results: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray]:
 def falls_abruptly(results: xr.DataTree) -> Verdict:
     """Octaves of training between S = .8 and S = .3."""
     start, end = _fall(results)
-    return at_most(octaves(start, end), float(np.log2(3)), "octaves from S = .8 to .3")
+    return at_most(octaves(start, end), 1.0, "octaves from S = .8 to .3")
 
 
 def attends_to_previous_token(results: xr.DataTree) -> Verdict:

@@ -229,6 +229,8 @@ def lines(ax: Axes, data: xr.Dataset) -> None:
 
 
 def ticks(along: xr.DataArray) -> list[int]:
-    """Round places for a logarithmic axis within the range of a coordinate: 1, 3, 10, 30, ..."""
+    """Round places for a logarithmic axis within the range of a coordinate: 1, 3, 10, 30, ...; its
+    ends where fewer than two of them lie inside."""
     low, high = int(along[0]), int(along[-1])
-    return [t for power in range(7) for t in (10**power, 3 * 10**power) if low <= t <= high]
+    inside = [t for power in range(7) for t in (10**power, 3 * 10**power) if low <= t <= high]
+    return inside if len(inside) > 1 else [low, high]

@@ -10,6 +10,7 @@ from scipy.optimize import curve_fit
 from synthcore.studies.icl_markov.measure.evaluator import VARIABLES
 
 Values = NDArray[Any]
+POINTS_OF_A_FALL = 5  # one more than a logistic has parameters
 BIGRAM, RETRIEVAL = 0.5, 0.75
 """Where the two probes divide: how much of the gap order is worth, and how often the matrix is
 nearer to a training chain than to any other."""
@@ -27,14 +28,17 @@ def normalised_score(data: xr.Dataset) -> xr.DataArray:
 def crossing(score: xr.DataArray, level: float) -> xr.DataArray:
     """Step at which `score` (step, ...) first falls to `level`, interpolated in log steps.
 
-    NaN where it never does. The untrained network (the first step) is left out.
+    The first measured step where it is there already; NaN where it never comes there. The untrained
+    network (step 0) is left out.
     """
 
     def one(values: Values, steps: Values) -> float:
         below = np.flatnonzero(values <= level)
-        if not below.size or below[0] == 0:
+        if not below.size:
             return np.nan
         i = below[0]
+        if i == 0:
+            return float(steps[0])
         share = (values[i - 1] - level) / (values[i - 1] - values[i])
         logs = np.log(steps)
         return float(np.exp(logs[i - 1] + share * (logs[i] - logs[i - 1])))
@@ -80,10 +84,12 @@ def fall_within_an_octave(score: xr.DataArray) -> xr.Dataset:
 
     A logistic in log2 N is fitted to every seed: `middle` is the N at half height, `share` the part
     of the whole fall that lies in the octave around it, tanh(1 / (4 width)). A step gives 1, a ramp
-    over n octaves about 1/n. NaN where no fall can be fitted.
+    over n octaves about 1/n. NaN where no fall can be fitted, as to fewer than five diversities.
     """
 
     def one(values: Values, x: Values) -> Values:
+        if len(values) < POINTS_OF_A_FALL:
+            return np.full(2, np.nan)
         start = (values[-1], values[0], float(x.mean()), 0.5)
         bounds = ([-1, -1, x[0], 0.05], [4, 4, x[-1], 5])
         try:
