@@ -69,7 +69,7 @@ CLAIMS = (
         gates=(learning.many_have_learned,),
         control=controls.gradual_in_training,
         ideal=controls.ideal_learner,
-        effect=(float(np.log2(1.6)), None),
+        effect=(float(np.log2(1.6)), 0.6),
         required=("check",),
         scales=CHECK,
         former_margin="a factor 3 of steps: a rise in proportion to the step itself passed it",
@@ -144,6 +144,7 @@ CLAIMS = (
         threshold_source="ours: one cell in fifty; four cells in five",
         control=controls.counts_states,
         ideal=controls.four_phases,
+        effect=(0.08, 0.95),
         scales=REFERENCE,
     ),
     Claim(
