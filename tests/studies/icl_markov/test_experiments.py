@@ -9,6 +9,7 @@ from contracts import smoke
 from frames import frames_to_product
 
 from synthcore.config import ParameterError
+from synthcore.studies.icl_markov import theory
 from synthcore.studies.icl_markov.config import Config
 from synthcore.studies.icl_markov.experiments import comparisons, diversity
 from synthcore.studies.icl_markov.experiments.training import Setting
@@ -21,16 +22,11 @@ def config(**changed: Any) -> Config:
     return Config(**smoke("icl_markov", **changed))
 
 
-def test_every_variable_is_measured_and_has_a_unit(results: xr.DataTree) -> None:
-    data = results["diversity"].to_dataset()
-    dropped = {"lia_cross", "lia_power"}
-    assert set(VARIABLES) - dropped <= set(data.data_vars)
-    for node in results.children.values():
-        without = [
-            n
-            for n, variable in node.to_dataset().variables.items()
-            if "units" not in variable.attrs
-        ]
+def test_every_variable_is_measured_and_has_a_unit() -> None:
+    runs = [stage(config()) for stage in (diversity.run, diversity.policies, comparisons.positions)]
+    assert set(VARIABLES) - {"lia_cross", "lia_power"} <= set(runs[0].data_vars)
+    for data in (*runs, theory.simulate(4, [0, 1])):
+        without = [n for n, variable in data.variables.items() if "units" not in variable.attrs]
         assert without == []
 
 
@@ -55,9 +51,8 @@ def test_the_same_parameters_give_the_same_numbers(monkeypatch: pytest.MonkeyPat
     xr.testing.assert_identical(first, comparisons.positions(config()))
 
 
-def test_positions_see_the_same_worlds(results: xr.DataTree) -> None:
-    data = results["positions"].to_dataset()
-    lines = data.kl_ood_algorithm
+def test_positions_see_the_same_worlds() -> None:
+    lines = comparisons.positions(config()).kl_ood_algorithm
     assert "positions" not in lines.dims or bool((lines[0] == lines[1]).all())
 
 
