@@ -4,6 +4,8 @@ Property tests draw the same examples every time, so that a commit passes or fai
 `pytest --hypothesis-profile=search` looks for new ones.
 """
 
+import os
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -11,6 +13,7 @@ import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 from matplotlib import pyplot
+from playwright.sync_api import Browser, sync_playwright
 
 pytest.register_assert_rewrite("contracts")
 collect_ignore = ["book/formed", "offline"]  # a project of its own; a guard for other processes
@@ -24,6 +27,31 @@ install_import_hook(
 settings.register_profile("fixed", derandomize=True, deadline=None)
 settings.register_profile("search", deadline=None)
 settings.load_profile("fixed")
+
+
+# What a headless Chromium does not need: calls of its own to other machines, a GPU.
+QUIET = [
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-sync",
+    "--no-first-run",
+    "--no-sandbox",
+]
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium: the one that `make` found, one on the path, or playwright's own.
+
+    One for all tests of a process: playwright allows no second beside it.
+    """
+    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=QUIET)
+        yield chromium
+        chromium.close()
 
 
 @pytest.fixture(autouse=True)

@@ -1,27 +1,14 @@
 """The form of a chapter, as a reader meets it: code behind folds, figures in two modes."""
 
-import os
-import shutil
 from collections.abc import Iterator
 
 import nbformat
 import pytest
 from exercises import exercise_faults
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 SIZES = {"desktop": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=executable, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(params=["desktop-light", "desktop-dark", "phone-light", "phone-dark"])

@@ -103,8 +103,10 @@ def test_a_killed_run_goes_on_where_it_was(
     assert staged.run("run", "toy", "--scale", "smoke").returncode == 0
     assert len(drawn(tmp_path)) == len(before) + len(after)
     xr.testing.assert_identical(stage_of(staged), resumed)
-    told = json.loads((staged.root / "_build/runs/toy/smoke/stages.json").read_text())
-    assert told["training.run"]["source"] == "kept"
+    record = json.loads((staged.root / "_build/runs/toy/smoke/record.json").read_text())
+    assert [(stage["name"], stage["source"]) for stage in record["stages"]] == [
+        ("training.run", "kept")
+    ]
 
     assert staged.run("run", "toy", "--scale", "smoke", "--fresh").returncode == 0
     assert drawn(tmp_path)[len(before) + len(after) :] == list(range(STEPS))

@@ -38,7 +38,7 @@ def test_decay_of_matrices_spares_vectors(rates: float | torch.Tensor) -> None:
         for name, module in model.named_modules()
         if isinstance(module, Linear | Embedding)
     }
-    assert moved == matrices | {"positions"}  # nanoGPT decays its table of positions too
+    assert moved == matrices | {"pos_embed"}  # nanoGPT decays its table of positions too
     for name in moved:
         torch.testing.assert_close(
             dict(model.named_parameters())[name].detach(),
