@@ -191,6 +191,7 @@ def train(setting: Setting, config: Config, label: str, progress: Progress) -> x
 
 
 def as_arrays(measured: Measured) -> dict[str, np.ndarray]:
+    """Measurements as NumPy arrays, on the CPU."""
     return {name: values.cpu().numpy() for name, values in measured.items()}
 
 
