@@ -87,8 +87,8 @@ def pelt_agreement() -> float:
 
 def transfers() -> float:
     """Thousand completions per second of a world analysed over HTTP on this machine."""
-    from synthcore.studies.forking_paths.completions import HTTPBackend
-    from synthcore.studies.forking_paths.loopback import serving
+    from synthcore.completions.client import HTTPBackend
+    from synthcore.completions.loopback import serving
     from synthcore.studies.forking_paths.pipeline import run_fpa
     from synthcore.studies.forking_paths.task import ForkWorld
     from synthcore.studies.forking_paths.worlds import PROMPT, ForkWorldBackend, answer_of

@@ -5,11 +5,11 @@ import pytest
 import torch
 from scipy import stats
 
+from synthcore.completions.protocol import Completion, Request, ask
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.nn.smollm2 import MissingLanguageModelError, smollm2
 from synthcore.studies.forking_paths import live, small_model
 from synthcore.studies.forking_paths.pipeline import run_fpa
-from synthcore.studies.forking_paths.protocol import Completion, Request, ask
 from synthcore.studies.forking_paths.task import ForkWorld, Recipe
 from synthcore.studies.forking_paths.transformer import Texts, TransformerBackend, Vocabulary
 from synthcore.studies.forking_paths.worlds import PROMPT, ForkWorldBackend, answer_of

@@ -14,9 +14,10 @@ from bs4 import BeautifulSoup
 from filelock import FileLock
 from scipy import stats
 
+from synthcore.completions.cache import Answers, Cached, ReplayBackend
+from synthcore.completions.loopback import serving
+from synthcore.completions.protocol import Completion, Request, ServerError, ask
 from synthcore.studies.forking_paths import theory
-from synthcore.studies.forking_paths.cache import Answers, Cached, ReplayBackend
-from synthcore.studies.forking_paths.loopback import serving
 from synthcore.studies.forking_paths.pipeline import (
     FPA,
     OTHER,
@@ -26,7 +27,6 @@ from synthcore.studies.forking_paths.pipeline import (
     run_fpa,
     run_plan,
 )
-from synthcore.studies.forking_paths.protocol import Completion, Request, ServerError, ask
 from synthcore.studies.forking_paths.report import Findings
 from synthcore.studies.forking_paths.task import ForkWorld
 from synthcore.studies.forking_paths.worlds import PROMPT, ForkWorldBackend, answer_of

@@ -10,13 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
+from synthcore.completions.client import HTTPBackend
+from synthcore.completions.dialects import MalformedError, read_choices
+from synthcore.completions.loopback import serving
+from synthcore.completions.protocol import Request, ServerError, ask
 from synthcore.press.cli import main
 from synthcore.press.studies import study_commands
-from synthcore.studies.forking_paths.completions import HTTPBackend
-from synthcore.studies.forking_paths.dialects import MalformedError, read_choices
-from synthcore.studies.forking_paths.loopback import serving
 from synthcore.studies.forking_paths.pipeline import run_fpa
-from synthcore.studies.forking_paths.protocol import Request, ServerError, ask
 from synthcore.studies.forking_paths.task import ForkWorld
 from synthcore.studies.forking_paths.worlds import PROMPT, ForkWorldBackend, answer_of
 

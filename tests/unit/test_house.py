@@ -21,11 +21,12 @@ MAY_IMPORT = {
     "training": {"training", "nn"},
     "evidence": {"evidence", "config", "stages"},
     "interp": {"interp", "nn"},
+    "completions": {"completions"},
     "stages": {"stages", "config", "training", "evidence"},
     "explorers": {"explorers"},
     "studies": {
         *("config", "figures", "nn", "training", "interp"),
-        *("evidence", "explorers", "stages"),
+        *("evidence", "explorers", "stages", "completions"),
     },
     "press": {"press", "config", "evidence", "stages"},
     "__main__": {"press"},

@@ -14,13 +14,14 @@ from pathlib import Path
 import torch
 import xarray as xr
 
-from synthcore.studies.forking_paths import loopback, theory
-from synthcore.studies.forking_paths.cache import Cached, ReplayBackend
-from synthcore.studies.forking_paths.completions import HTTPBackend
+from synthcore.completions import loopback
+from synthcore.completions.cache import Cached, ReplayBackend
+from synthcore.completions.client import HTTPBackend
+from synthcore.completions.protocol import Backend, Completion, Request
+from synthcore.studies.forking_paths import theory
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.parameters import Config
 from synthcore.studies.forking_paths.pipeline import CHUNK, FPA, run_fpa
-from synthcore.studies.forking_paths.protocol import Backend, Completion, Request
 from synthcore.studies.forking_paths.stage import Progress
 from synthcore.studies.forking_paths.task import Recipe
 from synthcore.studies.forking_paths.worlds import PROMPT, ForkWorldBackend, answer_of

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 if TYPE_CHECKING:
+    from synthcore.completions.protocol import Backend
     from synthcore.studies.forking_paths.pipeline import FPA, Plan
-    from synthcore.studies.forking_paths.protocol import Backend
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
@@ -61,10 +61,10 @@ def fork(
     dry_run: Annotated[bool, typer.Option(help="print the token budget and stop")] = False,
 ) -> None:
     """Where does a model's answer make up its mind? Resample it from every token."""
-    from synthcore.studies.forking_paths.cache import Cached
-    from synthcore.studies.forking_paths.completions import HTTPBackend
+    from synthcore.completions.cache import Cached
+    from synthcore.completions.client import HTTPBackend
+    from synthcore.completions.protocol import ServerError
     from synthcore.studies.forking_paths.pipeline import AnalysisError, plan_fpa, regex_outcome
-    from synthcore.studies.forking_paths.protocol import ServerError
 
     try:
         outcome_of = regex_outcome(outcome_regex)

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from synthcore.completions.client import HTTPBackend
 from synthcore.nn.smollm2 import smollm2
-from synthcore.studies.forking_paths.completions import HTTPBackend
 
 MODEL = "SmolLM2-135M-Instruct-Q4_1"
 PATTERN, STOP = r"answer is ([^.\n]+)", ("\n",)

@@ -19,8 +19,8 @@ import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 
+from synthcore.completions.protocol import Backend, Completion, Request, ask
 from synthcore.studies.forking_paths.paths import Paths
-from synthcore.studies.forking_paths.protocol import Backend, Completion, Request, ask
 
 OTHER = "Other"
 SHARE, MOST = 0.1, 6

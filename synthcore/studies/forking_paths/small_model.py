@@ -11,9 +11,10 @@ import numpy as np
 import torch
 import xarray as xr
 
+from synthcore.completions.cache import Cached
+from synthcore.completions.protocol import Completion, Request
 from synthcore.evidence.files import find_root
 from synthcore.studies.forking_paths import live, segments, survival, theory
-from synthcore.studies.forking_paths.cache import Cached
 from synthcore.studies.forking_paths.parameters import Config
 from synthcore.studies.forking_paths.pipeline import (
     FPA,
@@ -22,7 +23,6 @@ from synthcore.studies.forking_paths.pipeline import (
     regex_outcome,
     run_plan,
 )
-from synthcore.studies.forking_paths.protocol import Completion, Request
 from synthcore.studies.forking_paths.released import HEADLINE_EPS
 from synthcore.studies.forking_paths.stage import Progress
 

@@ -13,9 +13,9 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from synthcore.completions.protocol import Completion, Request
 from synthcore.nn.gpt import GPT, Cache
 from synthcore.studies.forking_paths.lexicon import NUMBERS, PUNCTUATION, WORDS, tokens_of
-from synthcore.studies.forking_paths.protocol import Completion, Request
 from synthcore.studies.forking_paths.tables import Tables
 from synthcore.studies.forking_paths.task import ForkWorld
 

@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from synthcore.completions.protocol import Completion, Request, ServerError
 from synthcore.studies.forking_paths.lexicon import tokens_of
 from synthcore.studies.forking_paths.pipeline import OutcomeOf, regex_outcome
-from synthcore.studies.forking_paths.protocol import Completion, Request, ServerError
 from synthcore.studies.forking_paths.task import ForkWorld
 
 PROMPT = "Tell me a story and end it with an answer."

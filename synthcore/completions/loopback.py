@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
-from synthcore.studies.forking_paths.protocol import Backend, Completion, Request, ServerError, ask
+from synthcore.completions.protocol import Backend, Completion, Request, ServerError, ask
 
 Dialect = Literal["legacy", "content"]
 

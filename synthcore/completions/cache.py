@@ -13,7 +13,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from synthcore.studies.forking_paths.protocol import Backend, Completion, Request, ServerError
+from synthcore.completions.protocol import Backend, Completion, Request, ServerError
 
 
 class Answers:
@@ -56,10 +56,10 @@ class Cached:
     Raises ServerError if another process has the file open, and what the backend raises.
     """
 
-    def __init__(self, backend: Backend, path: Path) -> None:
-        self.backend, self.path = backend, path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self.answers = Answers(path)
+    def __init__(self, backend: Backend, path: Path | str) -> None:
+        self.backend, self.path = backend, Path(path)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self.answers = Answers(self.path)
 
     @property
     def name(self) -> str:

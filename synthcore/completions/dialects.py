@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from synthcore.studies.forking_paths.protocol import Completion, ServerError
+from synthcore.completions.protocol import Completion, ServerError
 
 
 class MalformedError(ServerError):

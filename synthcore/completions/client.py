@@ -14,8 +14,8 @@ from typing import Any
 
 import httpx
 
-from synthcore.studies.forking_paths.dialects import MalformedError, read_choices
-from synthcore.studies.forking_paths.protocol import Completion, Request, ServerError
+from synthcore.completions.dialects import MalformedError, read_choices
+from synthcore.completions.protocol import Completion, Request, ServerError
 
 BUSY = {408, 409, 425, 429}
 LONGEST_PAUSE = 30.0
