@@ -17,6 +17,11 @@ from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[1]
 MARGIN = {"top": "16mm", "bottom": "18mm", "left": "15mm", "right": "15mm"}
+# a lazy image that was never scrolled to does not load, and waiting for it would not end
+LOAD_IMAGES = """Promise.all([...document.images].map(image => {
+    image.loading = "eager";
+    return image.decode();
+}))"""
 FOOTER = (
     '<div style="width: 100%; text-align: center; font: 8px sans-serif">'
     '<span class="pageNumber"></span> / <span class="totalPages"></span></div>'
@@ -50,7 +55,7 @@ def main(site: Path, out: Path, names: list[str]) -> None:
                 continue
             page.goto((site / f"{name}.html").resolve().as_uri())
             page.evaluate("window.MathJax && MathJax.startup.promise")
-            page.evaluate("Promise.all([...document.images].map(image => image.decode()))")
+            page.evaluate(LOAD_IMAGES)
             target = out / f"{number:02d}-{name.rpartition('/')[2]}.pdf"
             page.pdf(
                 path=target,
