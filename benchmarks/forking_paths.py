@@ -7,7 +7,8 @@ import numpy as np
 import torch
 
 from benchmarks.measuring import Benchmark, seconds
-from synthcore.studies.forking_paths import recipe, segments, theory
+from synthcore.changepoints import dirichlet_multinomial, posterior
+from synthcore.studies.forking_paths import recipe
 from synthcore.studies.forking_paths.counting import beast_like, jittered, least_squares
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.paths import Paths
@@ -27,7 +28,7 @@ def posterior_seconds() -> float:
     counts = sampled(200, 120).pseudo
 
     def solve() -> None:
-        _ = segments.posterior(segments.dm(counts)).p_tau
+        _ = posterior(dirichlet_multinomial(counts)).p_tau
 
     solve()
     return min(seconds(solve) for _ in range(3))
@@ -36,14 +37,15 @@ def posterior_seconds() -> float:
 def against_listing() -> float:
     """All segmentations of 20 positions with up to six change points: listing over dynamic
     programming."""
-    L = segments.dm(torch.from_numpy(np.random.default_rng(0).gamma(1.0, 8.0, (1, 20, 4))))
+    counts = torch.from_numpy(np.random.default_rng(0).gamma(1.0, 8.0, (1, 20, 4)))
+    L = dirichlet_multinomial(counts)
     table = L[0].numpy()
 
     def solve() -> None:
-        _ = segments.posterior(L, 6, 2).p_tau
+        _ = posterior(L, 6, 2).p_tau
 
     solve()
-    listing = seconds(lambda: theory.listed_posterior(table, 6, 2))
+    listing = seconds(lambda: listing.listed_posterior(table, 6, 2))
     return listing / min(seconds(solve) for _ in range(5))
 
 
@@ -63,7 +65,7 @@ def rbeast_time() -> float:
     y = jittered(paths.drift(), 0).numpy()
 
     def solve() -> None:
-        _ = segments.posterior(segments.dm(paths.pseudo)).p_tau
+        _ = posterior(dirichlet_multinomial(paths.pseudo)).p_tau
 
     solve()
     chains = seconds(lambda: [recipe.rbeast_p_m(row, i) for i, row in enumerate(y)])

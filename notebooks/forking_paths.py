@@ -56,6 +56,8 @@ live_samples = 20
 import numpy as np
 import torch
 
+from synthcore.changepoints import listing
+from synthcore.changepoints.posterior import log_segmentations
 from synthcore.evidence.chapter import Chapter
 from synthcore.explorers.forking import ForkingExplorer
 from synthcore.studies.forking_paths import (
@@ -66,7 +68,6 @@ from synthcore.studies.forking_paths import (
     figures,
     pipeline,
     released_figures,
-    segments,
     theory,
 )
 from synthcore.studies.forking_paths import worlds as texts
@@ -518,10 +519,10 @@ print("by at most .1, by I2; here it is attained")
 # **3.** Over how many ways to place six change points in 60 tokens, three tokens apart at least, does the dynamic programme sum?
 
 # %% tags=["hide-input"]
-ways = np.exp(segments.log_segmentations(60, 7, 3))
+ways = np.exp(log_segmentations(60, 7, 3))
 flat = np.zeros((13, 13))
-assert round(np.exp(segments.log_segmentations(12, 3, 3))) == sum(
-    len(ends) == 4 for _, ends in theory.listed(flat, 2, 3)
+assert round(np.exp(log_segmentations(12, 3, 3))) == sum(
+    len(ends) == 4 for _, ends in listing.listed(flat, 2, 3)
 )
 print(f"{ways:,.0f}")
 

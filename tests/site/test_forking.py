@@ -9,9 +9,10 @@ import torch
 from browsing import Run, Show
 from scipy import special, stats
 
+from synthcore.changepoints import dirichlet_multinomial, posterior
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.forking import ForkingExplorer
-from synthcore.studies.forking_paths import segments, survival
+from synthcore.studies.forking_paths import survival
 from synthcore.studies.forking_paths.lexicon import NUMBERS, PUNCTUATION, WORDS
 from synthcore.studies.forking_paths.paths import Paths
 from synthcore.studies.forking_paths.tables import Tables
@@ -89,7 +90,7 @@ def test_posterior_is_the_python_one(forking: Run, alpha: float) -> None:
     found = forking(
         "$.posterior($.dmEvidence(counts, alpha, 3), 40, 6, 3)", counts=counts.tolist(), alpha=alpha
     )
-    exact = segments.posterior(segments.dm(torch.from_numpy(counts)[None], alpha))
+    exact = posterior(dirichlet_multinomial(torch.from_numpy(counts)[None], alpha))
     np.testing.assert_allclose(found["pm"], exact.p_m[0], atol=1e-10)
     np.testing.assert_allclose(found["ptau"], exact.p_tau[0], atol=1e-10)
     short = forking("$.posterior($.dmEvidence(c, 1, 3), 5, 6, 3).pm", c=counts[:5].tolist())

@@ -1,6 +1,9 @@
 """ForkWorld and the exact analysis against brute force: every text, every segmentation."""
 
 import math
+from collections import Counter
+from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -10,7 +13,8 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.optimize import linear_sum_assignment
 
-from synthcore.studies.forking_paths import scores, segments, survival, theory
+from synthcore.changepoints import dirichlet_multinomial, posterior, scores
+from synthcore.studies.forking_paths import survival, theory
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.paths import Paths, distance
 from synthcore.studies.forking_paths.task import APART, EDGE, ForkWorld, Recipe
@@ -193,20 +197,82 @@ def test_hazard_and_survival_by_hand() -> None:
     assert float(survival.scaled_survival(twin)[0, -1]) == pytest.approx(0.8)
 
 
-def test_shuffling_keeps_totals_and_takes_the_difference_away() -> None:
-    rng = np.random.default_rng(0)
-    base = rng.multinomial(30, [0.8, 0.1, 0.1], (400, 5, 1))
-    other = rng.multinomial(30, [0.1, 0.8, 0.1], (400, 5, 1))
-    counts = torch.from_numpy(np.concatenate([base, other], 2)).double()
-    paths = Paths(torch.tensor([0.7, 0.3]).double().expand(400, 5, 2), counts)
-    null = survival.shuffled(paths, 1)
-    torch.testing.assert_close(null.samples, paths.samples)
-    torch.testing.assert_close(null.counts[:, :, 0], paths.counts[:, :, 0])
-    pool = (counts[:, :, 0] + counts[:, :, 1]).mean((0, 1)) / 60
-    torch.testing.assert_close(null.o_tw[:, :, 1].mean((0, 1)), pool, atol=0.01, rtol=0)
-    variance = float(null.o_tw[:, :, 1, 0].var())
-    assert variance < 0.02  # hypergeometric: about 0.45 * 0.55 / 60, and the pool's own
-    assert torch.equal(survival.shuffled(paths, 1).counts, null.counts)
+def two_tokens(base: object, other: object, p: float = 0.7) -> Paths:
+    """Paths (N, T) of two tokens with these counts (N, T, K)."""
+    counts = torch.from_numpy(np.stack([base, other], 2)).double()
+    weight = torch.tensor([p, 1 - p], dtype=torch.float64)
+    return Paths(weight.expand(counts.shape[:3]), counts)
+
+
+def test_the_null_is_every_way_to_deal_the_completions_anew() -> None:
+    """Two tokens with 2 and 3 completions, three outcomes: all 10 deals of five cards, listed."""
+    cards = [0, 0, 1, 1, 2]
+    expected: dict[tuple[int, ...], float] = {}
+    for hand in combinations(range(5), 2):
+        counts = tuple(sum(cards[i] == k for i in hand) for k in range(3))
+        expected[counts] = expected.get(counts, 0) + 1 / 10
+    many = 4000
+    paths = two_tokens(np.tile([2, 0, 0], (many, 1, 1)), np.tile([0, 2, 1], (many, 1, 1)))
+    dealt = survival.shuffled(paths, 0).counts[:, 0].long()
+    assert bool((dealt.sum(1) == torch.tensor([2, 2, 1])).all())  # nothing is lost
+    assert bool((dealt.sum(2) == torch.tensor([2, 3])).all())
+    seen = {tuple(row): count for row, count in Counter(map(tuple, dealt[:, 0].tolist())).items()}
+    assert seen.keys() == expected.keys()
+    observed = [seen[key] for key in expected]
+    assert stats.chisquare(observed, [many * share for share in expected.values()]).pvalue > 1e-3
+    assert torch.equal(survival.shuffled(paths, 0).counts, survival.shuffled(paths, 0).counts)
+
+
+@pytest.mark.parametrize("samples", [10, 30])
+def test_the_null_has_the_law_of_texts_in_which_no_token_matters(samples: int) -> None:
+    """Without forks observed survival is a draw from the null: on average equal, and as low as its
+    lowest 5 % in 5 % of all texts."""
+    quiet = Ensemble.draw(5, 0, 120, Recipe(forks=(0,), rare=(0,), hidden=(0,), drift=0))
+    paths = quiet.paths(quiet.sample(samples, 0), 0.05)
+    observed = survival.survival(paths, 0.6)[:, -1]
+    null = survival.survival_by_noise(paths, 0.6, deals=39)[..., -1]
+    gap = observed - null.mean(0)
+    assert abs(float(gap.mean())) < 4 * float(gap.std()) / math.sqrt(120) + 1e-9
+    rank = (null < observed).sum(0) + torch.rand(120) * ((null == observed).sum(0) + 1)
+    lowest = float((rank < 2).double().mean())  # of 40 equally likely ranks the lowest two
+    assert lowest < 0.05 + 4 * math.sqrt(0.05 * 0.95 / 120)
+
+
+def test_certain_forks_leave_nothing_in_the_null() -> None:
+    """Base and alternative never agree. Kept as it was, the base would be half a distance away from
+    anything that is dealt."""
+    base, other = np.tile([30, 0], (500, 2, 1)), np.tile([0, 30], (500, 2, 1))
+    paths = two_tokens(base, other)
+    assert bool((survival.survival(paths)[:, -1] - 0.7**2).abs().max() < 1e-12)
+    null = survival.survival_by_noise(paths, deals=4)[..., -1]
+    assert float((null < 1).double().mean()) < 0.01
+
+
+def test_a_position_without_completions_or_probabilities_is_refused() -> None:
+    one = torch.ones(1, 2, 1).double()
+    with pytest.raises(ValueError, match="probability of a token is missing"):
+        Paths(one * math.nan, one[..., None])
+    with pytest.raises(ValueError, match="No token at position 1 has"):
+        Paths(one, torch.tensor([[[[3.0, 1.0]], [[0.0, 0.0]]]]).double())
+    paths = Paths(
+        torch.tensor([[[0.6, 0.4]]]).double(), torch.tensor([[[[6.0, 2.0], [0.0, 0.0]]]]).double()
+    )
+    assert paths.weight.tolist() == [[[1, 0]]]  # an alternative that was never sampled has no say
+    assert paths.o_t.tolist() == [[[0.75, 0.25]]]
+    assert float(survival.survival(paths)[0, -1]) == 1
+
+
+def test_the_first_distribution_comes_from_the_prompt_alone_if_that_was_sampled() -> None:
+    ensemble = Ensemble.draw(2, 0, 3, Recipe())
+    paths = ensemble.paths(ensemble.sample(30, 0), 0.05)
+    assert (paths.drift()[:, 0] == 0).all()
+    start = ensemble.sample_start(300, 0)
+    assert start.sum(-1).tolist() == [300] * 3
+    spread = (ensemble.o[:, 0] * (1 - ensemble.o[:, 0]) / 300).sqrt() + 1e-9
+    assert float(((start / 300 - ensemble.o[:, 0]) / spread).abs().max()) < 5
+    drift = replace(paths, start=start).drift()
+    far = distance((start / 300)[:, None].expand_as(paths.o_t), paths.o_t, "l2")
+    torch.testing.assert_close(drift, far)
 
 
 def test_distances_are_metrics_where_they_should_be() -> None:
@@ -248,14 +314,14 @@ def test_calibration_counts() -> None:
 
 def test_detection_finds_planted_forks_and_nothing_where_nothing_is() -> None:
     quiet = Ensemble.draw(7, 0, 60, Recipe(forks=(0,), rare=(0,), hidden=(0,), drift=0))
-    found = segments.posterior(segments.dm(quiet.paths(quiet.sample(30, 0), 0.05).pseudo))
+    found = posterior(dirichlet_multinomial(quiet.paths(quiet.sample(30, 0), 0.05).pseudo))
     assert float((found.any > 0.9).double().mean()) <= 0.05
     forked = Ensemble.draw(7, 1, 60, Recipe(forks=(2,), rare=(0,), hidden=(0,), drift=0))
     paths = forked.paths(forked.sample(30, 0), 0.05)
-    found = segments.posterior(segments.dm(paths.pseudo))
+    found = posterior(dirichlet_multinomial(paths.pseudo))
     true = scores.true_changes(forked.jumps, 0.2)
     _, seen = scores.matched(scores.detected(found), true)
     assert float(seen[true].double().mean()) > 0.9
     mixed = paths.reordered(torch.randperm(60, generator=torch.Generator().manual_seed(0)))
-    _, seen = scores.matched(scores.detected(segments.posterior(segments.dm(mixed.pseudo))), true)
+    _, seen = scores.matched(scores.detected(posterior(dirichlet_multinomial(mixed.pseudo))), true)
     assert float(seen[true].double().mean()) < 0.5

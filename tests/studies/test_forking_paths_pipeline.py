@@ -59,6 +59,18 @@ class Scripted:
                 yield index, [Completion(text) for text in texts]
 
 
+class NeverTheSame(Scripted):
+    """Every completion has an answer of its own."""
+
+    def complete(self, requests: Sequence[Request]) -> Iterator[tuple[int, list[Completion]]]:
+        for index, completions in super().complete(requests):
+            if requests[index].temperature == 0:
+                yield index, completions
+            else:
+                number = 100 * self.asked
+                yield index, [Completion(f"so it is {number + i}") for i in range(len(completions))]
+
+
 # --- ForkWorld as a model ---------------------------------------------------------------------
 
 
@@ -279,3 +291,51 @@ def test_the_report_shows_the_text_and_runs_nothing_from_it() -> None:
     about = Findings(analysed()).summary()
     assert about["p_change"] == pytest.approx(1 - about["p_m"][0])
     assert 0 <= about["survival"] <= 1
+
+
+@pytest.mark.parametrize("length", [1, 2, 5, 7, 40])
+@pytest.mark.parametrize("answer", ["so it is x", "many"])
+def test_what_an_analysis_cannot_say_is_said_and_never_nan(length: int, answer: str) -> None:
+    """One outcome, too few tokens, answers that are all different: no probability of a change that
+    is only the prior's."""
+    tokens = tuple(f" w{t}" for t in range(length))
+    base = Completion(
+        "".join(tokens), tokens=tokens, top=tuple({w: 0.9, " v": 0.08} for w in tokens)
+    )
+    model = Scripted(base, [answer]) if answer != "many" else NeverTheSame(base)
+    found = Findings(run_fpa(model, "q", regex_outcome(r"is (\w+)"), 20))
+    about = found.summary()
+    assert "NaN" not in found.to_json()
+    assert about["survival"] == about["survival_by_noise"] == 1
+    if answer == "many":
+        assert about["p_change"] is None
+        assert "too varied" in found.sentence()
+        assert "P(the outcomes change" not in found.sentence()
+    else:
+        assert about["p_change"] < 0.05
+        assert "completions have one outcome, 'x'" in found.sentence()
+    assert found.sentence().split(". ")[0] in found.to_html("m", "").replace("&#x27;", "'")
+
+
+def test_short_answers_are_said_to_be_short() -> None:
+    base = Completion(" a b", tokens=(" a", " b"), top=({" a": 0.6, " c": 0.4}, {" b": 0.9}))
+    found = Findings(
+        run_fpa(Scripted(base, ["it is x", "it is y"]), "q", regex_outcome(r"is (\w)"), 10)
+    )
+    assert "has 2 tokens. A change needs 3 on each side" in found.sentence()
+    assert found.summary()["p_change"] == 0
+
+
+def test_the_prompt_alone_is_sampled_as_the_paper_does() -> None:
+    read = answer_of(WORLD)
+    run = run_fpa(MODEL, PROMPT, read, 5, max_tokens=61, outcomes=WORLD.names, start=300)
+    assert run.start is not None
+    assert run.start.sum() == 300
+    spread = np.sqrt(WORLD.exact_o(()) / 300) + 1e-3
+    assert (np.abs(run.start / 300 - WORLD.exact_o(())) < 4 * spread).all()
+    again = run_fpa(MODEL, PROMPT, read, 5, max_tokens=61, outcomes=WORLD.names)
+    assert again.start is None
+    assert (again.counts == run.counts).all()
+    plan = plan_fpa(MODEL, PROMPT, 5, max_tokens=61, start=300)
+    less = plan_fpa(MODEL, PROMPT, 5, max_tokens=61)
+    assert plan.tokens_expected - less.tokens_expected == 300 * 61

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from synthcore.studies.forking_paths import released, segments, survival
+from synthcore.changepoints import dirichlet_multinomial, posterior
+from synthcore.studies.forking_paths import released, survival
 from synthcore.studies.forking_paths.paths import Paths
 from synthcore.studies.forking_paths.pipeline import AnalysisError
 
@@ -107,7 +108,7 @@ def test_most_questions_fork_and_coin_flips_least() -> None:
     by: dict[str, list[bool]] = {}
     ends: dict[str, list[float]] = {}
     for question in released.load(FILE):
-        found = segments.posterior(segments.dm(question.paths.pseudo))
+        found = posterior(dirichlet_multinomial(question.paths.pseudo))
         by.setdefault(question.task, []).append(float(found.any[0]) > 0.9)
         ends.setdefault(question.task, []).append(float(survival.survival(question.paths)[0, -1]))
     spent = time.process_time() - start

@@ -21,11 +21,12 @@ MAY_IMPORT = {
     "training": {"training", "nn"},
     "evidence": {"evidence", "config", "stages"},
     "interp": {"interp", "nn"},
+    "changepoints": {"changepoints"},
     "completions": {"completions"},
     "stages": {"stages", "config", "training", "evidence"},
     "explorers": {"explorers"},
     "studies": {
-        *("config", "figures", "nn", "training", "interp"),
+        *("config", "figures", "nn", "training", "interp", "changepoints"),
         *("evidence", "explorers", "stages", "completions"),
     },
     "press": {"press", "config", "evidence", "stages"},

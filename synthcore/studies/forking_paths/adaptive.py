@@ -15,7 +15,7 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from synthcore.studies.forking_paths import scores, segments
+from synthcore.changepoints import dirichlet_multinomial, posterior, scores
 from synthcore.studies.forking_paths.detection import MOVES
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.parameters import Config
@@ -59,7 +59,7 @@ def adaptive_rounds(
         counts = sums.gather(3, at)[:, :, :, 0].double() * (ensemble.p > 0)[..., None]
         paths = Paths(ensemble.p, counts).above(threshold)
         yield paths, used
-        found = segments.posterior(segments.dm(paths.pseudo))
+        found = posterior(dirichlet_multinomial(paths.pseudo))
         # the most uncertain positions and their neighbours
         places = uncertainty(found.p_tau).topk(PLACES, 1).indices
         chosen = torch.zeros_like(used, dtype=torch.double).scatter_(1, places, 1.0)
@@ -103,7 +103,7 @@ def spending(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
 def _point(ensemble: Ensemble, paths: Paths, counts: Tensor, used: Tensor) -> list[float]:
     """Tokens, Brier score and recall of clear changes, after one expense."""
-    found = segments.posterior(segments.dm(counts))
+    found = posterior(dirichlet_multinomial(counts))
     clear = scores.true_changes(ensemble.jumps).cpu()
     _, seen = scores.matched(scores.detected(found).cpu(), clear)
     error = brier(found.p_tau, scores.true_changes(ensemble.jumps, MOVES))

@@ -145,11 +145,7 @@ def _report(run: "FPA", out: Path, model: str, samples: int, p_thresh: float, ep
     counted = f"{samples} completions after each of {len(run.t)} tokens above {p_thresh:g}"
     write_atomic(out / "counts.json", found.to_json())
     write_atomic(out / "report.html", found.to_html(model, counted))
-    about = found.summary()
-    print(
-        f"P(a change point) = {about['p_change']:.2f}; survival {about['survival']:.2f} "
-        f"({about['survival_shuffled']:.2f} by noise alone). Report: {out / 'report.html'}"
-    )
+    print(f"{found.sentence()} Report: {out / 'report.html'}")
 
 
 def _prompt(path: Path) -> str:

@@ -11,7 +11,14 @@ import numpy as np
 import torch
 import xarray as xr
 
-from synthcore.studies.forking_paths import scores, segments
+from synthcore.changepoints import (
+    dirichlet_multinomial,
+    gaussian,
+    gaussian_posterior,
+    penalised_cuts,
+    posterior,
+    scores,
+)
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.parameters import Config
 from synthcore.studies.forking_paths.paths import Paths
@@ -37,7 +44,7 @@ def conservative(p_m: torch.Tensor) -> torch.Tensor:
 def beast_like(y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """p(m | y) and p(tau | y) of the Gaussian model, a few series at a time (the grid takes
     memory)."""
-    found = [segments.gauss_posterior(part) for part in y.split(CHUNK)]
+    found = [gaussian_posterior(part) for part in y.split(CHUNK)]
     return torch.cat([f.p_m for f in found]), torch.cat([f.p_tau for f in found])
 
 
@@ -45,10 +52,10 @@ def least_squares(y: torch.Tensor) -> torch.Tensor:
     """Change points of the least squares partition with penalty 2 s2 ln T, the variance from first
     differences."""
     s2 = y.diff(dim=1).square().mean(1).clamp(min=1e-12) / 2
-    L = segments.gauss(y / s2[:, None].sqrt(), torch.ones(1, dtype=y.dtype, device=y.device), 1e-9)
+    L = gaussian(y / s2[:, None].sqrt(), torch.ones(1, dtype=y.dtype, device=y.device), 1e-9)
     # flat segments; the prior's and the noise's constants cancel against the penalty
     flat = L[:, 0] - 0.5 * math.log(1e-9 / (y.shape[1] + 1e-9))
-    return segments.penalised_cuts(flat, math.log(y.shape[1]))
+    return penalised_cuts(flat, math.log(y.shape[1]))
 
 
 def counting(config: Config, progress: Progress | None = None) -> xr.Dataset:
@@ -92,7 +99,7 @@ def _one_number(config: Config, seed: int, forks: int) -> xr.Dataset:
 def counts_of(paths: Paths, seed: int) -> list[torch.Tensor]:
     """p(m | data) of the three Bayesian detectors."""
     y = paths.drift()
-    exact = segments.posterior(segments.dm(paths.pseudo)).p_m
+    exact = posterior(dirichlet_multinomial(paths.pseudo)).p_m
     return [exact, beast_like(jittered(y, seed))[0], beast_like(y.clamp(0, 1))[0]]
 
 
@@ -109,7 +116,7 @@ def versus(config: Config, progress: Progress | None = None) -> xr.Dataset:
         table = []
         for samples in config.samples:
             paths = ensemble.paths(outcomes[..., :samples], config.p_thresh)
-            exact = segments.posterior(segments.dm(paths.pseudo))
+            exact = posterior(dirichlet_multinomial(paths.pseudo))
             found = (
                 scores.detected(exact),
                 scores.peaks(*beast_like(jittered(paths.drift(), seed))),

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 import xarray as xr
 
-from synthcore.studies.forking_paths import scores, segments, theory
+from synthcore.changepoints import dirichlet_multinomial, posterior, scores
+from synthcore.studies.forking_paths import theory
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.parameters import Config
 from synthcore.studies.forking_paths.stage import Progress, seeded
@@ -45,7 +46,7 @@ def _one_length(config: Config, ensemble: Ensemble, seed: int) -> xr.Dataset:
     rows = []
     for count in config.samples:
         paths = ensemble.paths(outcomes[..., :count], config.p_thresh)
-        found = segments.posterior(segments.dm(paths.pseudo))
+        found = posterior(dirichlet_multinomial(paths.pseudo))
         rows.append(_scored(scores.detected(found).cpu(), found.p_tau.cpu(), jumps))
         if count == config.headline:
             kept, chosen = paths, found
@@ -63,7 +64,7 @@ def _one_length(config: Config, ensemble: Ensemble, seed: int) -> xr.Dataset:
     data["branches"] = float(branches.mean())
     data["still"] = float((jumps < MOVES).double().mean())
     mixed = kept.reordered(torch.randperm(ensemble.p.shape[1], generator=seeded(seed, 1)))
-    control = segments.posterior(segments.dm(mixed.pseudo))
+    control = posterior(dirichlet_multinomial(mixed.pseudo))
     control_scores = _scored(scores.detected(control).cpu(), control.p_tau.cpu(), jumps)
     for name in ("recall", "precision", "spurious"):
         data[f"{name}_unordered"] = control_scores[name]

@@ -87,6 +87,14 @@ class Ensemble:
             drawn.append((u >= bounds).sum(-1, dtype=torch.int8))
         return torch.stack(drawn, -1)
 
+    def sample_start(self, samples: int, seed: int) -> Float[Tensor, "N K"]:
+        """Counts of outcomes of `samples` completions of the prompt alone."""
+        generator = torch.Generator(self.o.device).manual_seed(seed)
+        bounds = self.o[:, 0].cumsum(-1)[:, None, :-1]
+        u = torch.rand(len(self.o), samples, 1, generator=generator, device=self.o.device)
+        drawn = (u >= bounds).sum(-1)
+        return torch.nn.functional.one_hot(drawn, self.o.shape[-1]).sum(1).to(self.o)
+
     def paths(self, outcomes: Int[Tensor, "N T W S"], threshold: float) -> Paths:
         """Counts of sampled outcomes at tokens above the threshold."""
         kinds = int(max(int(outcomes.max()) + 1, self.after.shape[-1]))

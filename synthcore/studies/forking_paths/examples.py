@@ -7,12 +7,12 @@ from typing import Any
 from jaxtyping import Float
 from torch import Tensor
 
-from synthcore.studies.forking_paths import segments, survival
+from synthcore.changepoints import Posterior, dirichlet_multinomial, posterior
+from synthcore.studies.forking_paths import survival
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.lexicon import NUMBERS, PUNCTUATION, WORDS
 from synthcore.studies.forking_paths.parameters import Config
 from synthcore.studies.forking_paths.paths import Paths, distance
-from synthcore.studies.forking_paths.segments import Posterior
 from synthcore.studies.forking_paths.tables import Tables
 from synthcore.studies.forking_paths.task import ForkWorld, Recipe
 
@@ -36,7 +36,7 @@ class Example:
     @cached_property
     def found(self) -> Posterior:
         """Posterior of change points from the samples."""
-        return segments.posterior(segments.dm(self.paths.pseudo))
+        return posterior(dirichlet_multinomial(self.paths.pseudo))
 
     @property
     def smoothed(self) -> Float[Tensor, "T K"]:

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 import xarray as xr
 
+from synthcore.changepoints import dirichlet_multinomial, posterior, scores
 from synthcore.nn.gpt import GPT, GPTConfig
-from synthcore.studies.forking_paths import scores, segments, theory
+from synthcore.studies.forking_paths import theory
 from synthcore.studies.forking_paths.black_box import expected_error
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.parameters import Config
@@ -107,7 +108,7 @@ def _one_world(
     paths, T, k = run.paths(), len(path), world.outcomes
     measured = paths.o_t[:, :T, :k]
     repeated = again.paths().o_t[:, :T, :k]
-    found = scores.detected(segments.posterior(segments.dm(paths.pseudo[:, :T])))
+    found = scores.detected(posterior(dirichlet_multinomial(paths.pseudo[:, :T])))
     jumps = theory.total_variation(exact[:, 1:], exact[:, :-1])
     clear, moved = (scores.true_changes(jumps, least) for least in (FOUND, 0.02))
     right, _ = scores.matched(found, moved)

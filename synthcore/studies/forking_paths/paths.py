@@ -40,21 +40,35 @@ class Paths:
     Attributes:
         p: probability that the model gives the token, not renormalised; 0 where there is no branch.
         counts: completions by outcome; the base token is w = 0.
+        start: completions of the prompt alone, by outcome, from which o_0 is then taken.
+
+    Raises ValueError for a probability that is missing or no probability, and for a position at
+    which no token has both a probability and a completion.
     """
 
     p: Float[Tensor, "N T W"]
     counts: Float[Tensor, "N T W K"]
+    start: Float[Tensor, "N K"] | None = None
+
+    def __post_init__(self) -> None:
+        if not bool(((self.p >= 0) & (self.p <= 1 + 1e-6)).all()):
+            raise ValueError("The probability of a token is missing, or not between 0 and 1.")
+        empty = (self.p * self.counts.sum(-1)).sum(-1) <= 0
+        if bool(empty.any()):
+            t = int(empty.nonzero()[0, 1])
+            raise ValueError(f"No token at position {t} has a probability and a completion.")
 
     def above(self, threshold: float) -> "Paths":
         """Without tokens of lower probability; the base token always stays."""
         keep = self.p > threshold
         keep[..., 0] = True
-        return Paths(self.p * keep, self.counts * keep[..., None])
+        return replace(self, p=self.p * keep, counts=self.counts * keep[..., None])
 
     @cached_property
     def weight(self) -> Float[Tensor, "N T W"]:
-        """p~, probabilities renormalised over the tokens that were tried."""
-        return self.p / self.p.sum(-1, keepdim=True)
+        """p~, probabilities renormalised over the tokens that were tried and have completions."""
+        p = self.p * (self.samples > 0)
+        return p / p.sum(-1, keepdim=True)
 
     @cached_property
     def samples(self) -> Float[Tensor, "N T W"]:
@@ -89,8 +103,12 @@ class Paths:
         return out
 
     def drift(self, metric: Metric = "l2") -> Float[Tensor, "N T"]:
-        """y_t = d(o_0, o_t), the paper's series."""
-        return distance(self.o_t[:, :1].expand_as(self.o_t), self.o_t, metric)
+        """y_t = d(o_0, o_t), the paper's series. o_0 is that of `start` where there is one, as in
+        the paper; otherwise y_0 is 0 whatever the noise."""
+        first = self.o_t[:, :1]
+        if self.start is not None:
+            first = (self.start / self.start.sum(-1, keepdim=True))[:, None]
+        return distance(first.expand_as(self.o_t), self.o_t, metric)
 
     def reordered(self, order: Tensor) -> "Paths":
         """The same positions in another order (T,): a control without time."""

@@ -24,6 +24,7 @@ from synthcore.studies.forking_paths.paths import Paths
 
 OTHER = "Other"
 SHARE, MOST = 0.1, 6
+START = -1
 CHUNK = 5
 # How models mark the end of a text, where a server shows it as a token.
 END = re.compile(r"<\|[\w ]+\|>|</s>|<eos>|<end_of_turn>")
@@ -47,30 +48,34 @@ class Branch:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a full analysis of one question asks for."""
+    """What a full analysis of one question asks for: `samples` completions of every branch, and
+    `start` of the prompt alone."""
 
     prompt: str
     base: Completion
     branches: tuple[Branch, ...]
     samples: int
     max_tokens: int
+    start: int = 0
 
     @property
     def tokens_expected(self) -> int:
         """Sampled tokens if completions end where the greedy answer does. Tokens that end the text
         count like others."""
         length = len(self.base.tokens)
-        return self.samples * sum(length - branch.t - 1 for branch in self.branches)
+        left = sum(length - branch.t - 1 for branch in self.branches)
+        return self.samples * left + self.start * length
 
     @property
     def tokens_at_most(self) -> int:
         """Sampled tokens if every completion is cut."""
-        return self.samples * self.max_tokens * len(self.branches)
+        return self.max_tokens * (self.samples * len(self.branches) + self.start)
 
 
 @dataclass(frozen=True)
 class FPA:
-    """Outcome counts of every branch of one question, sorted by position, base token first."""
+    """Outcome counts of every branch of one question, sorted by position, base token first; and
+    of completions of the prompt alone, if there are any."""
 
     prompt: str
     tokens: tuple[str, ...]
@@ -80,6 +85,7 @@ class FPA:
     p: Float[ndarray, "B"]
     is_base: ndarray
     counts: Int[ndarray, "B K"]
+    start: Int[ndarray, "K"] | None = None
 
     @property
     def w(self) -> Int[ndarray, "B"]:
@@ -87,11 +93,18 @@ class FPA:
         return np.arange(len(self.t)) - np.searchsorted(self.t, self.t)
 
     def paths(self) -> Paths:
-        """As arrays with N = 1."""
+        """As arrays with N = 1. Where all completions had one outcome, a second one, never seen, is
+        there as well: that it might have come is what tells a change from none."""
         p = np.zeros((1, len(self.tokens), int(self.w.max()) + 1))
-        counts = np.zeros((*p.shape, len(self.outcomes)))
-        p[0, self.t, self.w], counts[0, self.t, self.w] = self.p, self.counts
-        return Paths(torch.from_numpy(p), torch.from_numpy(counts))
+        kinds = max(len(self.outcomes), 2)
+        counts = np.zeros((*p.shape, kinds))
+        p[0, self.t, self.w] = self.p
+        counts[0, self.t, self.w, : len(self.outcomes)] = self.counts
+        start = None
+        if self.start is not None:
+            start = torch.zeros(1, kinds, dtype=torch.float64)
+            start[0, : len(self.outcomes)] = torch.from_numpy(self.start)
+        return Paths(torch.from_numpy(p), torch.from_numpy(counts), start)
 
 
 def regex_outcome(pattern: str) -> OutcomeOf:
@@ -129,6 +142,7 @@ def plan_fpa(
     max_tokens: int = 512,
     logprobs: int = 20,
     stop: Sequence[str] = (),
+    start: int = 0,
 ) -> Plan:
     """Ask for the greedy answer and list the branches. Raises AnalysisError if it is not finished
     within `max_tokens` or empty, ServerError if the model cannot be asked."""
@@ -145,27 +159,34 @@ def plan_fpa(
         other = sorted(((-p, w) for w, p in top.items() if w and w != token and p > p_thresh))
         branches.append(Branch(t, token, float(top.get(token, 1.0)), True))
         branches += [Branch(t, w, float(-p), False) for p, w in other[: k_max - 1]]
-    return Plan(prompt, base, tuple(branches), samples, max_tokens)
+    return Plan(prompt, base, tuple(branches), samples, max_tokens, start)
 
 
 def requests_of(
     plan: Plan, seed: int, chunk: int, stop: Sequence[str]
 ) -> list[tuple[int, Request]]:
-    """Branch number and request of every chunk of samples; none for tokens that end the text. Seeds
-    depend on branch and chunk only, so a larger number of samples extends a smaller one."""
+    """Branch number and request of every chunk of samples, those of the prompt alone with number
+    `START`; none for tokens that end the text. Seeds depend on branch and chunk only, so a larger
+    number of samples extends a smaller one."""
     found = []
+    for first in range(0, plan.start, chunk):
+        named = _seed(f"{seed}/start/{first}")
+        request = Request((plan.prompt,), chunk, plan.max_tokens, 1.0, 0, named, tuple(stop))
+        found.append((START, request))
     for number, branch in enumerate(plan.branches):
         if _ended(plan, branch, stop) is not None:
             continue
         prefix = (plan.prompt, *plan.base.tokens[: branch.t], branch.token)
         room = max(plan.max_tokens - branch.t - 1, 1)
         for first in range(0, plan.samples, chunk):
-            name = f"{seed}/{branch.t}/{branch.token}/{first}"
-            request = Request(
-                prefix, chunk, room, 1.0, 0, zlib.crc32(name.encode()) & 0x7FFFFFFF, tuple(stop)
-            )
+            named = _seed(f"{seed}/{branch.t}/{branch.token}/{first}")
+            request = Request(prefix, chunk, room, 1.0, 0, named, tuple(stop))
             found.append((number, request))
     return found
+
+
+def _seed(name: str) -> int:
+    return zlib.crc32(name.encode()) & 0x7FFFFFFF
 
 
 def run_plan(
@@ -187,6 +208,7 @@ def run_plan(
     """
     asked = requests_of(plan, seed, chunk, stop)
     tally: list[Counter[str | None]] = [Counter() for _ in plan.branches]
+    start: Counter[str | None] = Counter()
     example, whole = "", chunk * math.ceil(plan.samples / chunk)
     for number, branch in enumerate(plan.branches):
         ended = _ended(plan, branch, stop)
@@ -195,8 +217,9 @@ def run_plan(
     for done, (index, completions) in enumerate(backend.complete([r for _, r in asked])):
         number, request = asked[index]
         written = "".join(request.prefix[1:])
+        counter = start if number == START else tally[number]
         for completion in completions:
-            tally[number][outcome_of(written + completion.text)] += 1
+            counter[outcome_of(written + completion.text)] += 1
             example = completion.text
         if progress is not None:
             progress(done + 1, len(asked))
@@ -207,8 +230,8 @@ def run_plan(
         )
     names = tuple(outcomes) if outcomes is not None else _frequent(plan, tally)
     column = {name: k for k, name in enumerate(names)}
-    counts = np.zeros((len(tally), len(names) + 1), int)
-    for row, count in zip(counts, tally, strict=True):
+    counts = np.zeros((1 + len(tally), len(names) + 1), int)
+    for row, count in zip(counts, (start, *tally), strict=True):
         for name, number in count.items():
             row[column.get(name or "", len(names))] += number
     if not counts[:, -1].any():
@@ -224,7 +247,8 @@ def run_plan(
         tuple(x.token for x in b),
         np.array([x.p for x in b]),
         np.array([x.is_base for x in b]),
-        counts,
+        counts[1:],
+        counts[0] if plan.start else None,
     )
 
 
@@ -261,7 +285,8 @@ def run_fpa(
     seed: int = 0,
     stop: Sequence[str] = (),
     outcomes: Sequence[str] | None = None,
+    start: int = 0,
 ) -> FPA:
     """Plan and run one question; see `plan_fpa` and `run_plan`."""
-    plan = plan_fpa(backend, prompt, samples, p_thresh, k_max, max_tokens, stop=stop)
+    plan = plan_fpa(backend, prompt, samples, p_thresh, k_max, max_tokens, stop=stop, start=start)
     return run_plan(backend, plan, outcome_of, seed, stop=stop, outcomes=outcomes)

@@ -7,7 +7,8 @@ a hazard is an alternative whose outcomes are at least `FAR` away in total varia
 import torch
 import xarray as xr
 
-from synthcore.studies.forking_paths import scores, segments, survival, theory
+from synthcore.changepoints import dirichlet_multinomial, posterior, scores
+from synthcore.studies.forking_paths import survival, theory
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.parameters import Config
 from synthcore.studies.forking_paths.stage import Progress
@@ -50,7 +51,7 @@ def _one_kind(
         recipe = Recipe(LENGTH, forks=(1,), rare=(0,), hidden=(0,), drift=0, greedy=greedy)
     ensemble = Ensemble.draw(seed, 200 + number, config.planted, recipe, config.torch_device)
     paths = ensemble.paths(ensemble.sample(config.headline, seed), threshold or config.p_thresh)
-    found = scores.detected(segments.posterior(segments.dm(paths.pseudo)))
+    found = scores.detected(posterior(dirichlet_multinomial(paths.pseudo)))
     rows = torch.arange(config.planted)
     at = torch.tensor([int(world.forks("fork", "hidden")[0]) for world in ensemble.worlds])
     true = torch.zeros_like(found)

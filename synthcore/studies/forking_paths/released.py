@@ -21,8 +21,10 @@ from jaxtyping import Float, Int
 from numpy import ndarray
 from torch import Tensor
 
+from synthcore.changepoints import dirichlet_multinomial, posterior
+from synthcore.changepoints.posterior import M_MAX
 from synthcore.evidence.files import sha256
-from synthcore.studies.forking_paths import recipe, segments, survival, theory
+from synthcore.studies.forking_paths import recipe, survival, theory
 from synthcore.studies.forking_paths.counting import beast_like, conservative, jittered
 from synthcore.studies.forking_paths.paths import Paths
 from synthcore.studies.forking_paths.pipeline import AnalysisError
@@ -108,7 +110,7 @@ def released(progress: Progress | None = None) -> xr.Dataset:
     data["released_alarm_draws"] = data.released_by_draw.mean("question")
     data = data.drop_vars("released_by_draw")
     chosen = next((q for q in questions if q.name == EXAMPLE), questions[0])
-    found = segments.posterior(segments.dm(chosen.paths.pseudo))
+    found = posterior(dirichlet_multinomial(chosen.paths.pseudo))
     data["released_o"] = (("released_position", "released_outcome"), chosen.paths.o_t[0].numpy())
     data["released_p_tau"] = ("released_position", found.p_tau[0].numpy())
     data.attrs["released_sha256"] = sha256(Path(named))
@@ -123,14 +125,14 @@ def _beast_like(y: Float[Tensor, "1 T"], seed: int) -> Float[Tensor, "M"]:
 def _rbeast(y: Float[Tensor, "1 T"], seed: int) -> Float[Tensor, "M"]:
     """The paper's recipe; NaN without the package."""
     if not recipe.installed():
-        return torch.full((segments.M_MAX + 1,), torch.nan, dtype=y.dtype)
+        return torch.full((M_MAX + 1,), torch.nan, dtype=y.dtype)
     return torch.from_numpy(recipe.rbeast_p_m(jittered(y, seed)[0].numpy(), seed))
 
 
 def _row(question: Released, number: int) -> xr.Dataset:
     paths, classes = question.paths, question.classes
     T = paths.p.shape[1]
-    found = segments.posterior(segments.dm(paths.pseudo))
+    found = posterior(dirichlet_multinomial(paths.pseudo))
     p_m, alarms, by_draw = [found.p_m[0]], [float(found.p_m[0, 0] < 0.1)], np.zeros(0)
     for detector in (_beast_like, _rbeast):
         # the jitter alone moves a share of 231 verdicts by a hundredth: several draws

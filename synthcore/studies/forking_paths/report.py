@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from synthcore.studies.forking_paths import segments, survival
+from synthcore.changepoints import Posterior, dirichlet_multinomial, posterior
+from synthcore.changepoints.posterior import MIN_LENGTH
+from synthcore.studies.forking_paths import survival
 from synthcore.studies.forking_paths.drawing import OUTCOMES
-from synthcore.studies.forking_paths.pipeline import FPA, OTHER
-from synthcore.studies.forking_paths.segments import Posterior
+from synthcore.studies.forking_paths.pipeline import FPA, OTHER, SHARE
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1f2630; --soft: #59636f; --paper: #fff; --line: #d5dae0; --fork: #b3541e; }
@@ -36,8 +37,7 @@ WIDTH, HEIGHT, LOW, LEFT = 900, 190, 70, 42
 
 @dataclass(frozen=True)
 class Findings:
-    """One question's analysis. `null` is the survival when completions are shuffled between each
-    token and the greedy one."""
+    """One question's analysis, and what it cannot say."""
 
     run: FPA
     eps: float = 0.6
@@ -45,23 +45,66 @@ class Findings:
     @cached_property
     def posterior(self) -> Posterior:
         """Of change points, exact."""
-        return segments.posterior(segments.dm(self.run.paths().pseudo))
+        return posterior(dirichlet_multinomial(self.run.paths().pseudo))
 
     @cached_property
     def o_t(self) -> torch.Tensor:
         """Outcome shares (T, K)."""
-        return self.run.paths().o_t[0]
+        return self.run.paths().o_t[0, :, : len(self.run.outcomes)]
 
     @cached_property
     def caused(self) -> list[float]:
         """P(outcomes change after token t)."""
         return [*self.posterior.p_tau[0, 1:].tolist(), 0.0]
 
+    @property
+    def caveat(self) -> str:
+        """Why there is little or nothing to be found in these completions; empty if there may be.
+
+        Three cases: every completion has the same outcome; no outcome is frequent anywhere, so that
+        all are counted as one; the answer is too short for two segments.
+        """
+        run, least = self.run, 2 * MIN_LENGTH
+        if run.outcomes == (OTHER,):
+            return (
+                f"No outcome has a share above {SHARE:g} at any token: answers are too varied to "
+                "say whether they change."
+            )
+        if len(run.outcomes) == 1:
+            return f"All {run.counts.sum():,} completions have one outcome, {run.outcomes[0]!r}."
+        if len(run.tokens) < least:
+            return (
+                f"The greedy answer has {len(run.tokens)} tokens. A change needs {MIN_LENGTH} on "
+                f"each side, so that none can be seen in fewer than {least}."
+            )
+        return ""
+
+    @property
+    def p_change(self) -> float | None:
+        """P(the outcomes change along the text); None where all outcomes are `OTHER`."""
+        return None if self.run.outcomes == (OTHER,) else float(self.posterior.any[0])
+
+    def sentence(self) -> str:
+        """What was found, in a sentence or two."""
+        about = self.summary()
+        mode = max(range(len(about["p_m"])), key=about["p_m"].__getitem__)
+        change = ""
+        if about["p_change"] is not None:
+            change = (
+                f"P(the outcomes change along the text) = {about['p_change']:.2f}; {mode} change "
+                f"point{'' if mode == 1 else 's'} most probable. "
+            )
+        survived = (
+            f"Survival at distance {self.eps:g}: {about['survival']:.2f}; "
+            f"{about['survival_by_noise']:.2f} if no token mattered."
+        )
+        return f"{about['caveat']} {change}{survived}".strip()
+
     def summary(self) -> dict[str, Any]:
         """The numbers of the page, ready for JSON."""
         paths = self.run.paths()
-        null = survival.shuffled(paths, 0)
-        ends = [float(survival.survival(x, self.eps)[0, -1]) for x in (paths, null)]
+        survived = float(survival.survival(paths, self.eps)[0, -1])
+        by_noise = survival.survival_by_noise(paths, self.eps)[:, 0, -1]
         return {
             "tokens": len(self.run.tokens),
             "branches": len(self.run.t),
@@ -69,11 +112,12 @@ class Findings:
             "outcomes": list(self.run.outcomes),
             "first": self.o_t[0].tolist(),
             "last": self.o_t[-1].tolist(),
-            "p_change": float(self.posterior.any[0]),
+            "caveat": self.caveat,
+            "p_change": self.p_change,
             "p_m": self.posterior.p_m[0].tolist(),
             "eps": self.eps,
-            "survival": ends[0],
-            "survival_shuffled": ends[1],
+            "survival": survived,
+            "survival_by_noise": float(by_noise.mean()),
         }
 
     def to_json(self) -> str:
@@ -94,13 +138,7 @@ class Findings:
 
     def to_html(self, model: str, counted: str) -> str:
         """The page; `counted` says what was asked for."""
-        about, run = self.summary(), self.run
-        change, mode = about["p_change"], max(range(7), key=about["p_m"].__getitem__)
-        sentence = (
-            f"P(the outcomes change along the text) = {change:.2f}; {mode} change point"
-            f"{'' if mode == 1 else 's'} most probable. Survival at distance {self.eps:g}: "
-            f"{about['survival']:.2f}; by sampling noise alone {about['survival_shuffled']:.2f}."
-        )
+        run, sentence = self.run, self.sentence()
         spans = "".join(
             f'<span title="position {t}: {100 * p:.0f} %" style="background: color-mix(in srgb, '
             f'var(--fork) {100 * min(p, 1):.0f}%, transparent)">{html.escape(token)}</span>'
@@ -124,7 +162,7 @@ class Findings:
 <h2>Tokens that could have changed it</h2>
 {self._table()}
 <p>Model {html.escape(model)}; {html.escape(counted)}. Change points: exact Dirichlet-multinomial segmentation, segments of
-three tokens at least. Outcomes that never exceed a share of 0.1 are in {OTHER}.</p>
+{MIN_LENGTH} tokens at least. Outcomes that never exceed a share of 0.1 are in {OTHER}.</p>
 </html>
 """  # noqa: E501
 

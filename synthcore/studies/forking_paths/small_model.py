@@ -11,10 +11,12 @@ import numpy as np
 import torch
 import xarray as xr
 
+from synthcore.changepoints import dirichlet_multinomial, posterior
+from synthcore.changepoints.posterior import M_MAX
 from synthcore.completions.cache import Cached
 from synthcore.completions.protocol import Completion, Request
 from synthcore.evidence.files import find_root
-from synthcore.studies.forking_paths import live, segments, survival, theory
+from synthcore.studies.forking_paths import live, survival, theory
 from synthcore.studies.forking_paths.parameters import Config
 from synthcore.studies.forking_paths.pipeline import (
     FPA,
@@ -70,7 +72,7 @@ def small_model(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
 def _row(run: FPA, question: live.Question, tokens: int) -> xr.Dataset:
     paths = run.paths()
-    found = segments.posterior(segments.dm(paths.pseudo))
+    found = posterior(dirichlet_multinomial(paths.pseudo))
     T = min(len(run.tokens), LONGEST)
     o, p_tau, text = np.full((LONGEST, MOST), np.nan), np.full(LONGEST, np.nan), [""] * LONGEST
     o[:T, : len(run.outcomes)] = paths.o_t[0, :T].numpy()
@@ -93,7 +95,7 @@ def _row(run: FPA, question: live.Question, tokens: int) -> xr.Dataset:
         "live_right": float(regex_outcome(live.PATTERN)("".join(run.tokens)) == question.answer),
         "live_task": question.task,
     }
-    control = {"control": ["observed", "shuffled"], "m": np.arange(segments.M_MAX + 1)}
+    control = {"control": ["observed", "shuffled"], "m": np.arange(M_MAX + 1)}
     return xr.Dataset(values, control)
 
 

@@ -1,11 +1,9 @@
-"""What is known exactly: identities, sampling noise, and segmentation by listing every cut.
+"""What is known exactly: identities along a path, and the law of sampling noise.
 
 float64. Axis letters: T positions, W tokens, K outcomes.
 """
 
 import math
-from collections.abc import Iterator
-from itertools import combinations, pairwise
 
 import numpy as np
 from jaxtyping import Float
@@ -63,49 +61,3 @@ def exact_expected_tv(o: Float[ndarray, "K"], samples: int) -> float:
         pmf = stats.binom.pmf(count, samples, share)
         total += float(pmf @ gap @ pmf)
     return total / (2 * samples)
-
-
-def listed(
-    L: Float[ndarray, "E E"], m_max: int, min_length: int
-) -> Iterator[tuple[float, tuple[int, ...]]]:
-    """Every segmentation with at most m_max change points: prior times evidence, and its ends."""
-    length = len(L) - 1
-    for m in range(m_max + 1):
-        ends = [(0, *cuts, length) for cuts in combinations(range(1, length), m)]
-        fine = [e for e in ends if all(b - a >= min_length for a, b in pairwise(e))]
-        for e in fine:
-            yield math.exp(sum(L[a, b] for a, b in pairwise(e))) / len(fine), e
-
-
-def listed_posterior(
-    L: Float[ndarray, "E E"], m_max: int, min_length: int
-) -> tuple[Float[ndarray, "M"], Float[ndarray, "T"]]:
-    """p(m | y) and p(tau = t | y) by listing every segmentation. The reference for `segments`.
-
-    Of three positions, two segments of length 2 are impossible:
-
-    >>> listed_posterior(np.zeros((4, 4)), 1, 2)[0]
-    array([1., 0.])
-    """
-    p_m, p_tau = np.zeros(m_max + 1), np.zeros(len(L) - 1)
-    for weight, ends in listed(L, m_max, min_length):
-        p_m[len(ends) - 2] += weight
-        p_tau[list(ends[1:-1])] += weight
-    return p_m / p_m.sum(), p_tau / p_m.sum()
-
-
-def listed_mean(
-    L: Float[ndarray, "E E"],
-    counts: Float[ndarray, "T K"],
-    alpha: float,
-    m_max: int,
-    min_length: int,
-) -> Float[ndarray, "T K"]:
-    """Posterior mean of the outcome distribution by listing every segmentation."""
-    total, mean = 0.0, np.zeros(counts.shape)
-    for weight, ends in listed(L, m_max, min_length):
-        total += weight
-        for a, b in pairwise(ends):
-            inside = counts[a:b].sum(0) + alpha
-            mean[a:b] += weight * inside / inside.sum()
-    return mean / total

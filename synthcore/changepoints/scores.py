@@ -1,17 +1,18 @@
-"""How well were the true change points found?
+"""Which change points are reported, and how well were the true ones found?
 
-Axis letters: N paths, T positions, M numbers of change points.
+Axis letters: N series, T positions, M numbers of change points.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy import ndarray
 from torch import Tensor
 
-from synthcore.studies.forking_paths.segments import Posterior
+from synthcore.changepoints.posterior import Posterior
 
 TOLERANCE = 2
 TRUE_JUMP = 0.1
@@ -38,12 +39,41 @@ def peaks(p_m: Float[Tensor, "N M"], p_tau: Float[Tensor, "N T"]) -> Bool[Tensor
     return out
 
 
+def conservative(p_m: Float[Tensor, "N M"], level: float = 0.1) -> Int[Tensor, "N"]:
+    """The `level` quantile of p(m | y), a cautious count: with .1 it is at least 1 if and only if
+    the Bayes factor of any change against none is above 9, m = 0 having half of the prior."""
+    return (p_m.cumsum(-1) < level).sum(-1)
+
+
 def true_changes(jumps: Float[Tensor, "N T"], least: float = TRUE_JUMP) -> Bool[Tensor, "N T"]:
     """t + 1 is a change point if J_t is at least `least`; the last token's jump has no position
     after it."""
     out = torch.zeros_like(jumps, dtype=torch.bool)
     out[:, 1:] = jumps[:, :-1] >= least
     return out
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Detections against true changes, over all series. NaN where there is nothing to count."""
+
+    precision: float  # share of detections with a true change near
+    recall: float  # share of true changes with a detection near
+    spurious: float  # detections without one, per series
+
+
+def quality(
+    found: Bool[Tensor, "N T"], true: Bool[Tensor, "N T"], tolerance: int = TOLERANCE
+) -> Quality:
+    """Precision, recall and false detections, matched one to one within `tolerance`."""
+    right, seen = matched(found, true, tolerance)
+    spurious = float((found & ~right).double().sum(1).mean())
+    return Quality(share(right, found), share(seen, true), spurious)
+
+
+def share(hits: Bool[Tensor, "N T"], of: Bool[Tensor, "N T"]) -> float:
+    """Share of `of` that is in `hits`; NaN for none."""
+    return float(hits[of].double().mean())
 
 
 def matched(

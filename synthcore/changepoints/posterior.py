@@ -2,7 +2,8 @@
 
 A series of T positions is cut into m + 1 segments of at least `min_length`; given m, all admissible
 cuts are equally likely, and m is uniform on 0..m_max. Every posterior is then a sum over
-segmentations, done exactly. Cells that no segment may occupy are -inf.
+segmentations, done exactly [Fearnhead 2006]. A series too short for two segments has no change
+point, with probability 1. Cells that no segment may occupy are -inf.
 
 Axis letters: N series, G values of a nuisance parameter, T positions, E = T + 1 cuts, K outcomes,
 M = m_max + 1.
@@ -16,64 +17,20 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from synthcore.changepoints.evidence import check_series, gaussian
+
 M_MAX, MIN_LENGTH = 6, 3
 
 
-def dm(counts: Float[Tensor, "N T K"], alpha: float = 1.0) -> Float[Tensor, "N E E"]:
-    """Log evidence of segments [s, e) of counts: one Dirichlet-multinomial per segment, with a
-    symmetric prior. Counts need not be whole numbers."""
-    total = torch.nn.functional.pad(counts.cumsum(1), (0, 0, 1, 0))
-    T, K = counts.shape[1:]
-    s, e = torch.triu_indices(T + 1, T + 1, 1, device=counts.device)
-    inside = total[:, e] - total[:, s]
-    whole = torch.tensor(K * alpha, dtype=counts.dtype, device=counts.device)
-    value = torch.lgamma(whole) - torch.lgamma(whole + inside.sum(-1))
-    value = value + (torch.lgamma(alpha + inside) - math.lgamma(alpha)).sum(-1)
-    out = counts.new_full((len(counts), T + 1, T + 1), -math.inf)
-    out[:, s, e] = value
-    return out
-
-
-def gauss(
-    y: Float[Tensor, "N T"], s2: Float[Tensor, "G"], nu: float = 1.0, order: int = 0
-) -> Float[Tensor, "N G E E"]:
-    """Log evidence of segments under y = X b + noise of variance s2, b ~ N(0, s2 / nu).
-
-    X has orthogonal columns, a constant and (order 1) a slope, scaled to squared length T whatever
-    the segment's length. Segments of one position have no slope.
-    """
-    T = y.shape[1]
-    t = torch.arange(T, dtype=y.dtype, device=y.device)
-    sums = torch.stack([y, t * y, y.square()], -1).cumsum(1)
-    sums = torch.nn.functional.pad(sums, (0, 0, 1, 0))
-    inside = sums[:, None] - sums[:, :, None]  # (N, s, e, 3)
-    cut = torch.arange(T + 1, dtype=y.dtype, device=y.device)
-    n = (cut[None] - cut[:, None]).clamp(min=1)
-    explained = inside[..., 0].square() / n
-    if order:
-        middle = (cut[None] + cut[:, None] - 1) / 2
-        moment = inside[..., 1] - middle * inside[..., 0]
-        spread = n * (n.square() - 1) / 12
-        explained = explained + torch.where(
-            spread > 0, moment.square() / spread.clamp(min=0.5), 0.0
-        )
-    rest = inside[..., 2] - T / (T + nu) * explained
-    q = order + 1
-    s2 = s2[:, None, None]
-    out = (
-        -n / 2 * (2 * math.pi * s2).log()
-        + q / 2 * math.log(nu / (T + nu))
-        - rest[:, None] / (2 * s2)
-    )
-    return out.masked_fill(cut[None] <= cut[:, None], -math.inf)
-
-
 def log_segmentations(length: int, segments: int, min_length: int) -> float:
-    """Log number of ways to cut `length` positions; -inf if there is none.
+    """Log number of ways to cut `length` positions; -inf if there is none. The whole series is one
+    segment, however short.
 
     >>> round(math.exp(log_segmentations(6, 2, 2)))        # cuts at 2, 3 or 4
     3
     """
+    if segments == 1:
+        return 0.0
     free = length - segments * min_length
     return math.log(math.comb(free + segments - 1, segments - 1)) if free >= 0 else -math.inf
 
@@ -125,7 +82,7 @@ class Posterior:
         self, counts: Float[Tensor, "N T K"], alpha: float = 1.0
     ) -> Float[Tensor, "N T K"]:
         """Posterior mean of the outcome distribution at every position: segment-wise Dirichlet
-        means, averaged over all segmentations. For `L = dm(counts, alpha)`."""
+        means, averaged over all segmentations. For `L = dirichlet_multinomial(counts, alpha)`."""
         edge = torch.full_like(self.forward[:1], -math.inf)
         first, last = edge.clone(), edge.clone()
         first[..., 0], last[..., -1] = 0.0, 0.0
@@ -148,6 +105,12 @@ class Posterior:
         return torch.stack(found, -1)
 
 
+def _long_enough(L: Float[Tensor, "*N E E"], min_length: int) -> Float[Tensor, "*N E E"]:
+    """Without segments that are too short; the whole series always stays."""
+    cut = torch.arange(L.shape[-1], device=L.device)
+    return L.masked_fill(cut[None] - cut[:, None] < min(min_length, len(cut) - 1), -math.inf)
+
+
 def _inside(counts: Float[Tensor, "N T"], prior: float) -> Float[Tensor, "N E E"]:
     """Sum over [s, e), plus the prior's share."""
     total = torch.nn.functional.pad(counts.cumsum(1), (1, 0))
@@ -163,9 +126,7 @@ def posterior(
     """The posterior of segment evidences; with an axis G, integrated over the nuisance parameter
     with weights exp(`log_prior`), alike by default."""
     L = L if L.ndim == 4 else L[:, None]
-    cuts = L.shape[-1]
-    at = torch.arange(cuts, device=L.device)
-    L = L.masked_fill(at[None] - at[:, None] < min_length, -math.inf)
+    L, cuts = _long_enough(L, min_length), L.shape[-1]
     forward, backward = [L[:, :, 0]], [L[..., -1]]
     for _ in range(m_max):
         forward.append((forward[-1][..., None] + L).logsumexp(2))
@@ -180,7 +141,7 @@ def posterior(
     return Posterior(L, torch.stack(forward), torch.stack(backward), joint)
 
 
-def gauss_posterior(
+def gaussian_posterior(
     y: Float[Tensor, "N T"],
     m_max: int = M_MAX,
     min_length: int = MIN_LENGTH,
@@ -188,12 +149,14 @@ def gauss_posterior(
     nu: float = 1.0,
 ) -> Posterior:
     """BEAST-like: z-scored series, flat or sloped segments alike in the prior, the variance
-    integrated on a log grid from 1e-3 to 3 times that of the series."""
+    integrated on a log grid from 1e-3 to 3 times that of the series. Raises ValueError for a series
+    that is empty or not finite."""
+    check_series(y)
     z = y - y.mean(1, keepdim=True)
     spread = z.square().mean(1, keepdim=True).sqrt()
     z = torch.where(spread > 1e-12, z / spread.clamp(min=1e-12), 0.0)
     s2 = torch.logspace(-3, math.log10(3), grid, dtype=y.dtype, device=y.device)
-    L = torch.logaddexp(gauss(z, s2, nu, 0), gauss(z, s2, nu, 1)) - math.log(2)
+    L = torch.logaddexp(gaussian(z, s2, nu, 0), gaussian(z, s2, nu, 1)) - math.log(2)
     return posterior(L, m_max, min_length)
 
 
@@ -202,9 +165,7 @@ def best_cuts(
 ) -> Bool[Tensor, "N T"]:
     """The most probable segmentation with `count` change points: True where a segment begins
     (never at 0)."""
-    cuts = L.shape[-1]
-    at = torch.arange(cuts, device=L.device)
-    L = L.masked_fill(at[None] - at[:, None] < min_length, -math.inf)
+    L, cuts = _long_enough(L, min_length), L.shape[-1]
     score, back = L[:, 0], []
     for _ in range(int(count.max()) if len(count) else 0):
         score, came = (score[..., None] + L).max(1)
@@ -224,9 +185,7 @@ def penalised_cuts(
 ) -> Bool[Tensor, "N T"]:
     """The segmentation with the largest sum of L less `penalty` per change point: the optimum that
     PELT finds. At most m_max change points."""
-    cuts = L.shape[-1]
-    at = torch.arange(cuts, device=L.device)
-    allowed = L.masked_fill(at[None] - at[:, None] < min_length, -math.inf)
+    allowed = _long_enough(L, min_length)
     score = allowed[:, 0]
     best = [score[:, -1]]
     for m in range(1, m_max + 1):
