@@ -86,9 +86,7 @@ def test_run_is_the_oracles(swing: Run, case: dict[str, Any]) -> None:
     a, w0 = start(case)
     found = simulated(swing, case)
     tau = torch.tensor(found["taus"], dtype=torch.float64)
-    same = theory.integrate(w0, a, tau, step=0.08)  # the browser's own step
-    np.testing.assert_allclose(found["w"], same, atol=1e-9)
-    w = theory.integrate(w0, a, tau, step=0.02)  # and the truth, to what one can see
+    w = theory.integrate(w0, a, tau, step=0.02)  # the truth, to what one can see
     np.testing.assert_allclose(found["w"], w, atol=1e-4)
     np.testing.assert_allclose(found["f"], theory.ood_output(w, case["mu"]), atol=4e-4)
     np.testing.assert_allclose(found["ood"], theory.ood_loss(w, case["mu"]), atol=4e-4)
@@ -105,8 +103,7 @@ def test_held_at_zero_is_the_ablated_flow(swing: Run, case: dict[str, Any]) -> N
     a, w0 = start(case)
     found = simulated(swing, case, minor=False)
     tau = torch.tensor(found["taus"], dtype=torch.float64)
-    keep = torch.eye(len(a), dtype=torch.float64)
-    w = theory.integrate(w0, a, tau, step=0.02, keep=keep)
+    w = theory.integrate(torch.diag(torch.diagonal(w0)), a, tau, step=0.02)
     np.testing.assert_allclose(found["w"], w, atol=1e-6)
     assert found["told"]["events"] == []
     assert found["told"]["du"] == 0

@@ -62,26 +62,81 @@ def test_training_loss_never_rises_and_w_stays_definite(s: int, seed: int) -> No
     assert float(torch.linalg.eigvalsh(w).min()) > 0
 
 
+def wishart(s: int, hidden: int, draws: int = 1, size: float = 0.1) -> Tensor:
+    """Gaussian U(0) whose W(0) = U U^T has diagonal entries of mean `size`."""
+    generator = torch.Generator().manual_seed(100 * s + hidden)
+    u = torch.randn(draws, s, hidden, generator=generator, dtype=torch.float64)
+    return (size / hidden) ** 0.5 * u
+
+
+def by_scipy(w0: Tensor, a: Tensor, tau: Tensor) -> np.ndarray:
+    """The flow of W itself by another method, (T, s, s)."""
+    s = len(a)
+
+    def field(_: float, w: np.ndarray) -> np.ndarray:
+        square = torch.from_numpy(w.reshape(s, s))
+        return theory.field((square + square.mT) / 2, a).numpy().ravel()
+
+    end = float(tau[-1]) + 1e-9
+    options = {"method": "DOP853", "rtol": 1e-12, "atol": 1e-14, "t_eval": tau.numpy()}
+    return solve_ivp(field, (0, end), w0.numpy().ravel(), **options).y.T.reshape(-1, s, s)
+
+
+@pytest.mark.parametrize(
+    ("s", "hidden", "last"),
+    [(2, 2, 12.0), (3, 5, 12.0), (4, 64, 8.0), (16, 16, 5.0), (64, 64, 3.0), (64, 80, 3.0)],
+)
+def test_random_starts_agree_with_scipy(s: int, hidden: int, last: float) -> None:
+    u0 = wishart(s, hidden)[0]
+    a = 0.5 + 1.5 * torch.arange(s, dtype=torch.float64) / s
+    tau = maps.log_times(0.05, last, 12)
+    expected = by_scipy(u0 @ u0.mT, a, tau)
+    found = theory.integrate_factor(u0, a, tau, step=0.006)
+    np.testing.assert_allclose(found, expected, atol=1e-8, rtol=0)
+    w0 = u0 @ u0.mT  # not symmetric to the last bit
+    np.testing.assert_allclose(theory.integrate(w0, a, tau), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize(("s", "hidden"), [(2, 1), (2, 64), (8, 3), (64, 16), (64, 64)])
+def test_long_flows_stay_symmetric_definite_and_of_their_rank(s: int, hidden: int) -> None:
+    """Over hundreds of clock units, where the flow of W grows an antisymmetric part by e^400."""
+    a = torch.linspace(0.5, 2.0, s, dtype=torch.float64)
+    tau = torch.tensor([0.0, 5.0, 200.0 if s < 64 else 60.0], dtype=torch.float64)
+    draws = 20 if s < 64 else 1
+    w = theory.integrate_factor(wishart(s, hidden, draws), a, tau, step=0.08)
+    assert torch.equal(w, w.mT)
+    values = torch.linalg.eigvalsh(w[-1])
+    rank = min(s, hidden)
+    assert float(w.diff(dim=0).abs().max()) < 3
+    assert float(values[:, : s - rank].abs().max() if rank < s else 0.0) < 1e-12
+    # What it has the rank for it learns: the strongest concepts, exactly.
+    strongest = torch.diagonal(w[-1], dim1=-2, dim2=-1)[:, s - rank :]
+    if s < 64:
+        torch.testing.assert_close(strongest, torch.ones_like(strongest), atol=1e-9, rtol=0)
+
+
+def test_halving_the_step_divides_the_error_by_sixteen() -> None:
+    u0, a = wishart(3, 5)[0], torch.tensor([0.5, 1.0, 2.0], dtype=torch.float64)
+    tau = torch.tensor([0.0, 2.0], dtype=torch.float64)
+    exact = theory.integrate_factor(u0, a, tau, step=0.004)
+    errors = [
+        float((theory.integrate_factor(u0, a, tau, step=h) - exact).abs().max()) for h in (0.2, 0.1)
+    ]
+    assert 12 < errors[0] / errors[1] < 20
+
+
 @pytest.mark.parametrize("s", [2, 4])
-def test_batched_integration_agrees_with_scipy(s: int) -> None:
+def test_batched_integration_is_the_loop_of_single_ones(s: int) -> None:
     generator = torch.Generator().manual_seed(s)
-    omega = 10 ** (-4 + 3 * torch.rand(10, generator=generator, dtype=torch.float64))
-    rho = torch.linspace(-0.3, 0.99, 10, dtype=torch.float64)
-    w0 = theory.initial(omega, rho, s)
+    omega = 10 ** (-4 + 3 * torch.rand(3, generator=generator, dtype=torch.float64))
+    w0 = theory.initial(omega, torch.tensor([-0.3, 0.5, 0.99], dtype=torch.float64), s)
     a = theory.strengths([float(p) for p in range(1, s + 1)], [0.5] * s)
-    tau = maps.log_times(0.01, 40.0, 60)
+    tau = maps.log_times(0.01, 12.0, 20)
     found = theory.integrate(w0, a, tau)
-    for i in range(10):
-        exact = solve_ivp(
-            lambda _, w: theory.field(torch.from_numpy(w.reshape(s, s)), a).numpy().ravel(),
-            (0, 40.0 + 1e-9),
-            w0[i].numpy().ravel(),
-            method="DOP853",
-            rtol=1e-10,
-            atol=1e-12,
-            t_eval=tau.numpy(),
-        )
-        np.testing.assert_allclose(found[:, i].reshape(len(tau), -1).T, exact.y, atol=1e-6, rtol=0)
+    for i in range(3):
+        alone = theory.integrate(w0[i], a, tau)
+        torch.testing.assert_close(found[:, i], alone, atol=1e-12, rtol=0)
+        np.testing.assert_allclose(alone, by_scipy(w0[i], a, tau), atol=1e-6, rtol=0)
 
 
 def test_one_layer_solves_its_equation() -> None:
@@ -149,7 +204,7 @@ def test_pivots_are_ratios_of_leading_determinants(s: int, seed: int) -> None:
 def test_without_minor_entries_every_concept_is_logistic() -> None:
     a = theory.strengths([1.0, 2.0, 3.0], [0.05] * 3)
     tau = maps.log_times(0.05, 60.0, 800)
-    w = theory.integrate(theory.initial(0.01, 0.9, 3), a, tau, keep=torch.eye(3).double())
+    w = theory.integrate(0.01 * torch.eye(3).double(), a, tau)
     times = measure.arrival(torch.diagonal(w, dim1=-2, dim2=-1), 0.8, tau)
     torch.testing.assert_close(times, theory.logistic_time(0.8, 0.01, a), rtol=1e-3, atol=0)
     assert float(measure.draw_up(theory.ood_loss(w, [1.0, 2.0, 3.0]))) == 0

@@ -106,8 +106,8 @@ def searches(config: Config, progress: Progress | None = None) -> xr.Dataset:
     )
     for i, hidden in enumerate(HIDDEN):
         for j, omega in enumerate(SIZES):
-            w0 = maps.gaussian_starts(rises.shape[-1], 2, hidden, omega, config.seed)
-            loss = maps.ood_losses(w0, centres, a, maps.log_times(0.02, 60.0, 300))
+            u0 = maps.gaussian_starts(rises.shape[-1], 2, hidden, omega, config.seed)
+            loss = maps.ood_losses(u0, centres, a, maps.log_times(0.02, 60.0, 300))
             rises[i, j] = measure.draw_up(loss).numpy()
     found["search_count"] = (("setting", "descents"), np.stack(counts))
     found["search_control"] = (("setting", "descents"), np.stack(controls))

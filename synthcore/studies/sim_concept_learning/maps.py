@@ -27,16 +27,16 @@ def log_times(first: float, last: float, count: int) -> Float[Tensor, "T"]:
 
 
 def ood_losses(
-    w0: Float[Tensor, "B s s"],
+    u0: Float[Tensor, "B s h"],
     mu: Float[Tensor, "*#batch s"],
     a: Float[Tensor, "*#batch s"],
     tau: Float[Tensor, "T"],
 ) -> Float[Tensor, "T B"]:
-    """OOD loss along the exact flow, in chunks."""
-    a, mu = a.expand(w0.shape[:-1]), mu.expand(w0.shape[:-1])
+    """OOD loss along the exact flow from U(0), in chunks."""
+    a, mu = a.expand(u0.shape[:-1]), mu.expand(u0.shape[:-1])
     parts = []
-    for part in torch.arange(w0.shape[0]).split(CHUNK):
-        w = theory.integrate(w0[part], a[part], tau, step=COARSE)
+    for part in torch.arange(u0.shape[0]).split(CHUNK):
+        w = theory.integrate_factor(u0[part], a[part], tau, step=COARSE)
         error = (w @ mu[part][..., None])[..., 0] - mu[part]
         parts.append(error.square().sum(-1) / 2)
     return torch.cat(parts, dim=1)
@@ -85,7 +85,10 @@ def draw_up_map(
     centres = torch.stack([weak_mu, torch.full_like(weak_mu, mu[1])], dim=-1)
     a = sigma**2 + centres**2 / 2
     tau = log_times(0.02, last, 400)
-    both = (ood_losses(w0, centres, a, tau), closed_form_losses(w0, centres, a, tau))
+    both = (
+        ood_losses(theory.square_root(w0), centres, a, tau),
+        closed_form_losses(w0, centres, a, tau),
+    )
     return Map(*(measure.draw_up(loss).view(first.shape) for loss in both))
 
 
@@ -121,10 +124,10 @@ def random_starts(draws: int, s: int, seed: int) -> Float[Tensor, "B s s"]:
 
 
 def gaussian_starts(draws: int, s: int, hidden: int, omega: float, seed: int) -> Tensor:
-    """W(0) = U U^T with s x hidden Gaussian U scaled so that the mean of w_pp(0) is omega."""
+    """Gaussian U(0), s x hidden, scaled so that the mean of w_pp(0) is omega."""
     generator = seeded(seed, 6, hidden)
     u = torch.randn(draws, s, hidden, generator=generator, dtype=torch.float64)
-    return omega / hidden * u @ u.mT
+    return (omega / hidden) ** 0.5 * u
 
 
 class Search(NamedTuple):
@@ -147,10 +150,10 @@ def search(
     """
     w0, tau = random_starts(draws, len(mu), seed), log_times(0.02, last, 300)
     centres, a = theory.as_double(mu), theory.strengths(mu, sigma)
-    loss = ood_losses(w0, centres, a, tau)
+    loss = ood_losses(theory.square_root(w0), centres, a, tau)
     count = measure.descents(loss)
     twins = torch.diag_embed(torch.diagonal(w0[:control], dim1=-2, dim2=-1))
-    alone = measure.descents(ood_losses(twins, centres, a, tau))
+    alone = measure.descents(ood_losses(twins.sqrt(), centres, a, tau))
     best = int((count + measure.draw_up(loss).clamp(max=0.99)).argmax())
     return Search(count, alone, tau, w0[best], loss[:, best])
 

@@ -257,9 +257,7 @@ def slopes(config: Config) -> xr.Dataset:
             minor = path.weights[:, i, 0, 1]
             measured.append(float(measure.slope(tau[inside], minor[inside].log())))
             closed.append(float(measure.slope(tau[inside], exact[inside].log())))
-    alone = theory.integrate(
-        theory.initial(config.omega, SLOPE_RHOS, 2), a, tau, keep=torch.eye(2).double()
-    )
+    alone = theory.integrate(theory.initial(config.omega, [0.0] * len(SLOPE_RHOS), 2), a, tau)
     limits = [strong + weak, -(strong - weak) / 2, -(strong + weak)]
     shape = (len(SLOPE_RHOS), len(PHASES))
     keep = thinned(len(at), 120)
