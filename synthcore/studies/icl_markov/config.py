@@ -90,7 +90,7 @@ class Config(StudyConfig):
 
     transience_seeds: int = Field(ge=1, le=64, description="seeds of the long run")
     transience_control_seeds: int = Field(
-        ge=1, le=64, description="seeds of the long run with renamed states"
+        ge=1, le=64, description="seeds of the long run that never sees a chain twice"
     )
     transience_diversity: int = Field(ge=1, description="N of the long run")
     transience_width: int = Field(ge=4, le=1024, description="width of the long run's networks")
@@ -106,17 +106,20 @@ class Config(StudyConfig):
     many_states_steps: int = Field(ge=2, description="its updates")
     many_states_learning_rate: float = Field(gt=0, le=1, description="its constant learning rate")
     many_states_contexts: tuple[int, ...] = Field(min_length=1, description="its context lengths")
+    ascent_diversity: int = Field(ge=1, description="N of the short run with more states")
+    ascent_steps: int = Field(ge=2, description="updates of the short run with more states")
+    ascent_sequences: int = Field(
+        ge=4, description="ID sequences, and OOD sequences, on which it is measured"
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> "Config":
         asked = (*self.diversities, *self.many_states_diversities)
         rules = [
             (min(asked) >= 1, "every diversity N must be at least 1"),
+            (len(self.diversities) > 1, "diversities must be two or more, ascending"),
             *(
-                (
-                    list(some) == sorted(set(some)) and len(some) > 1,
-                    f"{name} must be two or more, ascending",
-                )
+                (list(some) == sorted(set(some)), f"{name} must ascend")
                 for name, some in (
                     ("diversities", self.diversities),
                     ("many_states_diversities", self.many_states_diversities),
@@ -151,7 +154,10 @@ class Config(StudyConfig):
 
     @property
     def _shortest(self) -> int:
-        return min(self.steps, self.positions_steps, self.transience_steps, self.many_states_steps)
+        return min(
+            *(self.steps, self.positions_steps, self.transience_steps),
+            *(self.many_states_steps, self.ascent_steps),
+        )
 
 
 def _contexts(name: str, contexts: tuple[int, ...], length: int) -> list[tuple[bool, str]]:

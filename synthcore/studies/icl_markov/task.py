@@ -233,15 +233,16 @@ def shuffle_context(
     return torch.cat([tokens[..., :-1].gather(-1, order.to(tokens.device)), tokens[..., -1:]], -1)
 
 
-def relabel(
-    tokens: Int[Tensor, "M B T"], states: int, generators: Sequence[torch.Generator]
-) -> Int[Tensor, "M B T"]:
-    """A random permutation of the state names for every sequence: no chain can be recognised,
-    transitions can still be counted.
+def new_chains(
+    batch: int, length: int, states: int, generators: Sequence[torch.Generator]
+) -> tuple[Int[Tensor, "M B T"], Float[Tensor, "M B k k"]]:
+    """Sequences of chains that nobody has seen, one chain for each, and those chains: what a member
+    is tested on, and the training in which there is nothing to recognise. On the generators'
+    device.
     """
-    size = (tokens.shape[1], states)
-    names = torch.stack([uniforms(size, each).argsort(-1) for each in generators])
-    return names.to(tokens.device).gather(-1, tokens)
+    chains = torch.stack([draw_chains((batch,), states, each) for each in generators])
+    u = torch.stack([uniforms((batch, length), each) for each in generators])
+    return walk(chains, stationary(chains), u), chains
 
 
 def pair_tokens(tokens: Int[Tensor, "*batch T"], states: int) -> Int[Tensor, "*batch T"]:

@@ -162,9 +162,9 @@ def kl(
     left: Float[Tensor, "... k"], right: Float[Tensor, "... k"], floor: float = 1e-8
 ) -> Float[Tensor, "..."]:
     """D(left || right) in nats, summed over the last axis. Claims use left = estimate, right =
-    truth; `floor` guards the logarithm.
+    truth; `floor` guards both logarithms alike, so that nothing diverges from itself.
     """
-    return (torch.special.xlogy(left, left) - left * (right + floor).log()).sum(-1)
+    return (torch.special.xlogy(left, left + floor) - left * (right + floor).log()).sum(-1)
 
 
 # --- closed forms for rows drawn from Dirichlet(1, ..., 1); nats

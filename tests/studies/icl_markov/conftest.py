@@ -34,7 +34,8 @@ SMALL: dict[str, Any] = {
     "many_states": 10,
     "many_states_seeds": 5,
     "many_states_length": 192,
-    "many_states_contexts": [1, 40, 192],
+    "many_states_contexts": [1, 10, 40, 192],
+    "ascent_sequences": 256,
 }
 
 
@@ -54,7 +55,8 @@ def results() -> xr.DataTree:
             "policies": diversity.policies(small),
             "positions": comparisons.positions(small),
             "transience": transience.run(small),
-            "relabelled": transience.relabelled(small),
+            "inexhaustible": transience.inexhaustible(small),
             "many_states": comparisons.many_states(small),
+            "ascent": comparisons.ascent(small),
         }
     )

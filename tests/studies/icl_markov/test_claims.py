@@ -67,7 +67,7 @@ def test_phases_of_exact_algorithms_are_their_names(results: xr.DataTree) -> Non
     """With known chains in the probe of order, every algorithm is labelled as itself, also with few
     chains."""
     known = results["policies"].to_dataset()
-    lines = results["diversity"].to_dataset()[["kl_id_algorithm", "kl_ood_algorithm"]]
+    lines = results["diversity"].to_dataset()[["kl_id_algorithm_last", "kl_ood_algorithm_last"]]
     for index, name in enumerate(("Uni-Ret", "Bi-Ret", "Uni-Inf", "Bi-Inf")):
         labels = scores.phase(xr.merge([known.sel(policy=name, drop=True), lines]))
         few = labels.sel(diversity=[4, 8, 16])

@@ -68,7 +68,7 @@ def test_an_experiment_changes_what_it_says_and_no_more() -> None:
     ("change", "sentence"),
     [
         ({"diversities": [0, 4]}, "every diversity N must be at least 1"),
-        ({"diversities": [16, 4]}, "diversities must be two or more, ascending"),
+        ({"diversities": [16, 4]}, "diversities must ascend"),
         ({"diversities": [4]}, "diversities must be two or more, ascending"),
         ({"shuffled_contexts": [1, 48]}, "shuffled_contexts must hold the number of states"),
         ({"states": 1}, "states must be an integer, 2 to 64"),

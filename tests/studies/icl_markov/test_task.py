@@ -102,12 +102,15 @@ def test_shuffle_keeps_counts_and_the_current_state() -> None:
     assert not torch.equal(shuffled, tokens)
 
 
-def test_relabelling_is_a_permutation_per_sequence() -> None:
-    tokens = torch.randint(4, (1, 6, 30), generator=generator())
-    renamed = task.relabel(tokens, 4, [generator(1)])
-    for before, after in zip(tokens[0], renamed[0], strict=True):
-        pairs = set(zip(before.tolist(), after.tolist(), strict=True))
-        assert len(pairs) == len({a for a, _ in pairs}) == len({b for _, b in pairs})
+def test_new_chains_are_new_in_every_sequence_and_are_followed() -> None:
+    """Every sequence is the walk of its own chain: its likelihood ratio to any other sequence's
+    chain grows in proportion to its length."""
+    tokens, chains = task.new_chains(6, 2000, 4, [generator(1), generator(2)])
+    assert len({tuple(chain.flatten().tolist()) for chain in chains.flatten(0, 1)}) == 12
+    for sequences, own in zip(tokens, chains, strict=True):
+        steps = sequences[:, :-1] * 4 + sequences[:, 1:]
+        likelihood = own.log().flatten(1)[:, steps].sum(-1)  # of chain i for sequence j
+        assert (likelihood.argmax(0) == torch.arange(6)).all()
 
 
 def test_pair_tokens_can_be_read_back() -> None:

@@ -131,21 +131,31 @@ def rotary_has_learned(results: xr.DataTree) -> Gate:
 
 
 def boundary_turns_context_on(results: xr.DataTree) -> Verdict:
-    """What context is worth after the transition less what it was worth at half its onset, in units
-    of the same difference between counting transitions and counting states, at the most chains.
+    """What context is worth after the transition less what it was worth at half its onset."""
+    before, after = _worth_across_boundary(results)
+    return at_least(after - before, 0.25, "worth of context, gained")
+
+
+def context_is_worth_little_before(results: xr.DataTree) -> Verdict:
+    """What it was worth at half the onset beyond what it is worth to counting states."""
+    return at_most(_worth_across_boundary(results)[0], 0.25, "worth of context, before")
+
+
+def _worth_across_boundary(results: xr.DataTree) -> tuple[xr.DataArray, xr.DataArray]:
+    """What context is worth at half the onset of the transition and after it, at the most chains:
+    0 is its worth to counting states, 1 that to counting transitions.
 
     Its worth is the fall of OOD divergence from twice as many tokens as states to the longest
     context. Where S never falls through .5 the middle checkpoint is taken.
     """
     data = of(results, "diversity").isel(diversity=-1, drop=True)
-    worth = _worth_of_context(data, data.kl_ood)
     exact = _worth_of_context(data, data.kl_ood_algorithm)
-    unit = exact.sel(algorithm="Bi-Inf", drop=True) - exact.sel(algorithm="Uni-Inf", drop=True)
+    states, transitions = (exact.sel(algorithm=name, drop=True) for name in ("Uni-Inf", "Bi-Inf"))
+    worth = (_worth_of_context(data, data.kl_ood) - states) / (transitions - states)
     onset = scores.crossing(_score(results).isel(diversity=-1, drop=True), 0.5)
     onset = onset.fillna(float(data.step[data.sizes["step"] // 2])).reset_coords(drop=True)
     after = worth.sel(step=scores.after_transition(of(results, "diversity")), drop=True)
-    gained = (after - scores.at_step(worth, onset / 2)) / unit
-    return at_least(gained.reset_coords(drop=True), 0.25, "worth of context, gained")
+    return scores.at_step(worth, onset / 2), after.reset_coords(drop=True)
 
 
 def _worth_of_context(data: xr.Dataset, divergence: xr.DataArray) -> xr.DataArray:
@@ -170,39 +180,53 @@ def _order(results: xr.DataTree) -> xr.DataArray:
     return octaves(last.kl_ood_ordered, last.kl_ood_shuffled)
 
 
-def recall_misleads_first(results: xr.DataTree) -> Verdict:
-    """Rise of OOD divergence from one token to four times the states, fewest chains, end."""
-    curve = _recall_curve(results)
-    return at_least(curve[1] - curve[0], 0.02, "nats, from one token to 4k")
+def context_misleads_first(results: xr.DataTree) -> Verdict:
+    """Rise of OOD divergence with context from one token to its highest point, few chains, end."""
+    start, highest, _ = _context_curve(results)
+    return at_least(highest - start, 0.02, "nats, from one token to the highest point")
 
 
-def then_falls_again(results: xr.DataTree) -> Verdict:
+def then_helps(results: xr.DataTree) -> Verdict:
     """Its fall from there to the longest context."""
-    curve = _recall_curve(results)
-    return at_least(curve[1] - curve[2], 0.012, "nats, from 4k to the longest context")
+    _, highest, end = _context_curve(results)
+    return at_least(highest - end, 0.012, "nats, from there to the longest context")
 
 
-def _recall_curve(results: xr.DataTree) -> list[xr.DataArray]:
-    last = of(results, "many_states").isel(diversity=0, step=-1, drop=True).kl_ood
-    middle = int(
-        np.abs(last.context.values - 4 * of(results, "many_states").attrs["states"]).argmin()
-    )
-    return [last.isel(context=at, drop=True) for at in (0, middle, -1)]
+def _context_curve(results: xr.DataTree) -> list[xr.DataArray]:
+    """At one token, at the highest point of the first half of the sequences (mean over seeds), and
+    at the longest context; on the other half."""
+    last = of(results, "ascent").isel(step=-1, drop=True)
+    highest = int(last.kl_ood_first_half.mean("seed").argmax("context"))
+    return [last.kl_ood_second_half.isel(context=at, drop=True) for at in (0, highest, -1)]
 
 
-def signs_flip(results: xr.DataTree) -> Verdict:
-    """The smallest of four effects: OOD divergence rises, and falls, with training, and with
-    context. Each in the cell where it is largest on one half of the sequences, mean over seeds,
-    measured on the other half."""
+def rises_with_training(results: xr.DataTree) -> Verdict:
+    """Largest rise of OOD divergence between neighbouring measured steps."""
+    return _largest_change(results, "step", 1)
+
+
+def falls_with_training(results: xr.DataTree) -> Verdict:
+    """Largest fall between neighbouring measured steps."""
+    return _largest_change(results, "step", -1)
+
+
+def rises_with_context(results: xr.DataTree) -> Verdict:
+    """Largest rise between neighbouring contexts."""
+    return _largest_change(results, "context", 1)
+
+
+def falls_with_context(results: xr.DataTree) -> Verdict:
+    """Largest fall between neighbouring contexts."""
+    return _largest_change(results, "context", -1)
+
+
+def _largest_change(results: xr.DataTree, along: str, sign: int) -> Verdict:
+    """In the cell where it is largest on one half of the sequences, mean over seeds; measured on
+    the other half."""
     data = of(results, "diversity").isel(step=slice(1, None))
-    chosen, measured = data.kl_ood_first_half, data.kl_ood_second_half
-    effects = []
-    for along in ("step", "context"):
-        choose, test = chosen.diff(along), measured.diff(along)
-        cells = [dim for dim in choose.dims if dim != "seed"]
-        mean = choose.mean("seed").stack(cell=cells)
-        for sign in (1, -1):
-            cell = int((sign * mean).argmax("cell"))
-            effects.append((sign * test.stack(cell=cells).isel(cell=cell)).reset_coords(drop=True))
-    smallest = xr.concat(effects, dim="effect").min("effect")
-    return at_least(smallest, 0.02, "nats, smallest of four effects")
+    chosen, measured = data.kl_ood_first_half.diff(along), data.kl_ood_second_half.diff(along)
+    cells = [dim for dim in chosen.dims if dim != "seed"]
+    cell = int((sign * chosen.mean("seed").stack(cell=cells)).argmax("cell"))
+    change = sign * measured.stack(cell=cells).isel(cell=cell).reset_coords(drop=True)
+    word = "rise" if sign > 0 else "fall"
+    return at_least(change, 0.02, f"nats, {word} with {'training' if along == 'step' else along}")

@@ -1,4 +1,6 @@
-"""Two settings of the paper beside ours: learned positions, and ten states."""
+"""Settings of the paper beside ours: learned positions, ten states, few chains of ten."""
+
+from typing import Any
 
 import xarray as xr
 
@@ -42,25 +44,51 @@ def positions(config: Config, progress: Progress) -> xr.Dataset:
     return xr.concat(kinds, dim=index).squeeze("diversity")
 
 
-@stage(
-    reads=(
-        *(name for name in COMMON if name not in CHANGED_BY_STATES),
-        *("many_states", "many_states_length", "many_states_diversities", "many_states_steps"),
-        *("many_states_learning_rate", "many_states_contexts"),
-    ),
-    seeds="many_states_seeds",
+MANY_STATES = (
+    *(name for name in COMMON if name not in CHANGED_BY_STATES),
+    *("many_states", "many_states_length", "many_states_learning_rate", "many_states_contexts"),
 )
-def many_states(config: Config, progress: Progress) -> xr.Dataset:
-    """Networks of a few diversities at a constant learning rate."""
-    setting = Setting.of(
+
+
+def _many_states(config: Config, **changed: Any) -> Setting:
+    return Setting.of(
         config,
         states=config.many_states,
         length=config.many_states_length,
-        diversities=config.many_states_diversities,
-        steps=config.many_states_steps,
         learning_rate=config.many_states_learning_rate,
         final_learning_rate=1.0,
         contexts=config.many_states_contexts,
         shuffled_contexts=config.many_states_contexts[-1:],
+        **changed,
+    )
+
+
+@stage(
+    reads=(*MANY_STATES, "many_states_diversities", "many_states_steps"),
+    seeds="many_states_seeds",
+)
+def many_states(config: Config, progress: Progress) -> xr.Dataset:
+    """Long runs with ten states, at a constant learning rate."""
+    setting = _many_states(
+        config, diversities=config.many_states_diversities, steps=config.many_states_steps
     )
     return train(setting, config, f"{config.many_states} states", progress)
+
+
+@stage(
+    reads=(
+        *(name for name in MANY_STATES if name != "evaluation_sequences"),
+        *("ascent_diversity", "ascent_steps", "ascent_sequences"),
+    ),
+    seeds="many_states_seeds",
+)
+def ascent(config: Config, progress: Progress) -> xr.Dataset:
+    """Short runs with ten states and few chains, measured on many sequences: does divergence on new
+    chains first rise with context?"""
+    setting = _many_states(
+        config,
+        diversities=(config.ascent_diversity,),
+        steps=config.ascent_steps,
+        evaluation_sequences=config.ascent_sequences,
+    )
+    return train(setting, config, "few chains", progress).squeeze("diversity")

@@ -50,8 +50,8 @@ DESCRIPTION = {
 class Setting:
     """One design of network and process, for every diversity and seed; see `Config` for meanings.
 
-    With `relabelled`, the states of every training sequence have names of their own, so that no
-    chain can be recognised and only counting is left.
+    With `inexhaustible`, every training sequence comes from a new chain: the limit of many chains,
+    in which counting is Bayes' rule and there is nothing to retrieve.
     """
 
     diversities: tuple[int, ...]
@@ -84,12 +84,12 @@ class Setting:
     evaluation_sequences: int
     contexts: tuple[int, ...]
     shuffled_contexts: tuple[int, ...]
-    relabelled: bool = False
+    inexhaustible: bool = False
 
     @classmethod
     def of(cls, config: Config, **changed: Any) -> "Setting":
         """The parameters of this name, but for what an experiment changes."""
-        names = set(cls.__dataclass_fields__) - {"relabelled"} - set(changed)
+        names = set(cls.__dataclass_fields__) - {"inexhaustible"} - set(changed)
         return cls(**{name: getattr(config, name) for name in names}, **changed)
 
     def groups(self, seeds: Sequence[int]) -> Iterator["Setting"]:
@@ -157,8 +157,11 @@ def train(setting: Setting, config: Config, label: str, progress: Progress) -> x
 
     def sample(step: int) -> Int[Tensor, "M B T"]:
         random = [seeded(seed, n, step, "batch") for n, seed in conditions]
-        tokens, _ = mixture.sample(setting.batch, setting.length, random)
-        return task.relabel(tokens, setting.states, random) if setting.relabelled else tokens
+        if setting.inexhaustible:
+            tokens, _ = task.new_chains(setting.batch, setting.length, setting.states, random)
+        else:
+            tokens, _ = mixture.sample(setting.batch, setting.length, random)
+        return tokens.to(device)
 
     def measure(step: int, model: nn.Module) -> Mapping[str, np.ndarray]:
         assert isinstance(model, GPT)

@@ -15,7 +15,7 @@ READS = (
 )
 
 
-def _setting(config: Config, relabelled: bool) -> Setting:
+def _setting(config: Config, inexhaustible: bool) -> Setting:
     return Setting.of(
         config,
         diversities=(config.transience_diversity,),
@@ -25,7 +25,7 @@ def _setting(config: Config, relabelled: bool) -> Setting:
         checkpoints=config.transience_checkpoints,
         learning_rate=config.transience_learning_rate,
         final_learning_rate=1.0,
-        relabelled=relabelled,
+        inexhaustible=inexhaustible,
     )
 
 
@@ -36,7 +36,7 @@ def run(config: Config, progress: Progress) -> xr.Dataset:
 
 
 @stage(reads=READS, seeds="transience_control_seeds")
-def relabelled(config: Config, progress: Progress) -> xr.Dataset:
-    """The control: the states of every training sequence are renamed, so that counting is all there
-    is to learn and nothing can displace it."""
-    return train(_setting(config, True), config, "renamed states", progress).squeeze("diversity")
+def inexhaustible(config: Config, progress: Progress) -> xr.Dataset:
+    """The control: every training sequence comes from a new chain, so that counting is all there is
+    to learn and nothing can displace it. Measured with the chains of the long run."""
+    return train(_setting(config, True), config, "new chains", progress).squeeze("diversity")

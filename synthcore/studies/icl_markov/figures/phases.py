@@ -17,6 +17,7 @@ from synthcore.studies.icl_markov.figures.learning import (
     COLOURS,
     DIVERSITY,
     FOUR,
+    ID,
     OOD,
     STEP,
     ticks,
@@ -125,11 +126,11 @@ def residuals(data: xr.Dataset) -> Figure:
     return fig
 
 
-def transience(data: xr.Dataset, relabelled: xr.Dataset) -> Figure:
-    """The long run and the same with renamed states: divergences above, weights below."""
+def transience(data: xr.Dataset, inexhaustible: xr.Dataset) -> Figure:
+    """The long run and the same without a chain seen twice: divergences above, weights below."""
     fig, axes = canvas(4, 2.5, sharex=True)
     for column, (part, title) in enumerate(
-        ((data, "chains to recall"), (relabelled, "nothing to recall"))
+        ((data, "chains to recall"), (inexhaustible, "nothing to recall"))
     ):
         top, bottom = axes[column], axes[2 + column]
         transient(top, part)
@@ -143,12 +144,17 @@ def transience(data: xr.Dataset, relabelled: xr.Dataset) -> Figure:
     return fig
 
 
-def more_states(data: xr.Dataset) -> Figure:
-    """Networks of more states: ID and OOD divergence over training."""
-    fig, axes = canvas(data.sizes["diversity"], 2.8, sharey=True)
-    for ax, n in zip(axes, data.diversity.values, strict=True):
+def more_states(data: xr.Dataset, few: xr.Dataset) -> Figure:
+    """Networks of more states: divergence over training, and with `few` chains against context."""
+    fig, axes = canvas(data.sizes["diversity"] + 1, 2.8, sharey=True)
+    for ax, n in zip(axes, data.diversity.values, strict=False):
         transient(ax, data.sel(diversity=n))
         tag(ax, f"k = {data.attrs['states']}, N = {n}")
+    ax, last = axes[-1], few.isel(step=-1)
+    over_seeds(ax, last.kl_id, "context", ID, "known chains")
+    over_seeds(ax, last.kl_ood, "context", OOD, "new chains")
+    log_axis(ax, few.context.values[::2], "context [tokens]")
+    tag(ax, f"k = {few.attrs['states']}, few chains, step {int(few.step[-1])}")
     axes[0].set_ylabel("KL(network || truth) [nats]")
     key(axes[0])
     return fig

@@ -62,13 +62,16 @@ VARIABLES = {
 REFERENCE = {
     "kl_id_algorithm": (("algorithm", *CELL), "nats", "KL(algorithm || truth), ID"),
     "kl_ood_algorithm": (("algorithm", *CELL), "nats", "KL(algorithm || truth), OOD"),
+    "kl_ood_undecided": (CELL, "nats", "KL(half Bi-Ret, half Uni-Inf || truth), OOD"),
+    "kl_id_algorithm_last": (("algorithm", *SHUFFLED), "nats", "at the last position, ID"),
+    "kl_ood_algorithm_last": (("algorithm", *SHUFFLED), "nats", "at the last position, OOD"),
     "loss_id_algorithm": (("algorithm", "member"), "nats", "cross-entropy of algorithms, ID"),
     "excess_loss_algorithm": (("algorithm", "member"), "nats", "the same above Bayes"),
     "excess_loss_algorithm_error": (("algorithm", "member"), "nats", "its standard error"),
     "lia_condition": (CELL, "1", "condition number of LIA"),
     "lia_gram": ((*CELL, "algorithm", "other"), "1", "inner products of algorithms"),
 }
-BI_RET = theory.ALGORITHMS.index("Bi-Ret")
+BI_RET, UNI_INF = (theory.ALGORITHMS.index(name) for name in ("Bi-Ret", "Uni-Inf"))
 FOUR = slice(0, len(theory.FOUR))
 
 
@@ -133,11 +136,8 @@ class Evaluator:
         tokens, chain = mixture.sample(*size, streams("evaluation"))
         own = mixture.transitions[torch.arange(len(seeds), device=device)[:, None], chain]
         self.id = Sequences(tokens, own, known(tokens))
-        fresh = torch.stack(
-            [task.draw_chains(size[:1], self.states, seeded(s, "new chains")) for s in seeds]
-        ).to(device)
-        u = torch.stack([task.uniforms(size, seeded(s, "new sequences")) for s in seeds]).to(device)
-        tokens = task.walk(fresh, task.stationary(fresh), u)
+        new = task.new_chains(*size, self.states, [seeded(s, "new chains") for s in seeds])
+        tokens, fresh = (each.to(device) for each in new)
         self.ood = Sequences(tokens, fresh, known(tokens))
         self.shuffled: dict[int, list[Sequences]] = {}
         for c in sets.shuffled:
@@ -288,9 +288,13 @@ class Evaluator:
         fits = [interpolate(known, known[:, 0]) for known in entries]
         gram = torch.stack([known @ known.mT / known.shape[-1] for known in entries], dim=1)
         padded = F.pad(gram, (0, 1, 0, 1))
+        undecided = (self.ood.predicted[BI_RET] + self.ood.predicted[UNI_INF]) / 2
         return {
             "kl_id_algorithm": self._algorithms(self.id),
             "kl_ood_algorithm": self._algorithms(self.ood),
+            "kl_ood_undecided": self._mean(self._kl(self.ood, undecided)),
+            "kl_id_algorithm_last": self._algorithms_last(self.id),
+            "kl_ood_algorithm_last": self._algorithms_last(self.ood),
             "loss_id_algorithm": surprise.mean(-1),
             "excess_loss_algorithm": excess.mean(-1),
             "excess_loss_algorithm_error": _error(excess),
@@ -300,6 +304,10 @@ class Evaluator:
 
     def _algorithms(self, kind: Sequences) -> Float[Tensor, "A M C"]:
         return self._mean(theory.kl(kind.predicted, kind.truth(range(self.length))))
+
+    def _algorithms_last(self, kind: Sequences) -> Float[Tensor, "A M S"]:
+        last = [c - 1 for c in self.shuffled_contexts]
+        return theory.kl(kind.predicted[..., last, :], kind.truth(last)).mean(2)
 
     def _proximity(self, on_ood: Float[Tensor, "M B T k"]) -> Measured:
         """P(the predictor's matrix is closer to a training chain than to any of N unseen chains).

@@ -116,18 +116,17 @@ def bigram_use(data: xr.Dataset) -> xr.Dataset:
     """B: what the order of the context is worth, in units of the gap between counting states and
     counting transitions, on ID and on OOD sequences, at the longest context read in random order.
 
-    The same sequences in both orders. Unigram algorithms have 0.
+    The same sequences in both orders, and the gap at the same, last position of them. Unigram
+    algorithms have 0.
     """
-    context = int(data.shuffled_context[-1])
-    last = data.isel(shuffled_context=-1)
+    last = data.isel(shuffled_context=-1, drop=True)
 
     def gap(lines: xr.DataArray) -> xr.DataArray:
-        at = lines.sel(context=context)
-        return at.sel(algorithm="Uni-Inf") - at.sel(algorithm="Bi-Inf")
+        return lines.sel(algorithm="Uni-Inf", drop=True) - lines.sel(algorithm="Bi-Inf", drop=True)
 
-    on_id = (last.kl_id_shuffled - last.kl_id_ordered) / gap(data.kl_id_algorithm)
-    on_ood = (last.kl_ood_shuffled - last.kl_ood_ordered) / gap(data.kl_ood_algorithm)
-    return xr.Dataset({"id": on_id, "ood": on_ood}).drop_vars(["context", "shuffled_context"])
+    on_id = (last.kl_id_shuffled - last.kl_id_ordered) / gap(last.kl_id_algorithm_last)
+    on_ood = (last.kl_ood_shuffled - last.kl_ood_ordered) / gap(last.kl_ood_algorithm_last)
+    return xr.Dataset({"id": on_id, "ood": on_ood})
 
 
 def phase(data: xr.Dataset) -> xr.DataArray:
