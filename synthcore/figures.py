@@ -38,7 +38,7 @@ CONCEPTS = {
     "inference": "#2b6fb5",
     "unigram inference": "#1d9185",
     "hybrid": "#8a63b8",
-    "in distribution": "#8a63b8",
+    "in distribution": "#a83c7e",
     "out of distribution": INK,
     "network": INK,
     "untrained": GREY,
@@ -155,13 +155,16 @@ def band(
 ) -> None:
     """Mean of `values` (seed, x) as a line, its interval as a band, the first `thin` seeds behind.
 
-    For positive values the band ends at half the lowest seed, so that log axes can show it.
+    For positive values the band ends at half the lowest seed, so that log axes can show it. Two
+    seeds have no band: their interval says nothing.
     """
     for one in values[:thin]:
         ax.plot(x, one, color=colour, lw=0.6, alpha=0.3)
-    mean, half = values.mean(0), half_width(values)
-    low = np.maximum(mean - half, values.min(0) / 2) if (values > 0).all() else mean - half
-    ax.fill_between(np.asarray(x), low, mean + half, color=colour, alpha=0.18, lw=0)
+    mean = values.mean(0)
+    if len(values) > 2:
+        half = half_width(values)
+        low = np.maximum(mean - half, values.min(0) / 2) if (values > 0).all() else mean - half
+        ax.fill_between(np.asarray(x), low, mean + half, color=colour, alpha=0.18, lw=0)
     ax.plot(x, mean, color=colour, lw=1.8, ls=style, label=label or None)
 
 

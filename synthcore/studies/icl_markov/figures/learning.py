@@ -169,7 +169,7 @@ def transient(ax: Axes, data: xr.Dataset) -> None:
     """One condition over training: OOD, its forecast from ID predictions, and ID."""
     one = data.isel(context=-1, step=slice(1, None))
     over_seeds(ax, one.kl_ood, "step", OOD, "new chains (OOD)")
-    over_seeds(ax, one.kl_ood_foretold, "step", COLOURS["Uni-Ret"], "forecast of it", "--")
+    over_seeds(ax, one.kl_ood_foretold, "step", GREY, "forecast of it", "--")
     over_seeds(ax, one.kl_id, "step", ID, "known chains (ID)")
     lines(ax, one)
     log_axis(ax, ticks(one.step), STEP)
@@ -182,7 +182,10 @@ def step_context_plane(data: xr.Dataset) -> Figure:
     values = data.kl_ood.isel(step=slice(1, None)).mean("seed")
     for ax, i in zip(axes, (0, -1), strict=True):
         table = values.isel(diversity=i)
-        heat(ax, table, "context", "step", "OOD KL [nats]", cmap="viridis_r", vmin=0, xticklabels=4)
+        scale = {"vmin": 0, "vmax": float(values.isel(diversity=[0, -1]).max())}
+        heat(
+            ax, table, "context", "step", "OOD KL [nats]", cmap="viridis_r", xticklabels=4, **scale
+        )
         ax.set(xlabel=STEP, ylabel=CONTEXT)
         tag(ax, f"N = {int(table.diversity)}")
     return fig
