@@ -40,18 +40,32 @@ def test_bands_show_the_interval_of_the_verdicts() -> None:
 
 def test_seeds_are_drawn_over_the_coordinate_whatever_the_order_of_dimensions() -> None:
     values = xr.DataArray(
-        [[1.0, 2.0], [3.0, 1e-3], [5.0, 6.0]], dims=("step", "seed"), coords={"step": [1, 10, 100]}
+        [[1.0, 2.0, 1.5], [3.0, 1e-3, 2.0], [5.0, 6.0, 5.5]],
+        dims=("step", "seed"),
+        coords={"step": [1, 10, 100]},
     )
     fig, (ax, other) = panels(2)
     over_seeds(ax, values, "step", "k")
     points(other, [1, 10, 100], values, "k")
     *seeds, mean = ax.get_lines()
-    assert [line.get_ydata().tolist() for line in seeds] == [[1, 3, 5], [2, 1e-3, 6]]
+    assert [line.get_ydata().tolist() for line in seeds] == [
+        [1, 3, 5],
+        [2, 1e-3, 6],
+        [1.5, 2, 5.5],
+    ]
     assert mean.get_xdata().tolist() == [1, 10, 100]
     np.testing.assert_allclose(mean.get_ydata(), values.mean("seed"))
     np.testing.assert_allclose(other.get_lines()[0].get_ydata(), values.mean("seed"))
     (band,) = (c for c in ax.collections if isinstance(c, PolyCollection))
     assert band.get_paths()[0].vertices[:, 1].min() == 5e-4, "a log axis could not show 0 or less"
+    plt.close(fig)
+
+
+def test_two_seeds_have_no_band() -> None:
+    fig, (ax,) = panels(1)
+    over_seeds(ax, xr.DataArray([[1.0, 2.0], [3.0, 4.0]], dims=("seed", "step")), "step", "k")
+    assert not ax.collections
+    assert len(ax.get_lines()) == 3
     plt.close(fig)
 
 
