@@ -44,7 +44,11 @@ class StudyConfig(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    seed: int = Field(ge=0, description="first seed; seeds are seed, seed + 1, ...")
+    seed: int = Field(
+        ge=0,
+        le=2_000_000_000,  # what every generator takes, with what studies add to it
+        description="first seed; seeds are seed, seed + 1, ...",
+    )
     n_seeds: int = Field(ge=1, le=64, description="members trained per condition")
     device: Literal["auto", "cpu", "cuda"] = Field(
         default="auto", description="where to compute; auto takes CUDA if there is one"

@@ -10,12 +10,17 @@ import yaml
 
 
 def load_yaml(text: str) -> Any:
-    """The value that a YAML document holds. Raises yaml.YAMLError with the place of a fault.
+    """The value that a YAML document holds. Raises yaml.YAMLError, with the place of a fault where
+    it is known.
 
     >>> load_yaml("{rate: 1e-3, schedule: off, seed: 010}")
     {'rate': 0.001, 'schedule': 'off', 'seed': 10}
     """
-    return yaml.load(text, Loader=_Yaml)
+    try:
+        return yaml.load(text, Loader=_Yaml)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        # a tag that its value does not fit, thousands of digits or of brackets
+        raise yaml.YAMLError(f"it holds a value that cannot be read ({error})") from None
 
 
 class _Yaml(yaml.SafeLoader):
@@ -26,6 +31,10 @@ class _Yaml(yaml.SafeLoader):
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(
+                    problem="a name is a list or a mapping", problem_mark=key.start_mark
+                )
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"'{key.value}' stands twice", problem_mark=key.start_mark

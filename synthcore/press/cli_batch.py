@@ -69,15 +69,15 @@ def sweep(
     from synthcore.press import cluster, tables
     from synthcore.press.parameters import given_values
     from synthcore.press.studies import find_study
-    from synthcore.press.sweep import Grid, finished, plan, read_axis, read_grid, run_sweep
+    from synthcore.press.sweep import Grid, finished, plan, read_axes, read_grid, run_sweep
 
     found = find_study(project_root(root), study)
     if workers and scheduler:
         raise Refused("Give --workers for this machine or --scheduler for a cluster, not both.")
     from_file, fixed = read_grid(sweep_file) if sweep_file else (Grid(), {})
     axes = Grid(
-        {**from_file.crossed, **dict(map(read_axis, grid or []))},
-        {**from_file.zipped, **dict(map(read_axis, zipped or []))},
+        {**from_file.crossed, **read_axes(grid or [])},
+        {**from_file.zipped, **read_axes(zipped or [])},
         from_file.seeds if seeds is None else seeds,
     )
     fixed |= given_values(file or [], list(map(pair, parameter or [])), device)

@@ -10,13 +10,15 @@ import typer
 from synthcore.evidence.files import find_root
 from synthcore.press.errors import Refused
 
+YEAR = 366 * 24 * 3600  # no timer waits for ever
 StudyName = Annotated[str, typer.Argument(metavar="STUDY", help="a study, such as icl_markov")]
 StudyNames = Annotated[
     list[str] | None, typer.Argument(metavar="[STUDY]...", help="all studies if none is named")
 ]
 Scale = Annotated[str, typer.Option(help="smoke, check, reference or authors")]
 TimeLimit = Annotated[
-    float | None, typer.Option(min=1, help="seconds after which a run is stopped and has failed")
+    float | None,
+    typer.Option(min=1, max=YEAR, help="seconds after which a run is stopped and has failed"),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 Root = Annotated[

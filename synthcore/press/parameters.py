@@ -85,15 +85,14 @@ def with_values(study: Study, base: Parameters, given: Mapping[str, Any]) -> Par
     config = load_config(study)
     _names(given, config.model_fields)
     changes = _plain(given)
-    merged = {**base.all, **changes}
-    _check(study, config, merged)
+    _check(study, config, {**base.all, **changes})
     changed = {
         name: value
         for name, value in changes.items()
-        if name not in base.all or base.all[name] != value
+        if name not in base.all or base.all[name] != value  # 1 is 1.0, and leaves it as it is
     }
     overridden = tuple(sorted({*base.overridden, *changed} - {"device"}))
-    return Parameters(merged, {**base.injected, **changed}, overridden)
+    return Parameters({**base.all, **changed}, {**base.injected, **changed}, overridden)
 
 
 def cell_defaults(study: Study) -> dict[str, Any]:
@@ -150,7 +149,7 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
         plain: dict[str, Any] = json.loads(json.dumps(dict(values), allow_nan=False))
     except (TypeError, ValueError):
         raise Refused(
-            "Parameters may be numbers, text, true or false, and lists of these."
+            "Parameters may be finite numbers, text, true or false, and lists of these."
         ) from None
     return plain
 

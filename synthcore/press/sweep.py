@@ -17,7 +17,13 @@ from synthcore.evidence.record import RECORD_NAME, DamagedRecord, Record
 from synthcore.press import cluster, folders
 from synthcore.press.book import outcome
 from synthcore.press.errors import Failed, Refused
-from synthcore.press.parameters import read_value, read_yaml, scale_parameters, with_values
+from synthcore.press.parameters import (
+    Parameters,
+    read_value,
+    read_yaml,
+    scale_parameters,
+    with_values,
+)
 from synthcore.press.progress import Reporter, clock
 from synthcore.press.runner import STATE_NAME, Job, Outcome, current_code, execute, run_identity
 from synthcore.press.studies import Study
@@ -75,17 +81,34 @@ def read_axis(text: str) -> tuple[str, list[Any]]:
     return name, read_value(name, f"[{values}]")
 
 
+def read_axes(texts: Iterable[str]) -> dict[str, list[Any]]:
+    """Several such texts, each of another parameter. Raises Refused."""
+    axes: dict[str, list[Any]] = {}
+    for name, values in map(read_axis, texts):
+        if name in axes:
+            raise Refused(f"Parameter '{name}' is swept twice: give all its values at once.")
+        axes[name] = values
+    return axes
+
+
 def read_grid(path: Path) -> tuple[Grid, dict[str, Any]]:
     """A sweep file: keys `grid` and `zip` (name -> list), `seeds`, `parameters`. Raises Refused."""
     content = read_yaml(path)
     wrong = sorted(set(content) - {"grid", "zip", "seeds", "parameters"})
     if wrong:
         raise Refused(f"{path} may hold grid, zip, seeds and parameters, not '{wrong[0]}'.")
-    crossed, zipped = content.get("grid") or {}, content.get("zip") or {}
+    parts = {key: content.get(key) or {} for key in ("grid", "zip", "parameters")}
+    for key, part in parts.items():
+        if not isinstance(part, dict) or not all(isinstance(name, str) for name in part):
+            raise Refused(f"{path}: '{key}' must be a mapping of parameter names to values.")
+    crossed, zipped, fixed = parts.values()
     for name, values in {**crossed, **zipped}.items():
         if not isinstance(values, list):
             raise Refused(f"{path}: '{name}' needs a list of values.")
-    return Grid(crossed, zipped, content.get("seeds", 1)), content.get("parameters") or {}
+    seeds = content.get("seeds", 1)
+    if type(seeds) is not int:
+        raise Refused(f"{path}: seeds must be a whole number (got {seeds!r}).")
+    return Grid(crossed, zipped, seeds), fixed
 
 
 def plan(
@@ -97,21 +120,54 @@ def plan(
     threads: int | None = None,
     time_limit: float | None = None,
 ) -> list[Job]:
-    """One job per run, in the grid's order; every parameter is checked. Raises Refused."""
+    """One job per run, in the grid's order; every parameter is checked. Raises Refused, also where
+    two runs would be the same or would share seeds.
+    """
     twice = sorted(set(fixed) & {*grid.crossed, *grid.zipped})
     if twice:
         raise Refused(f"Parameter '{twice[0]}' is both given and swept.")
     base = scale_parameters(study, scale)
-    points = [with_values(study, base, {**fixed, **point}) for point in grid.points()]
+    swept = grid.points()
+    points = [with_values(study, base, {**fixed, **point}) for point in swept]
+    _refuse_repeats(points, swept)
     stride = max(int(point.all.get("n_seeds", 1)) for point in points)
     code = current_code(study)
-    jobs = {}
+    jobs = []
     for point, block in itertools.product(points, range(grid.seeds)):
         seed = int(point.all.get("seed", 0)) + block * stride
         parameters = with_values(study, point, {"seed": seed}) if block else point
         name = run_identity(study, scale, parameters.all, code)[:NAME_LENGTH]
-        jobs[name] = Job(study, scale, parameters, out / name, threads, time_limit)
-    return list(jobs.values())
+        jobs.append(Job(study, scale, parameters, out / name, threads, time_limit))
+    return jobs
+
+
+def _refuse_repeats(points: Sequence[Parameters], swept: Sequence[Mapping[str, Any]]) -> None:
+    """Runs that are alike but for their seeds are taken for independent: Refused if two share one.
+
+    A run on another device is the same run.
+    """
+    alike: dict[Any, list[tuple[int, int, str]]] = {}
+    for point, values in zip(points, swept, strict=True):
+        key = {name: value for name, value in point.all.items() if name not in ("seed", "device")}
+        told = ", ".join(f"{name}={value}" for name, value in values.items())
+        first, count = int(point.all.get("seed", 0)), int(point.all.get("n_seeds", 1))
+        alike.setdefault(_hashable(key), []).append((first, count, told))
+    for runs in alike.values():
+        for (first, count, told), (second, _, also) in itertools.pairwise(sorted(runs)):
+            if first == second:
+                raise Refused(f"Two runs of the sweep are the same: {told} and {also}.")
+            if second < first + count:
+                raise Refused(
+                    f"Runs of the sweep would share seeds: those of seed {first} and of seed "
+                    f"{second} have {count} each (n_seeds). Use --seeds for disjoint blocks."
+                )
+
+
+def _hashable(value: Any) -> Any:
+    """Equal for values that are: 1 is 1.0."""
+    if isinstance(value, dict):
+        return frozenset((name, _hashable(item)) for name, item in value.items())
+    return tuple(map(_hashable, value)) if isinstance(value, list) else value
 
 
 def finished(job: Job, force: bool = False) -> Record | None:

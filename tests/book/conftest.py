@@ -10,6 +10,22 @@ from pathlib import Path
 
 import pytest
 
+FAULTY = {
+    "twice": "steps: 1\nsteps: 2\n",
+    "broken": "steps: [1\n",
+    "tag": "steps: !!python/object/apply:os.getcwd []\n",
+    "key": "? [a]\n: 1\n",
+    "date": "steps: !!timestamp soon\n",
+    "wrong": "gird: {rate: [1]}\n",
+    "seeds-none": "grid: {rate: [1]}\nseeds:\n",
+    "seeds-text": 'seeds: "3"\n',
+    "seeds-half": "seeds: 2.5\n",
+    "seeds-true": "seeds: true\n",
+    "list": "grid: [steps, 16]\n",
+    "fixed": "parameters: [a]\n",
+    "number": "grid: {1: [16]}\n",
+    "scalar": "zip: {steps: 3}\n",
+}
 HOME = "https://github.com/example/walks"
 REPOSITORY = Path(__file__).parents[2]
 
@@ -256,21 +272,23 @@ def swept(tmp_path_factory: pytest.TempPathFactory) -> Project:
     return project
 
 
+@pytest.fixture(scope="session")
+def faulty(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with faulty files, to which nothing is ever written."""
+    project = make_project(tmp_path_factory.mktemp("faulty"))
+    for name, text in FAULTY.items():
+        (project.root / f"{name}.yaml").write_text(text)
+    return project
+
+
 @pytest.fixture
-def refusing(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
-    """The project with faulty files; its study importable in this process."""
+def refusing(faulty: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """The same; its study importable in this process."""
     import synthcore.studies
 
-    folder = str(project.root / "synthcore/studies")
+    folder = str(faulty.root / "synthcore/studies")
     monkeypatch.setattr(synthcore.studies, "__path__", [folder])
     monkeypatch.setattr("sys.dont_write_bytecode", True)
     for name in ("toy", "toy.experiment"):
         monkeypatch.delitem(sys.modules, f"synthcore.studies.{name}", raising=False)
-    files = {
-        "twice.yaml": "steps: 1\nsteps: 2\n",
-        "broken.yaml": "steps: [1\n",
-        "tag.yaml": "steps: !!python/object/apply:os.getcwd []\n",
-    }
-    for name, text in files.items():
-        (project.root / name).write_text(text)
-    return project
+    return faulty

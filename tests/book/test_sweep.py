@@ -68,7 +68,21 @@ def test_axes_are_read_as_yaml() -> None:
         (["-g", "rate=1", "-z", "rate=2"], "'rate' is swept twice"),
         (["-z", "rate=1,2", "-z", "steps=1"], "as many values each (rate 2, steps 1)"),
         (["-g", "seed=0,5", "--seeds", "2"], "not both"),
+        (["-g", "steps=1", "-g", "steps=2"], "'steps' is swept twice: give all its values at once"),
+        (["-g", "steps=007,7"], "Two runs of the sweep are the same: steps=7 and steps=7."),
+        (["-g", "rate=1,1.0"], "Two runs of the sweep are the same: rate=1 and rate=1.0."),
+        (["-g", "device=cpu,auto"], "the same: device=auto and device=cpu."),
+        (["-g", "seed=0,1"], "those of seed 0 and of seed 1 have 3 each (n_seeds). Use --seeds"),
+        (["-g", "seed=000,010,12"], "would share seeds: those of seed 10 and of seed 12"),
         (["--sweep-file", "wrong.yaml"], "may hold grid, zip, seeds and parameters, not 'gird'"),
+        (["--sweep-file", "seeds-none.yaml"], "seeds must be a whole number (got None)."),
+        (["--sweep-file", "seeds-text.yaml"], "seeds must be a whole number (got '3')."),
+        (["--sweep-file", "seeds-half.yaml"], "seeds must be a whole number (got 2.5)."),
+        (["--sweep-file", "seeds-true.yaml"], "seeds must be a whole number (got True)."),
+        (["--sweep-file", "list.yaml"], "list.yaml: 'grid' must be a mapping of parameter names"),
+        (["--sweep-file", "fixed.yaml"], "fixed.yaml: 'parameters' must be a mapping of parameter"),
+        (["--sweep-file", "number.yaml"], "number.yaml: 'grid' must be a mapping of parameter nam"),
+        (["--sweep-file", "scalar.yaml"], "scalar.yaml: 'steps' needs a list of values."),
         (["--workers", "2", "--scheduler", "tcp://127.0.0.1:1"], "not both"),
     ],
 )
@@ -77,7 +91,6 @@ def test_bad_input_is_refused_in_one_sentence(
 ) -> None:
     from synthcore.press.cli import main
 
-    (refusing.root / "wrong.yaml").write_text("gird: {rate: [1]}\n")
     before = sorted(refusing.root.rglob("*"))
     with contextlib.chdir(refusing.root), pytest.raises(SystemExit) as leaving:
         main(["sweep", "toy", "--out", "many", *arguments])

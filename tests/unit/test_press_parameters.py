@@ -23,6 +23,12 @@ class Config(StudyConfig):
     name: str = Field(description="how called")
 
 
+class Limited(Config):
+    """One more."""
+
+    limit: float = Field(description="how far")
+
+
 GOOD = {"seed": 0, "n_seeds": 3, "steps": 5, "sizes": [1, 2], "rate": 0.5, "name": "a"}
 CELL = 'seed = 0\nn_seeds = 3\nsteps = 5\nsizes = [1, 2]\nrate = 0.5  # slow\nname: str = "a"\n'
 
@@ -109,12 +115,35 @@ def test_the_device_and_equal_values_do_not_override(
 
 @pytest.mark.parametrize(
     ("text", "value"),
-    [("1e-3", 0.001), ("off", "off"), ("no", "no"), ("true", True), ("007", 7), ("1_000", "1_000")],
+    [
+        ("1e-3", 0.001),
+        ("off", "off"),
+        ("no", "no"),
+        ("true", True),
+        ("007", 7),
+        ("08", 8),
+        ("-010", -10),
+        ("010.5", 10.5),
+        ("0x10", "0x10"),
+        ("1_000", "1_000"),
+        ("1:30", "1:30"),
+    ],
 )
 def test_scalars_are_yaml_1_2(tmp_path: Path, text: str, value: object) -> None:
     (tmp_path / "f.yaml").write_text(f"a: {text}\n")
     found = read_yaml(tmp_path / "f.yaml")["a"]
     assert (found, type(found)) == (value, type(value))
+
+
+def test_an_equal_number_of_another_type_is_the_same_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = study(tmp_path, smoke="limit: 2.0\n", cell=CELL + "limit = 1.0\n")
+    monkeypatch.setattr(module, "load_config", lambda _: Limited)
+    found = run_parameters(one, "smoke", [], [("limit", "2"), ("n_seeds", "03")])
+    assert (found.overridden, repr(found.all["limit"])) == ((), "2.0")
+    with pytest.raises(Refused, match="n_seeds must be an integer"):
+        run_parameters(one, "smoke", [], [("n_seeds", "3.0")])
 
 
 @given(st.one_of(st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.booleans()))
