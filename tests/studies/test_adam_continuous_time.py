@@ -2,6 +2,7 @@
 
 import math
 
+import mpmath
 import numpy as np
 import pytest
 import torch
@@ -89,7 +90,7 @@ def test_the_curve_is_normal_to_the_level_sets() -> None:
 @pytest.mark.parametrize(("beta", "gamma"), [(0.9, 0.999), (0.9, 0.5), (0.5, 0.3)])
 def test_streams_follow_the_readable_adam(beta: float, gamma: float) -> None:
     random = np.random.default_rng(1)
-    g = task.stream("sparse", 50, 6, random, np.array([beta]), np.array([gamma]), 0.4)
+    g, _ = task.stream("sparse", 50, 6, random, np.array([beta]), np.array([gamma]), 0.4)
     averages = Averages(torch.zeros(6, dtype=torch.float64))
     stage = Stage(beta, gamma, 0.0)
     pair = np.array([beta]), np.array([gamma])
@@ -98,8 +99,44 @@ def test_streams_follow_the_readable_adam(beta: float, gamma: float) -> None:
         np.testing.assert_allclose(u[0], expected.numpy(), rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.parametrize(("beta", "gamma"), [(0.9, 0.5), (0.5, 0.3), (0.9, 0.999), (0.999, 0.99)])
+@pytest.mark.parametrize(("kind", "value"), [("dying", 0.0), ("decaying", 0.5), ("sparse", 0.01)])
+def test_long_streams_are_right_where_floats_end(
+    kind: task.Kind, value: float, beta: float, gamma: float
+) -> None:
+    """Five thousand steps against numbers without a smallest or a largest one."""
+    steps, pair = 5000, (np.array([beta]), np.array([gamma]))
+    g, growth = task.stream(kind, steps, 1, np.random.default_rng(2), *pair, value)
+    mpmath.mp.dps = 30
+    b, c, grow = mpmath.mpf(beta), mpmath.mpf(gamma), mpmath.exp(mpmath.mpf(float(growth[0])))
+    m = v = mpmath.mpf(0)
+    scale = mpmath.mpf(1)
+    for n, u in enumerate(streams.log_updates(g, *pair, growth, corrected=False), start=1):
+        scale *= grow
+        gradient = mpmath.mpf(float(g[n - 1, 0, 0])) * scale
+        m, v = b * m + (1 - b) * gradient, c * v + (1 - c) * gradient**2
+        if n in (700, 1200, steps):
+            exact = mpmath.log(abs(m) / mpmath.sqrt(v))
+            assert abs(float(mpmath.mpf(float(u[0, 0])) - exact)) < 1e-10, n
+
+
+@pytest.mark.parametrize("n", [1, 2, 60, 1200, 5000])
+@pytest.mark.parametrize(
+    ("beta", "gamma"),
+    [*PAIRS, (0.999, 0.9), *((0.9, 0.81 * (1 + d)) for d in (1e-15, -1e-13, 1e-11, -1e-8, 1e-5))],
+)
+def test_bounds_keep_their_digits(beta: float, gamma: float, n: int) -> None:
+    mpmath.mp.dps = 50
+    b, c = mpmath.mpf(beta), mpmath.mpf(gamma)
+    q = b**2 / c
+    series = (q**n - 1) / (q - 1)
+    bias = mpmath.sqrt(1 - c**n) / (1 - b**n)
+    exact = mpmath.log((1 - b) / mpmath.sqrt(1 - c) * mpmath.sqrt(series) * bias)
+    assert abs(float(mpmath.mpf(float(theory.log_exact_bound(beta, gamma, n))) - exact)) < 1e-10
+
+
 def test_streams_obey_the_bound_and_the_worst_case_attains_it() -> None:
-    data = streams.measure([0], 64, 120)
+    data = streams.measure([0], 8, 5000)
     assert float(data.stream_ratio.max()) <= 1 + 1e-9
     worst = data.stream_ratio_least.sel(stream="worst case")
     np.testing.assert_allclose(worst, 1, rtol=1e-9)

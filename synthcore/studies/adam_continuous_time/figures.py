@@ -32,7 +32,7 @@ def dying_example(beta: float, gamma: float, seed: int = 0, steps: int = 60) -> 
     """One coordinate whose gradients stop at step 20: gradient, averages, update."""
     fig, (left, right) = panels(2, 2.7, 4.4)
     pair = np.array([beta]), np.array([gamma])
-    g = task.stream("dying", steps, 1, np.random.default_rng(seed), *pair)
+    g, _ = task.stream("dying", steps, 1, np.random.default_rng(seed), *pair)
     n = np.arange(1, steps + 1)
     left.vlines(n, 0, g[:, 0, 0], color=GREY, lw=1.2)
     left.axhline(0, color=INK, lw=0.6)

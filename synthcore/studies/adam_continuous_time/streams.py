@@ -4,6 +4,7 @@ Axis letters: N step, P point (beta, gamma), D coordinate, S stream.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,8 @@ import xarray as xr
 from synthcore.studies.adam_continuous_time import task, theory
 
 Array = npt.NDArray[np.float64]
+Exponent = npt.NDArray[np.int_]
+NO_GROWTH = np.zeros(1)
 
 POINTS = (
     *((0.9, 0.999), (0.9, 0.98), (0.9, 0.95), (0.95, 0.95), (0.9, 0.9)),  # stable in both theories
@@ -28,18 +31,64 @@ STREAMS: tuple[tuple[task.Kind, float], ...] = (
 )
 
 
-def updates(gradients: Array, beta: Array, gamma: Array, corrected: bool = True) -> Iterator[Array]:
-    """u_1, u_2, ... (P, D) of Adam with epsilon 0; u = 0 where no gradient has come yet.
+def updates(
+    gradients: Array, beta: Array, gamma: Array, growth: Array = NO_GROWTH, corrected: bool = True
+) -> Iterator[Array]:
+    """u_1, u_2, ... (P, D) of Adam with epsilon 0; u = 0 where no gradient has come yet, infinite
+    where it is too large for a number.
 
-    gradients: (N, P or 1, D); beta, gamma: (P,).
+    gradients: (N, 1, D), times e^(growth n); beta, gamma: (P,); growth: (P or 1,).
     """
-    beta, gamma = np.asarray(beta)[:, None], np.asarray(gamma)[:, None]
-    m = v = np.zeros((len(beta), gradients.shape[2]))
+    for u, exponent in _scaled_updates(gradients, beta, gamma, growth, corrected):
+        with np.errstate(over="ignore"):
+            yield np.ldexp(u, exponent)
+
+
+def log_updates(
+    gradients: Array, beta: Array, gamma: Array, growth: Array = NO_GROWTH, corrected: bool = True
+) -> Iterator[Array]:
+    """ln |u_1|, ln |u_2|, ..., which are finite at any length; minus infinity where u = 0."""
+    for u, exponent in _scaled_updates(gradients, beta, gamma, growth, corrected):
+        with np.errstate(divide="ignore"):
+            yield np.log(np.abs(u)) + exponent * np.log(2)
+
+
+def _scaled_updates(
+    gradients: Array, beta: Array, gamma: Array, growth: Array, corrected: bool
+) -> Iterator[tuple[Array, Exponent]]:
+    """u as x 2^e. The averages too have an exponent of their own, since a coordinate without
+    gradients leaves the range of floats within a thousand steps; powers of two are exact.
+    """
+    beta, gamma, growth = (np.asarray(each)[:, None] for each in (beta, gamma, growth))
+    shape = (len(beta), gradients.shape[2])
+    m, v = _Scaled.zeros(shape), _Scaled.zeros(shape)
     for n, g in enumerate(gradients, start=1):
-        m = beta * m + (1 - beta) * g
-        v = gamma * v + (1 - gamma) * g**2
-        u = np.divide(m, np.sqrt(v), out=np.zeros_like(m), where=v > 0)
-        yield u * theory.bias_factor(beta, gamma, n) if corrected else u
+        # both relative to the present e^(growth n)
+        m = m.averaged(beta * np.exp(-growth), (1 - beta) * g)
+        v = v.averaged(gamma * np.exp(-2 * growth), (1 - gamma) * g**2)
+        root = np.sqrt(np.ldexp(v.value, v.exponent % 2))
+        u = np.divide(m.value, root, out=np.zeros(shape), where=root > 0)
+        if corrected:
+            u = u * theory.bias_factor(beta, gamma, n)
+        yield u, m.exponent - v.exponent // 2
+
+
+class _Scaled(NamedTuple):
+    """value 2^exponent, with |value| in [1/2, 1), or 0."""
+
+    value: Array
+    exponent: Exponent
+
+    @classmethod
+    def zeros(cls, shape: tuple[int, ...]) -> "_Scaled":
+        return cls(np.zeros(shape), np.zeros(shape, dtype=int))
+
+    def averaged(self, keep: Array, new: Array) -> "_Scaled":
+        """keep x this + new; `new` is an ordinary number."""
+        shared = np.where(new == 0, self.exponent, np.maximum(self.exponent, 0))
+        kept = np.ldexp(keep * self.value, self.exponent - shared)
+        value, exponent = np.frexp(kept + np.ldexp(new, -shared))
+        return _Scaled(value, exponent + shared)
 
 
 def names() -> list[str]:
@@ -57,31 +106,33 @@ def measure(seeds: Sequence[int], size: int, steps: int) -> xr.Dataset:
     """
     beta, gamma = np.array(POINTS).T
     n = np.arange(1, steps + 1)
-    exact = theory.exact_bound(beta[:, None], gamma[:, None], n)
-    factor = theory.bias_factor(beta[:, None], gamma[:, None], n)
-    largest = np.empty((len(seeds), len(STREAMS), len(POINTS), steps))
+    exact = theory.log_exact_bound(beta[:, None], gamma[:, None], n)
+    factor = np.log(theory.bias_factor(beta[:, None], gamma[:, None], n))
+    largest = np.empty((len(seeds), len(STREAMS), len(POINTS), steps))  # ln |u|
     dying = np.empty((len(seeds), len(POINTS)))
     for i, seed in enumerate(seeds):
         for j, (kind, value) in enumerate(STREAMS):
             random = np.random.default_rng([seed, j])
-            g = task.stream(kind, steps, size, random, beta, gamma, value)
-            for k, u in enumerate(updates(g, beta, gamma)):
-                largest[i, j, :, k] = np.abs(u).max(-1)
+            g, growth = task.stream(kind, steps, size, random, beta, gamma, value)
+            for k, u in enumerate(log_updates(g, beta, gamma, growth)):
+                largest[i, j, :, k] = u.max(-1)
                 if kind == "dying" and k == steps - 1:
-                    end = np.log(np.abs(u) / factor[:, -1:])
+                    end = u - factor[:, -1:]
                 elif kind == "dying" and k == task.DYING_AT:
-                    begin = np.log(np.abs(u) / factor[:, k : k + 1])
+                    begin = u - factor[:, k : k + 1]
             if kind == "dying":
                 dying[i] = ((end - begin) / (steps - 1 - task.DYING_AT)).mean(-1)
-    worst = np.log(largest[:, names().index("worst case")] / factor)
+    worst = largest[:, names().index("worst case")] - factor
     first = max(1, 3 * steps // 4)
     worst_rate = (worst[..., -1] - worst[..., first - 1]) / (steps - first)
     early = (worst[..., min(60, first) - 1] - worst[..., 4]) / (min(60, first) - 5)
-    ratio = largest / exact
+    ratio = np.exp(largest - exact)
     shown = np.unique(np.r_[np.arange(0, min(steps, 20)), np.arange(20, steps, 4), steps - 1])
+    with np.errstate(over="ignore"):
+        update = np.exp(largest[..., shown])
     data = xr.Dataset(
         {
-            "stream_update": (("seed", "stream", "point", "stream_step"), largest[..., shown]),
+            "stream_update": (("seed", "stream", "point", "stream_step"), update),
             "stream_ratio": (("seed", "stream", "point"), ratio.max(-1)),
             "stream_ratio_least": (("seed", "stream", "point"), ratio.min(-1)),
             "dying_rate": (("seed", "point"), dying),
@@ -113,7 +164,7 @@ def growth_map(
     found = []
     for density in densities:
         random = np.random.default_rng([seed, 99])
-        g = task.stream("sparse", steps, size, random, beta, gamma, density)
+        g, _ = task.stream("sparse", steps, size, random, beta, gamma, density)
         top = np.zeros(len(beta))
         for u in updates(g, beta, gamma):
             top = np.maximum(top, np.abs(u).max(-1))

@@ -24,11 +24,11 @@ def stream(
     beta: Array,
     gamma: Array,
     value: float = 0.0,
-) -> Array:
-    """Gradients (N, P or 1, D or 1).
+) -> tuple[Array, Array]:
+    """Gradients (N, 1, D or 1), and by how much their logarithm grows per step besides, (P or 1,).
 
     - dense: i.i.d. N(0, 1);
-    - worst case: the stream that attains the exact bound of each point;
+    - worst case: grow so that they attain the exact bound of each point;
     - dying: N(0, 1) for 20 steps, then exactly 0;
     - decaying: e^(-value n);
     - sparse: N(0, 1) with probability `value`, else 0;
@@ -36,15 +36,14 @@ def stream(
 
     A dying coordinate has no gradient after step 20:
 
-    >>> g = stream("dying", 30, 4, np.random.default_rng(0), np.array([0.9]), np.array([0.99]))
+    >>> g, _ = stream("dying", 30, 4, np.random.default_rng(0), np.array([0.9]), np.array([0.99]))
     >>> (g[:20] != 0).all(), (g[20:] == 0).all()
     (np.True_, np.True_)
     """
     if kind == "worst case":
-        pairs = zip(beta, gamma, strict=True)
-        return np.stack([theory.worst_stream(b, g, steps) for b, g in pairs], axis=1)[..., None]
+        return np.ones((steps, 1, 1)), theory.worst_growth(beta, gamma)
     if kind == "decaying":
-        return np.exp(-value * np.arange(1, steps + 1))[:, None, None]
+        return np.ones((steps, 1, 1)), np.array([-value])
     normal = random.standard_normal((steps, 1, size))
     if kind == "dying":
         normal[DYING_AT:] = 0
@@ -53,7 +52,7 @@ def stream(
     elif kind == "correlated":
         for n in range(1, steps):
             normal[n] = CORRELATION * normal[n - 1] + np.sqrt(1 - CORRELATION**2) * normal[n]
-    return normal
+    return normal, np.zeros(1)
 
 
 CURVATURE = np.array([1.0, 0.3, 3.0])

@@ -36,9 +36,13 @@ def exponent(beta: Values, gamma: Values) -> Array:
 
 def bias_factor(beta: Values, gamma: Values, n: Values) -> Array:
     """sqrt(1 - gamma^n) / (1 - beta^n): what the corrections for the start at zero multiply by."""
-    beta, gamma = _pair(beta, gamma)
-    n = np.asarray(n, dtype=float)
-    return np.asarray(np.sqrt(1 - gamma**n) / (1 - beta**n))
+    return np.asarray(np.exp(_log_bias_factor(*_pair(beta, gamma), np.asarray(n, dtype=float))))
+
+
+def _log_bias_factor(beta: Array, gamma: Array, n: Array) -> Array:
+    with np.errstate(divide="ignore"):
+        square, mean = (np.log(-np.expm1(n * np.log(value))) for value in (gamma, beta))
+    return np.asarray(square / 2 - mean)
 
 
 def continuous_bound(beta: Values, gamma: Values, n: Values, corrected: bool = True) -> Array:
@@ -62,17 +66,28 @@ def exact_bound(beta: Values, gamma: Values, n: Values, corrected: bool = True) 
     (1 - beta) / sqrt(1 - gamma) sqrt(sum_(i<n) q^i) with q = beta^2 / gamma. At n = 1 it is 1, and
     for beta = gamma at every n:
 
-    >>> exact_bound(0.95, 0.95, [1, 10, 1000])
+    >>> exact_bound(0.95, 0.95, [1, 10, 1000]).round(12)
     array([1., 1., 1.])
+
+    Right to 1e-10 at any n and however near gamma is to beta^2; where it is too large for a number,
+    `log_exact_bound` is not.
     """
+    with np.errstate(over="ignore"):
+        return np.asarray(np.exp(log_exact_bound(beta, gamma, n, corrected)))
+
+
+def log_exact_bound(beta: Values, gamma: Values, n: Values, corrected: bool = True) -> Array:
+    """Its natural logarithm."""
     beta, gamma = _pair(beta, gamma)
     n = np.asarray(n, dtype=float)
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        q = np.where(beta == 0, 0.0, beta**2 / gamma)
-        total = np.where(np.abs(q - 1) < 1e-12, n, (1 - q**n) / (1 - q))
-        total = np.where(n == 1, 1.0, total)
-        bound = (1 - beta) / np.sqrt(1 - gamma) * np.sqrt(total)
-    return np.asarray(bound * bias_factor(beta, gamma, n) if corrected else bound)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rate = np.log1p((beta**2 - gamma) / gamma)  # ln q
+        # ln of the geometric series; a rising one is read backwards, from its largest term
+        series = np.log(np.expm1(-n * np.abs(rate)) / np.expm1(-np.abs(rate)))
+        series = np.where(rate == 0, np.log(n), series + (n - 1) * np.maximum(rate, 0))
+        series = np.where((beta == 0) | (n == 1), 0.0, series)
+    bound = np.log1p(-beta) - np.log1p(-gamma) / 2 + series / 2
+    return np.asarray(bound + _log_bias_factor(beta, gamma, n) if corrected else bound)
 
 
 def continuous_limit(beta: Values, gamma: Values) -> Array:
@@ -172,12 +187,13 @@ def normal_curve(c: Values) -> tuple[Array, Array]:
     return np.asarray(beta), np.asarray(((constant - beta**3) / 2) ** (1 / 3))
 
 
-def worst_stream(beta: float, gamma: float, n: int) -> Array:
-    """The gradients g_1..g_n that attain the exact bound at every step: g_j ~ (gamma / beta)^j.
+def worst_growth(beta: Values, gamma: Values) -> Array:
+    """ln(gamma / beta): gradients that grow by this per step attain the exact bound at every step.
 
     Equality in Cauchy-Schwarz needs g_(n-i) ~ (beta / gamma)^i.
     """
-    return np.asarray((gamma / beta) ** np.arange(n, dtype=float))
+    beta, gamma = _pair(beta, gamma)
+    return np.asarray(np.log(gamma / beta))
 
 
 def _pair(beta: Values, gamma: Values) -> tuple[Array, Array]:
