@@ -1,12 +1,14 @@
 """Answers on disk: every completion is written down when it arrives and never asked for again.
 
-One JSON object a line, only ever appended to, found by the digest of model and request. A process
-that is killed loses at most the line it was writing; the next one asks for that again.
+One JSON object a line, only ever appended to, found by the digest of the backend's name (a server's
+has its address) and the request. A process that is killed loses at most the line it was writing;
+the next one asks for that again.
 """
 
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -78,14 +80,29 @@ class Cached:
                 yield index, self.answers.get(request.key(self.name)) or []
         if not left:
             return
+        with self._writing():
+            for place, completions in self.backend.complete([requests[i] for i in left]):
+                index = left[place]
+                self._keep(requests[index].key(self.name), completions)
+                yield index, completions
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        lock = FileLock(f"{self.path}.lock", timeout=0)
         try:
-            with FileLock(f"{self.path}.lock", timeout=0):
-                for place, completions in self.backend.complete([requests[i] for i in left]):
-                    index = left[place]
-                    self.answers.add(requests[index].key(self.name), self.name, completions)
-                    yield index, completions
+            held = lock.acquire()
         except Timeout:
             raise ServerError(f"Another process is writing {self.path}: wait for it.") from None
+        except OSError as error:
+            raise ServerError(f"Cannot write beside {self.path}: {error.strerror}.") from None
+        with held:
+            yield
+
+    def _keep(self, key: str, completions: Sequence[Completion]) -> None:
+        try:
+            self.answers.add(key, self.name, completions)
+        except OSError as error:
+            raise ServerError(f"Cannot write {self.path}: {error.strerror}.") from None
 
 
 class ReplayBackend:

@@ -1,7 +1,7 @@
-"""All that the analysis asks of a language model: continue a text, say which tokens were likely.
+"""All that is asked of a language model: continue a text, say which tokens were likely.
 
-A backend is anything with a `name` and `complete`. It never sees outcomes, and the analysis never
-sees weights, states or truths.
+A backend is anything with a `name` and `complete`; the same request and the same answer serve every
+server, a network in this process, and a file of recorded answers.
 """
 
 import hashlib
@@ -10,9 +10,27 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+END = ""
+"""In `Completion.top`: the token that ends the text, however a server writes it."""
+PARTIAL = "\ufffd"
+"""In `Completion.top`: all tokens that are only part of a character, taken together. They cannot be
+written into a text."""
+
 
 class ServerError(RuntimeError):
-    """A model did not answer, or not with something usable; one sentence says what to do."""
+    """A model did not answer, or not with something usable; one sentence says what to do.
+
+    `about` is the field of the request, or the argument of the client, that would have to change,
+    where that is known: "n", "logprobs", "api_key", ...
+    """
+
+    def __init__(self, message: str, about: str | None = None) -> None:
+        super().__init__(message)
+        self.about = about
+
+
+class MalformedError(ServerError):
+    """An answer that is not what the interface promises; asking again may help."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +38,8 @@ class Request:
     """A text to be continued `n` times.
 
     Attributes:
-        prefix: the prompt, then tokens of the answer so far; the model reads them joined.
+        prefix: the prompt, then tokens of the answer so far. The model reads them joined; in a chat
+            the prompt is the user's message and the rest the beginning of the assistant's.
         logprobs: how many likely tokens to report at every position; 0 for none.
         seed: decides the continuations, together with everything else here.
     """
@@ -34,27 +53,43 @@ class Request:
     stop: tuple[str, ...] = ()
 
     @property
+    def prompt(self) -> str:
+        """Where the answer has not begun."""
+        return self.prefix[0]
+
+    @property
+    def written(self) -> str:
+        """The answer so far."""
+        return "".join(self.prefix[1:])
+
+    @property
     def text(self) -> str:
         """What the model reads."""
         return "".join(self.prefix)
 
     def key(self, model: str) -> str:
-        """Digest of the model's name and everything asked; how prompt and tokens are divided does
-        not matter.
+        """Digest of the model's name and everything asked; how the answer so far is divided into
+        tokens does not matter, where it begins does (in a chat it is another message).
 
-        >>> Request(("ab", "c")).key("m") == Request(("a", "bc")).key("m")
+        >>> Request(("ab", "c", "d")).key("m") == Request(("ab", "cd")).key("m")
         True
+        >>> Request(("ab", "cd")).key("m") == Request(("abc", "d")).key("m")
+        False
         """
-        asked = asdict(self) | {"prefix": self.text, "model": model}
+        asked = asdict(self) | {"prefix": [self.prompt, self.written], "model": model}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Completion:
-    """One continuation. `finish` is "stop" if the model ended it, "length" if it was cut.
+    """One continuation.
 
-    `tokens` spell `text`, and `top` holds the probabilities of likely tokens at each of them; both
-    are empty unless logprobs were asked for.
+    Attributes:
+        finish: "stop" if the model ended it, "length" if it was cut, "content_filter" if a filter
+            of the server's took over.
+        tokens: they spell `text`; empty unless log probabilities were asked for.
+        top: probabilities of likely tokens, the chosen one among them, at each of `tokens`; `END`
+            and `PARTIAL` stand for what is no text.
     """
 
     text: str
@@ -84,3 +119,31 @@ class Backend(Protocol):
 def ask(backend: Backend, request: Request) -> list[Completion]:
     """The completions of one request."""
     return next(completions for _, completions in backend.complete([request]))
+
+
+def check_continues(backend: Backend, prompt: str, greedy: Completion) -> None:
+    """Does the model go on where a text ends? Many chat servers begin anew, or apply a template.
+
+    The greedy answer is cut before the token that was most certain and is asked to go on.
+
+    Raises ServerError if it goes on with something else. A greedy answer with no token after the
+    first as probable as one half decides nothing.
+    """
+    certain = [
+        (top.get(token, 0.0), token.startswith(" "), -t)
+        for t, (token, top) in enumerate(zip(greedy.tokens, greedy.top, strict=True))
+        if t > 0
+    ]
+    p, _, cut = max(certain, default=(0.0, False, 0))
+    if p < 0.5:
+        return
+    before, expected = greedy.tokens[:-cut], "".join(greedy.tokens[-cut:])
+    request = Request((prompt, *before), 1, min(3, len(greedy.tokens) + cut), 0.0, 1)
+    found = ask(backend, request)[0].text
+    if found[: len(expected)] != expected[: len(found)] or not found:
+        raise ServerError(
+            f"The server does not continue the text it is given: after "
+            f"'…{''.join(before)[-30:]}' it wrote '{found[:40]}', and in its own answer "
+            f"'{expected[:40]}'.",
+            "continues",
+        )

@@ -21,7 +21,7 @@ from synthcore.completions.protocol import Backend, Completion, Request
 from synthcore.studies.forking_paths import theory
 from synthcore.studies.forking_paths.ensemble import Ensemble
 from synthcore.studies.forking_paths.parameters import Config
-from synthcore.studies.forking_paths.pipeline import CHUNK, FPA, run_fpa
+from synthcore.studies.forking_paths.pipeline import FPA, run_fpa
 from synthcore.studies.forking_paths.stage import Progress
 from synthcore.studies.forking_paths.task import Recipe
 from synthcore.studies.forking_paths.worlds import PROMPT, ForkWorldBackend, answer_of
@@ -102,8 +102,7 @@ def _runs(config: Config, ensemble: Ensemble, seed: int) -> dict[str, FPA]:
 def _quality(config: Config, run: FPA, ensemble: Ensemble) -> tuple[float, float]:
     exact, length = ensemble.o[:, :-1], ensemble.o.shape[1] - 1
     paths = run.paths()
-    asked = CHUNK * math.ceil(config.box_samples / CHUNK)
-    counted = float((run.counts.sum(1) == asked).mean())
+    counted = float((run.counts.sum(1) == config.box_samples).mean())
     estimate = paths.o_t[:, :length, : exact.shape[-1]]
     error = theory.total_variation(estimate, exact).mean()
     return counted, float(error / expected_error(exact, paths.n_eff[:, :length]))

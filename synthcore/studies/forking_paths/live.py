@@ -17,8 +17,6 @@ from synthcore.nn.smollm2 import smollm2
 
 MODEL = "SmolLM2-135M-Instruct-Q4_1"
 PATTERN, STOP = r"answer is ([^.\n]+)", ("\n",)
-# llama.cpp cuts off unlikely tokens unless told not to; the analysis samples from the whole model.
-WHOLE_MODEL = {"cache_prompt": True, "min_p": 0.0, "top_k": 0}
 NAMES = """
 Ben Lea Oscar Ruth Henry Alice Simon Clara Felix Nora Peter Iris Hugo Vera Jonas Mila Arthur Greta
 Edgar Wanda Bruno Selma Casper Doris
@@ -90,5 +88,5 @@ def serving(threads: int = 1, slots: int = 8) -> Iterator[str]:
 
 
 def backend(url: str) -> HTTPBackend:
-    """The model behind that URL; the right name also without a server, for answers in a cache."""
-    return HTTPBackend(url, MODEL, concurrency=2, extra=WHOLE_MODEL)
+    """The model behind that URL, whose port changes; its answers are kept under its name alone."""
+    return HTTPBackend(url, MODEL, server="llama.cpp", concurrency=2, name=MODEL)

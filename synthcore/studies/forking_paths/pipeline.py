@@ -7,7 +7,6 @@ off the outcomes. Only `Backend.complete` is called.
 Axis letters: B branches, T positions, W tokens at a position, K outcomes.
 """
 
-import math
 import re
 import zlib
 from collections import Counter
@@ -19,15 +18,13 @@ import torch
 from jaxtyping import Float, Int
 from numpy import ndarray
 
-from synthcore.completions.protocol import Backend, Completion, Request, ask
+from synthcore.completions.protocol import END, PARTIAL, Backend, Completion, Request, ask
 from synthcore.studies.forking_paths.paths import Paths
 
 OTHER = "Other"
 SHARE, MOST = 0.1, 6
 START = -1
 CHUNK = 5
-# How models mark the end of a text, where a server shows it as a token.
-END = re.compile(r"<\|[\w ]+\|>|</s>|<eos>|<end_of_turn>")
 OutcomeOf = Callable[[str], str | None]
 Done = Callable[[int, int], None]
 
@@ -38,7 +35,7 @@ class AnalysisError(ValueError):
 
 @dataclass(frozen=True)
 class Branch:
-    """Token w at position t; `p` as the model gave it."""
+    """Token w at position t, `END` if it ends the text; `p` as the model gave it."""
 
     t: int
     token: str
@@ -49,7 +46,11 @@ class Branch:
 @dataclass(frozen=True)
 class Plan:
     """What a full analysis of one question asks for: `samples` completions of every branch, and
-    `start` of the prompt alone."""
+    `start` of the prompt alone.
+
+    `unwritable` counts positions at which a likely token is part of a character: it cannot be
+    branched to.
+    """
 
     prompt: str
     base: Completion
@@ -57,6 +58,7 @@ class Plan:
     samples: int
     max_tokens: int
     start: int = 0
+    unwritable: int = 0
 
     @property
     def tokens_expected(self) -> int:
@@ -148,6 +150,8 @@ def plan_fpa(
     within `max_tokens` or empty, ServerError if the model cannot be asked."""
     request = Request((prompt,), 1, max_tokens, 0.0, logprobs, 0, tuple(stop))
     base = ask(backend, request)[0]
+    if base.finish == "content_filter":
+        raise AnalysisError("The greedy answer was stopped by a filter of the server's.")
     if base.finish != "stop":
         raise AnalysisError(
             f"The greedy answer is not finished after {max_tokens} tokens: raise --max-tokens."
@@ -156,10 +160,28 @@ def plan_fpa(
         raise AnalysisError("The greedy answer is empty: there is no path to analyse.")
     branches: list[Branch] = []
     for t, (token, top) in enumerate(zip(base.tokens, base.top, strict=True)):
-        other = sorted(((-p, w) for w, p in top.items() if w and w != token and p > p_thresh))
-        branches.append(Branch(t, token, float(top.get(token, 1.0)), True))
+        if token not in top:
+            raise AnalysisError(f"The model gave no probability to its own token '{token}' at {t}.")
+        other = sorted(
+            (-p, w) for w, p in top.items() if w not in (token, PARTIAL) and p > p_thresh
+        )
+        branches.append(Branch(t, token, float(top[token]), True))
         branches += [Branch(t, w, float(-p), False) for p, w in other[: k_max - 1]]
-    return Plan(prompt, base, tuple(branches), samples, max_tokens, start)
+    unwritable = sum(top.get(PARTIAL, 0.0) > p_thresh for top in base.top)
+    return Plan(prompt, base, tuple(branches), samples, max_tokens, start, unwritable)
+
+
+def greedy_outcome(plan: Plan, outcome_of: OutcomeOf) -> str:
+    """What the pattern reads in the greedy answer. Raises AnalysisError if that is nothing: then it
+    would read nothing in the samples either."""
+    text = "".join(plan.base.tokens)
+    outcome = outcome_of(text)
+    if outcome is None:
+        raise AnalysisError(
+            "The outcome pattern does not match the greedy answer, which ends in "
+            f"'…{text.strip()[-80:]}'."
+        )
+    return outcome
 
 
 def requests_of(
@@ -167,11 +189,12 @@ def requests_of(
 ) -> list[tuple[int, Request]]:
     """Branch number and request of every chunk of samples, those of the prompt alone with number
     `START`; none for tokens that end the text. Seeds depend on branch and chunk only, so a larger
-    number of samples extends a smaller one."""
+    number of samples extends a smaller one of whole chunks."""
     found = []
     for first in range(0, plan.start, chunk):
         named = _seed(f"{seed}/start/{first}")
-        request = Request((plan.prompt,), chunk, plan.max_tokens, 1.0, 0, named, tuple(stop))
+        n = min(chunk, plan.start - first)
+        request = Request((plan.prompt,), n, plan.max_tokens, 1.0, 0, named, tuple(stop))
         found.append((START, request))
     for number, branch in enumerate(plan.branches):
         if _ended(plan, branch, stop) is not None:
@@ -179,8 +202,9 @@ def requests_of(
         prefix = (plan.prompt, *plan.base.tokens[: branch.t], branch.token)
         room = max(plan.max_tokens - branch.t - 1, 1)
         for first in range(0, plan.samples, chunk):
+            n = min(chunk, plan.samples - first)
             named = _seed(f"{seed}/{branch.t}/{branch.token}/{first}")
-            request = Request(prefix, chunk, room, 1.0, 0, named, tuple(stop))
+            request = Request(prefix, n, room, 1.0, 0, named, tuple(stop))
             found.append((number, request))
     return found
 
@@ -201,25 +225,26 @@ def run_plan(
 ) -> FPA:
     """Sample every branch and count outcomes.
 
-    `samples` is rounded up to whole chunks. Unless `outcomes` names them, the outcomes are those
-    whose share exceeds 0.1 somewhere on the path, at most 6; all else is "Other".
+    Unless `outcomes` names them, the outcomes are those whose share exceeds 0.1 somewhere on the
+    path, at most 6; all else is "Other", and so is what a filter of the server's cut off.
 
     Raises AnalysisError if no completion has an outcome.
     """
     asked = requests_of(plan, seed, chunk, stop)
     tally: list[Counter[str | None]] = [Counter() for _ in plan.branches]
     start: Counter[str | None] = Counter()
-    example, whole = "", chunk * math.ceil(plan.samples / chunk)
+    example = ""
     for number, branch in enumerate(plan.branches):
         ended = _ended(plan, branch, stop)
         if ended is not None:
-            tally[number][outcome_of(ended)] = whole
+            tally[number][outcome_of(ended)] = plan.samples
     for done, (index, completions) in enumerate(backend.complete([r for _, r in asked])):
         number, request = asked[index]
         written = "".join(request.prefix[1:])
         counter = start if number == START else tally[number]
         for completion in completions:
-            counter[outcome_of(written + completion.text)] += 1
+            whole = completion.finish != "content_filter"
+            counter[outcome_of(written + completion.text) if whole else None] += 1
             example = completion.text
         if progress is not None:
             progress(done + 1, len(asked))
@@ -253,9 +278,9 @@ def run_plan(
 
 
 def _ended(plan: Plan, branch: Branch, stop: Sequence[str]) -> str | None:
-    """The answer, if this token ends it: by a stop text, or as a model's mark of the end."""
+    """The answer, if this token ends it: by a stop text, or as the end of the text."""
     written = "".join(plan.base.tokens[: branch.t])
-    if END.fullmatch(branch.token):
+    if branch.token == END:
         return written
     whole = written + branch.token
     cuts = [whole.index(text) for text in stop if text in whole]

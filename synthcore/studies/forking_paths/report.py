@@ -195,7 +195,7 @@ class Findings:
             (
                 str(run.t[i]),
                 f"<code>{html.escape(run.tokens[run.t[i]])}</code>",
-                f"<code>{html.escape(run.token[i])}</code>",
+                f"<code>{html.escape(run.token[i])}</code>" if run.token[i] else "(end of text)",
                 f"{100 * run.p[i]:.0f} %",
                 f"{far[i]:.2f}",
                 _likely(run, i),
