@@ -43,13 +43,13 @@ class FakeServer:
     def reply(self, method: str, path: str, headers: dict[str, str], body: Any) -> Reply:
         """Status, headers and content."""
         if method == "GET":
-            return self._about(path)
+            return self._about(path.partition("?")[0])
         self.asked.append((path, headers, body))
         special = self.before and self.before(path, headers, body, len(self.asked))
         if special:
             return special
         try:
-            answer = self._answer(path, body)
+            answer = self._answer(path.partition("?")[0], body)
         except LookupError as error:
             return 422, {}, {"detail": f"Field required: {error}"}
         except ValueError as error:

@@ -174,7 +174,7 @@ class HTTPBackend:
         fields = ", ".join(f"{name} = {value}" for name, value in WHOLE_MODEL[kind].items())
         told = f"{self.url} is asked as {kind}" + (f", with {fields}" if fields else "")
         if kind == "openai":
-            told += "; if it cuts off unlikely tokens unless told not to, say which kind it is"
+            told += "; if it cuts off unlikely tokens unless told not to, name its kind (--server)"
         self.exchange.tell(f"{told}.")
 
     async def _one(self, client: httpx.AsyncClient, request: Request) -> list[Completion]:

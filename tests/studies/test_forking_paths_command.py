@@ -209,6 +209,32 @@ def test_streams_chats_and_gateways(fork: Fork, monkeypatch: pytest.MonkeyPatch)
     assert "a-key-of-mine" not in said + (fork.out / "answers.jsonl").read_text()
 
 
+@pytest.mark.parametrize("place", ["key", "header", "password", "query"])
+def test_a_server_that_repeats_secrets_does_not_get_them_printed(
+    place: str, fork: Fork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "sk-0123456789"
+    monkeypatch.setenv("COIN_KEY", f"{secret}\n")
+    more = {
+        "key": ("--api-key-env", "COIN_KEY"),
+        "header": ("--header", f"X-Key: {secret}"),
+    }.get(place, ())
+
+    def repeat(path: str, headers: Any, body: Any, number: int) -> Reply | None:
+        if number == 1:
+            return None
+        return 500 + number % 2, {}, {"error": f"{secret} in {path} and {headers}"}
+
+    with running(FakeServer(before=repeat)) as url:
+        host = url.removeprefix("http://")
+        base = {"password": f"http://me:{secret}@{host}", "query": f"{url}?key={secret}"}
+        found = fork(base.get(place, url), *more)
+        refused(found, "status 50", "*** in", "1 answers are kept")
+        refused(fork(base.get(place, url), "--path", f"/v1/x?key={secret}", *more), "*** in")
+    written = [path.read_text() for path in fork.out.rglob("*") if path.is_file()]
+    assert all(secret not in text for text in (*found[1:], *written))
+
+
 @pytest.mark.parametrize(
     ("kind", "more", "parts"),
     [
@@ -262,6 +288,13 @@ def test_the_prompt_is_sent_as_it_is(final: str, fork: Fork) -> None:
         _, _, said = fork(url)
     assert fake.asked[0][2]["prompt"] == f"Is it?{final}"
     assert ("ends in a newline" in said) == bool(final)
+
+
+def test_a_stop_word_may_be_a_newline(fork: Fork) -> None:
+    fake = FakeServer("vllm")
+    with running(fake) as url:
+        assert fork(url, "--dry-run", "--stop", r"\n", "--stop", "Q:")[0] == 0
+    assert fake.asked[0][2]["stop"] == ["\n", "Q:"]
 
 
 def test_a_short_answer_says_what_a_fork_needs(fork: Fork) -> None:

@@ -16,7 +16,7 @@ from scipy import stats
 
 from synthcore.completions.cache import Answers, Cached, ReplayBackend
 from synthcore.completions.loopback import serving
-from synthcore.completions.protocol import END, Completion, Request, ServerError, ask
+from synthcore.completions.protocol import END, PARTIAL, Completion, Request, ServerError, ask
 from synthcore.studies.forking_paths import theory
 from synthcore.studies.forking_paths.pipeline import (
     FPA,
@@ -137,9 +137,18 @@ def test_a_plan_lists_likely_tokens_and_what_they_cost() -> None:
     assert [b.is_base for b in plan_fpa(Scripted(unlikely), "q").branches] == [True, False]
 
 
+def test_a_part_of_a_character_is_no_branch_and_is_counted() -> None:
+    base = Completion(" a b", tokens=(" a", " b"), top=({" a": 0.6, PARTIAL: 0.4}, {" b": 1.0}))
+    plan = plan_fpa(Scripted(base), "q")
+    assert [branch.token for branch in plan.branches] == [" a", " b"]
+    assert plan.unwritable == 1
+
+
 @pytest.mark.parametrize(
     ("base", "sentence"),
     [
+        (Completion(" a", "content_filter", (" a",), ({" a": 1.0},)), "stopped by a filter"),
+        (Completion(" a", tokens=(" a",), top=({" b": 0.4},)), "gave no probability to its"),
         (Completion(" a", "length", (" a",), ({" a": 1.0},)), "not finished after 512 tokens"),
         (Completion(""), "greedy answer is empty"),
     ],

@@ -24,7 +24,7 @@ HINTS = {
     "logprobs": "Lower --logprobs: some servers allow 5, some fewer.",
     "no logprobs": "Say which kind it is with --server, or ask by chat completions with --chat.",
     "max_tokens": "Lower --max-tokens, or shorten the prompt.",
-    "temperature": "If it is TGI, say --server tgi.",
+    "temperature": "If it is TGI, say --server tgi, without --chat.",
     "extra": "--set NAME=null leaves a field out.",
     "stop": "Give fewer --stop.",
     "model": "Are --base-url (or --path) and --model right?",
@@ -87,7 +87,8 @@ def fork(
         int, typer.Option(min=1, help="likely tokens to ask for; some servers allow 5")
     ] = 20,
     stop: Annotated[
-        list[str] | None, typer.Option(help="text that ends an answer; repeatable")
+        list[str] | None,
+        typer.Option(help=r"text that ends an answer, \n for a newline; repeatable"),
     ] = None,
     eps: Annotated[float, typer.Option(min=0.0, help="L2 distance that counts as a hazard")] = 0.6,
     seed: Annotated[int, typer.Option(min=0, help="decides the samples")] = 0,
@@ -161,7 +162,7 @@ def fork(
         _leave(f"Cannot keep answers in the folder --out {out}: {error.strerror}.", 2)
     if backend.answers.damaged:
         _say(f"{backend.path}: {backend.answers.damaged} damaged lines are ignored.")
-    ends = tuple(stop or ())
+    ends = tuple(text.replace(r"\n", "\n") for text in stop or ())
     try:
         plan = plan_fpa(backend, prompt, samples, p_thresh, k_max, max_tokens, logprobs, ends)
         outcome = greedy_outcome(plan, outcome_of)
@@ -177,7 +178,7 @@ def fork(
     except (ServerError, AnalysisError) as error:
         hint = HINTS.get(getattr(error, "about", None) or "", "")
         kept = f"{len(backend.answers)} answers are kept in {backend.path}."
-        _leave(" ".join(filter(None, (str(error), hint, kept))), 1)
+        _leave(" ".join(filter(None, (f"{str(error).rstrip('.')}.", hint, kept))), 1)
     except OSError as error:
         _leave(f"Cannot write into --out {out}: {error.strerror}.", 1)
     except KeyboardInterrupt:
@@ -211,7 +212,8 @@ def _print_cost(
         )
     if plan.unwritable:
         _say(
-            f"At {plan.unwritable} positions a likely token is part of a character: it is left out."
+            f"Likely tokens that are only part of a character, at {plan.unwritable} of {length} "
+            "positions, are left out."
         )
     return len(left)
 
