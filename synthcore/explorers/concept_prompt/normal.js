@@ -1,4 +1,4 @@
-// The normal distribution: its cumulative function, and draws from it.
+// The cumulative function of the normal distribution.
 
 const ABOVE = [3.52624965998911e-2, 0.700383064443688, 6.37396220353165, 33.912866078383, 112.079291497871, 221.213596169931, 220.206867912376];
 const BELOW = [8.83883476483184e-2, 1.75566716318264, 16.064177579207, 86.7807322029461, 296.564248779674, 637.333633378831, 793.826512519948, 440.413735824752];
@@ -14,16 +14,4 @@ export function cumulative(x) {
     else beyond = density / (far + 1 / (far + 2 / (far + 3 / (far + 4 / (far + 0.65))))) / 2.506628274631;
   }
   return x > 0 ? 1 - beyond : beyond;
-}
-
-/** n standard normals from a generator of uniforms, by Box and Muller. */
-export function normals(uniform, n) {
-  const out = new Float64Array(n);
-  for (let i = 0; i < n; i += 2) {
-    const radius = Math.sqrt(-2 * Math.log(uniform())),
-      angle = 2 * Math.PI * uniform();
-    out[i] = radius * Math.cos(angle);
-    if (i + 1 < n) out[i + 1] = radius * Math.sin(angle);
-  }
-  return out;
 }

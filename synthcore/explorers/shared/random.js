@@ -11,3 +11,15 @@ export function generator(seed) {
     return (((t ^ (t >>> 14)) >>> 0) + 0.5) / 4294967296;
   };
 }
+
+/** n standard normals from a generator of uniforms, by Box and Muller. */
+export function normals(uniform, n) {
+  const out = new Float64Array(n);
+  for (let i = 0; i < n; i += 2) {
+    const radius = Math.sqrt(-2 * Math.log(uniform())),
+      angle = 2 * Math.PI * uniform();
+    out[i] = radius * Math.cos(angle);
+    if (i + 1 < n) out[i + 1] = radius * Math.sin(angle);
+  }
+  return out;
+}

@@ -23,7 +23,7 @@ class SwingByExplorer(Explorer):
     shaded, and a sentence says how much of the bump in the OOD loss it accounts for. The minor
     entries can be held at zero.
 
-    Nothing is precomputed: the formulas run in `swing_by_model.js` and `swing_by_words.js`, where
+    Nothing is precomputed: the formulas run in `swing_by/model.js` and `swing_by/words.js`, where
     tests hold them against the oracles of the study. Times are in the paper's clock tau, which
     runs twice as fast as gradient flow (t = tau / 2).
 
@@ -46,6 +46,7 @@ class SwingByExplorer(Explorer):
     _esm = bundle(
         "shared/common.js",
         "shared/chart.js",
+        "shared/swing.js",
         "swing_by/model.js",
         "swing_by/words.js",
         "swing_by/views.js",

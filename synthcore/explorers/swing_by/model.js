@@ -2,11 +2,6 @@
 // Everything is in the paper's clock tau, which runs twice as fast as gradient flow: t = tau / 2.
 // Letters: s concepts, T output times. A matrix W is s * s numbers in row order.
 
-/** a_p = sigma_p^2 + mu_p^2 / s, the second moments of the training data. */
-export function strengths(mu, sigma) {
-  return mu.map((m, p) => sigma[p] ** 2 + (m * m) / mu.length);
-}
-
 /** W(0) = omega [(1 - rho) I + rho 1 1^T]; without minor entries only its diagonal. */
 export function initial(omega, rho, s, minor = true) {
   return Float64Array.from({ length: s * s }, (_, e) => (e % (s + 1) === 0 ? omega : minor ? omega * rho : 0));

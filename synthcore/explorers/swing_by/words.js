@@ -26,17 +26,6 @@ export function turns(values, tolerance) {
   return { descents, rises };
 }
 
-/** Largest later rise above an earlier value, as a fraction of the first value. */
-export function drawUp(values) {
-  let lowest = values[0],
-    most = 0;
-  for (const v of values) {
-    lowest = Math.min(lowest, v);
-    most = Math.max(most, v - lowest);
-  }
-  return most / values[0];
-}
-
 /** Pairs i < j of concepts. */
 export function pairs(s) {
   const out = [];
@@ -89,21 +78,8 @@ export function story(sim) {
     .filter((band) => band.span);
   const worst = events.reduce((best, event) => (best && best.rise >= event.rise ? best : event), null);
   const monotone = sim.train.every((v, t) => !t || v <= sim.train[t - 1] + 1e-9 * sim.train[0]);
-  return { descents, events, worst, bands, largest, peak: highest(largest), du: drawUp(sim.ood), monotone };
+  return { descents, events, worst, bands, largest, peak: highest(largest), du: largestRise(sim.ood).size, monotone };
 }
-
-const LOW_DIGITS = "₀₁₂₃₄₅₆₇₈₉";
-/** "w₁₂" for the entry of concepts 0 and 1. */
-export function entryName([i, j]) {
-  return `w${LOW_DIGITS[i + 1]}${LOW_DIGITS[j + 1]}`;
-}
-
-/** Three significant digits without an exponent: "0.0123", "1.5", "23.4". */
-export function digits(v, n = 2) {
-  return String(+v.toPrecision(n)).replace("-", "−");
-}
-
-const percent = (v) => `${(100 * v).toFixed(1)} %`;
 
 /** One sentence on the loss, one on its cause. */
 export function swingVerdict(sim, told) {
