@@ -65,6 +65,7 @@ import torch
 
 from synthcore.evidence.chapter import Chapter
 from synthcore.explorers.swing_by import SwingByExplorer
+from synthcore.explorers.swing_by_training import SwingByTrainingExplorer
 from synthcore.figures import half_width
 from synthcore.studies.sim_concept_learning import (
     decisions,
@@ -486,6 +487,22 @@ chapter.explorer(
     id="swing-by-explorer",
     caption="The bump in the loss at the unseen point is the minor entry being withdrawn. Clock: τ, twice that of gradient flow.",
     alt="An interactive panel with sliders for signals, diversities and start: the path of the output, the losses, and the entries of W with the closed form dashed.",
+    still=flow_figures.swing_by(data),
+)
+
+# %% [markdown]
+# ## Explore: train it here
+#
+# Not a formula this time: a network of two layers, trained on 200 points in your browser while you watch, beside the exact flow. Press
+# *Train*. Then try: ReLU, which swings further than the formula says; a *random* start of width 2 and *Next seed* a dozen times (how many
+# swing?), and the same with width 8; a learning rate of .1 with eight points per update.
+
+# %% tags=["hide-input"]
+chapter.explorer(
+    SwingByTrainingExplorer(mu=(1, 2), sigma=(0.05, 0.05), omega=0.1, rho=0.95),
+    id="training-explorer",
+    caption="A network trained in the page swings by as the exact flow foretells, in size and time; a ReLU network does so more strongly.",
+    alt="An interactive panel with buttons to train, pause and restart a small network: the path of its output in a plane beside the exact flow, its losses, and a table of the measured and the predicted rise.",
     still=flow_figures.swing_by(data),
 )
 

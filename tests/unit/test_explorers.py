@@ -14,6 +14,7 @@ from synthcore.explorers.lattice import LatticeExplorer
 from synthcore.explorers.phase import PhaseExplorer
 from synthcore.explorers.retrieval import RetrievalExplorer
 from synthcore.explorers.swing_by import SwingByExplorer
+from synthcore.explorers.swing_by_training import SwingByTrainingExplorer
 
 
 def phase(**changes: Any) -> PhaseExplorer:
@@ -134,6 +135,30 @@ def test_a_start_off_the_sliders_is_named(arguments: dict[str, Any], message: st
         SwingByExplorer(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"mu": (1, 2, 3)},
+            r"mu must have one number for each of two concepts \(got \(1, 2, 3\)\)",
+        ),
+        ({"mu": (1, 5)}, r"mu must be between 0.5 and 4 \(got \(1, 5\)\)"),
+        ({"sigma": (0.1, float("nan"))}, "sigma must be between 0 and 2"),
+        ({"omega": 1.0}, "omega must be between 0.0001 and 0.5"),
+        ({"rho": 1.0}, "rho must be between -0.99 and 0.99"),
+        ({"rate": 0.2}, "rate must be between 0.001 and 0.1"),
+        ({"width": 1}, "width must be between 2 and 16"),
+        ({"seed": -1}, "seed must be between 0 and 99"),
+        ({"batch": 7}, "batch"),
+    ],
+)
+def test_a_training_that_no_control_reaches_is_named(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises((ValueError, traitlets.TraitError), match=message):
+        SwingByTrainingExplorer(**arguments)
+
+
 def lattice(**changes: Any) -> LatticeExplorer:
     """Three checkpoints of three concepts; the loss of a composition is its number of concepts."""
     sizes = np.array([v.bit_count() for v in range(8)])
@@ -190,7 +215,7 @@ def test_the_paper_sized_grid_fits() -> None:
 
 @pytest.mark.parametrize(
     "explorer",
-    [phase(), RetrievalExplorer(), SwingByExplorer(), lattice()],
+    [phase(), RetrievalExplorer(), SwingByExplorer(), SwingByTrainingExplorer(), lattice()],
     ids=lambda e: type(e).__name__,
 )
 def test_the_module_needs_nothing_from_anywhere(explorer: Explorer) -> None:
