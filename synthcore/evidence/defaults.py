@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcore.config import ParameterError, StudyConfig
-from synthcore.evidence.files import find_root
+from synthcore.evidence.files import find_root, read_text
 
 CHANGED = ", changed"  # ends the name of a scale in a run with other parameters than the scale's
 CELL = re.compile(r"^# %%(.*)$", re.MULTILINE)
@@ -19,7 +19,7 @@ def cell_defaults(notebook: Path) -> dict[str, Any]:
 
     Raises ValueError, whose message says what is wrong with the cell.
     """
-    parts = CELL.split(notebook.read_text("utf-8"))
+    parts = CELL.split(read_text(notebook))
     cells = [text for head, text in zip(parts[1::2], parts[2::2], strict=True) if _is_it(head)]
     if len(cells) != 1:
         raise ValueError(f"needs one cell tagged parameters and has {len(cells)}.")

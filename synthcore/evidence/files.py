@@ -1,8 +1,9 @@
 """Files that are complete or absent, their checksums, and where the project lies."""
 
+import contextlib
 import hashlib
 import os
-import tempfile
+import uuid
 from pathlib import Path
 
 
@@ -15,18 +16,33 @@ def sha256(content: bytes | Path) -> str:
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write by way of a temporary neighbour: a reader sees the old file or the new one."""
     data = content.encode() if isinstance(content, str) else content
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    partial = neighbour(path)
     try:
-        with os.fdopen(handle, "wb") as stream:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("xb") as stream:  # as open to others as the user's umask says
             stream.write(data)
             stream.flush()
             os.fsync(stream.fileno())
-        os.chmod(partial, 0o644)  # mkstemp's files are private, a published site is not
         os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
+    except BaseException as error:
+        if isinstance(error, OSError) and error.errno:
+            error.filename = str(path)  # the name that the caller knows
+        with contextlib.suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise
+
+
+def neighbour(path: Path) -> Path:
+    """The name of a hidden file beside `path` that no other process writes to."""
+    return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
+
+
+def read_text(path: Path) -> str:
+    """The text of a file. Raises UnicodeError naming it if it is not UTF-8."""
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise UnicodeError(f"{path} is not text in UTF-8 ({error.reason})") from None
 
 
 def find_root(start: Path | None = None) -> Path | None:

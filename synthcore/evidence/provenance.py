@@ -10,12 +10,13 @@ import os
 import platform
 import sys
 from collections.abc import Container, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from synthcore.evidence.files import sha256
+from synthcore.evidence.files import read_text, sha256
 
 PACKAGE = "synthcore"
 LIBRARIES = (
@@ -29,7 +30,14 @@ def code_hash(path: Path) -> str:
     """Digest of a module's or notebook's syntax trees, or of a browser file's bytes."""
     if path.suffix in BROWSER_FILES:
         return sha256(path)
-    return hash_cells(notebook_code(path) if _is_notebook(path) else [path.read_text("utf-8")])
+    with _named(path):
+        return hash_cells(notebook_code(path) if _is_notebook(path) else [read_text(path)])
+
+
+def parse(path: Path) -> ast.Module:
+    """The syntax tree of a module. Raises SyntaxError naming its file."""
+    with _named(path):
+        return ast.parse(read_text(path))
 
 
 def hash_cells(cells: Iterable[str]) -> str:
@@ -42,7 +50,8 @@ def notebook_code(path: Path) -> list[str]:
     """Sources of the code cells of a jupytext notebook."""
     import jupytext
 
-    return [str(cell.source) for cell in jupytext.read(path).cells if cell.cell_type == "code"]
+    notebook = jupytext.reads(read_text(path), {"extension": path.suffix})
+    return [str(cell.source) for cell in notebook.cells if cell.cell_type == "code"]
 
 
 def meaning_hash(path: Path) -> str:
@@ -54,7 +63,7 @@ def meaning_hash(path: Path) -> str:
 
 @cache
 def _meaning_hash(path: Path, changed: int) -> str:
-    return sha256(json.dumps(_meaning(ast.parse(path.read_text("utf-8")))).encode())
+    return sha256(json.dumps(_meaning(parse(path))).encode())
 
 
 def import_closure(path: Path, root: Path, without: Container[str] = ()) -> list[Path]:
@@ -156,6 +165,15 @@ def _is_notebook(path: Path) -> bool:
     return path.suffix == ".ipynb" or path.parent.name == "notebooks"
 
 
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except SyntaxError as error:
+        error.filename = str(path)
+        raise
+
+
 def _parse(source: str) -> ast.Module:
     try:
         return ast.parse(source)
@@ -191,8 +209,10 @@ def _imports_of(path: Path, root: Path, changed: int) -> tuple[str, ...]:
     if path.suffix in BROWSER_FILES:
         return ()
     names: list[str] = []
-    sources = notebook_code(path) if _is_notebook(path) else [path.read_text("utf-8")]
-    for node in (node for source in sources for node in ast.walk(_parse(source))):
+    sources = notebook_code(path) if _is_notebook(path) else [read_text(path)]
+    with _named(path):
+        trees = [_parse(source) for source in sources]
+    for node in (node for tree in trees for node in ast.walk(tree)):
         if isinstance(node, ast.Import):
             names += [alias.name for alias in node.names if _ours(alias.name)]
         elif isinstance(node, ast.ImportFrom):
@@ -224,7 +244,7 @@ def _browser_files(module: Path) -> Iterator[Path]:
     if module.suffix in BROWSER_FILES or "explorers" not in module.parts:
         return
     room = next(folder for folder in module.parents if folder.name == "explorers")
-    for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+    for node in ast.walk(parse(module)):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             file = room / node.value
             if file.suffix in BROWSER_FILES and file.is_file():

@@ -9,7 +9,7 @@ from typing import Any
 
 from synthcore.evidence.record import DamagedRecord, Record
 from synthcore.press import cluster, folders, tables
-from synthcore.press.errors import Failed, Refused
+from synthcore.press.errors import OUTSIDE, Failed, Refused, sentence
 from synthcore.press.parameters import run_parameters, scale_parameters
 from synthcore.press.progress import Watcher
 from synthcore.press.runner import Job, Outcome, current_code, execute, run_identity
@@ -214,6 +214,8 @@ def outcome(job: Job, future: Any) -> Outcome:
     """What became of a submitted job, whatever happened to its worker."""
     try:
         found: Outcome = future.result()
+    except (*OUTSIDE, Refused, DamagedRecord) as error:
+        return Outcome(job, None, sentence(error))
     except Exception as error:  # the worker itself was killed
         return Outcome(job, None, f"the worker was lost ({type(error).__name__})")
     return found

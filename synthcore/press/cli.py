@@ -1,8 +1,11 @@
 """The command line. Exit codes: 0 all required claims hold; 1 something failed; 2 bad input."""
 
+import io
 import sys
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -10,7 +13,7 @@ import typer
 
 from synthcore.evidence.record import DamagedRecord
 from synthcore.press import cli_batch, cli_cache
-from synthcore.press.errors import Failed, Refused
+from synthcore.press.errors import OUTSIDE, Failed, Refused, sentence
 from synthcore.press.options import (
     AsJson,
     Device,
@@ -81,6 +84,9 @@ def run(
     file: ParameterFile = None,
     device: Device = None,
     out: Annotated[Path | None, typer.Option(help="folder for the run")] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="replace another run that --out holds")
+    ] = False,
     record: Annotated[
         bool, typer.Option("--record", help="keep record and data, or stages, in book/reference")
     ] = False,
@@ -100,15 +106,17 @@ def run(
     pairs = [pair(text) for text in parameter or []]
     parameters = run_parameters(found, scale, file or [], pairs, device)
     folder = out.resolve() if out else found.run_folder(scale, parameters.suffix)
-    if not runs.replaceable(folder):
-        raise Refused(f"{folder} holds something that is not a run: give --out another folder.")
-    env = {}
+    job = Job(found, scale, parameters, folder, time_limit=time_limit)
+    require = partial(runs.require_replaceable, job, force=force or out is None)
+    require()
     if record and found.has_stages:
         if scale != REFERENCE or parameters.overridden:
             raise Refused(f"Stages are recorded at scale {REFERENCE}, with its own parameters.")
-        env[SHIPPED] = "ignore"
-    job = Job(found, scale, parameters, folder, time_limit=time_limit, env=env)
+        job = replace(job, env={**job.env, SHIPPED: "ignore"})
+    if record:
+        folders.require_writable(found.reference)
     with folders.locked(folder), Watcher([job]):
+        require()  # a finished run may have been found
         outcome = execute(job)
     if outcome.record is None:
         raise Failed(f"{study} failed: {outcome.error}. Notebook and traceback: {outcome.kept}")
@@ -173,10 +181,10 @@ def site_(
     from synthcore.press.book import require_fresh
 
     folder = project_root(root)
-    require_fresh(all_studies(folder))
     html = out.resolve() if out else None
-    if html and html.exists() and not (html / "index.html").is_file() and any(html.iterdir()):
-        raise Refused(f"{html} holds something that is not a site: give --out another folder.")
+    if html:
+        site.require_replaceable(html)
+    require_fresh(all_studies(folder))
     index, built = site.build(folder, all_studies(folder), html=html)
     print(f"{'Built' if built else 'Nothing to build, fresh:'} {index}")
 
@@ -200,6 +208,7 @@ def release(
 ) -> None:
     """Archives of the built site, the executed notebooks and the records, and their digests."""
     from synthcore.press.book import require_fresh
+    from synthcore.press.folders import require_writable
     from synthcore.press.release import check
     from synthcore.press.release import release as write
 
@@ -207,6 +216,7 @@ def release(
     studies = all_studies(folder)
     require_fresh(studies)
     target = out.resolve() if out else folder / "_build" / "release"
+    require_writable(target)
     for path in write(folder, studies, target):
         print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
     check(target)
@@ -222,10 +232,13 @@ app.command("cache")(cli_cache.cache)
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run a command and exit with its code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is a question mark
+            stream.reconfigure(errors="replace")
     try:
         app(_join_pairs(given))
-    except (Refused, DamagedRecord) as error:
-        _leave(f"{error}", 2)
+    except (Refused, DamagedRecord, *OUTSIDE) as error:
+        _leave(sentence(error), 2)
     except Failed as error:
         _leave(f"{error}", 1)
     except KeyboardInterrupt:

@@ -128,7 +128,7 @@ def collect(
         read_records,
         table,
         varying,
-        write_table,
+        write_tables,
     )
     from synthcore.press.runs import keep_sweep_with_book
     from synthcore.press.studies import find_study
@@ -137,8 +137,7 @@ def collect(
     frame = table(records)
     chosen = read_plot(plot, frame) if plot else None
     paths = [out] if out else [folder / f"table{suffix}" for suffix in TABLE_SUFFIXES]
-    for path in paths:
-        write_table(frame, path)
+    write_tables(frame, paths)
     tables.show_sweep(list(records.values()))
     if len({record.code.digest for record in records.values()}) > 1:
         print("These runs are of different versions of the code: see column code.", file=sys.stderr)

@@ -1,14 +1,17 @@
 """One tidy table of many runs: a row per run; parameters, verdicts and results as columns."""
 
+import io
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from synthcore.config import nearest
+from synthcore.evidence.files import write_atomic
 from synthcore.evidence.record import RECORD_NAME, Record
 from synthcore.press.errors import Refused
+from synthcore.press.folders import is_result
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +23,9 @@ PLOT_WORDS = ("x", "y", "hue", "style")
 def read_records(folder: Path) -> dict[str, Record]:
     """Name of the run's folder -> its record. Raises Refused if there is none, DamagedRecord."""
     records = {
-        path.parent.name: Record.read(path) for path in sorted(folder.glob(f"*/{RECORD_NAME}"))
+        path.parent.name: Record.read(path)
+        for path in sorted(folder.glob(f"*/{RECORD_NAME}"))
+        if is_result(path.parent)
     }
     if not records:
         raise Refused(f"{folder} holds no finished run.")
@@ -69,11 +74,18 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
+def _text(value: Any) -> str | None:
+    return None if value != value else json.dumps(value)  # NaN: this run has no such value
+
+
 def table(records: Mapping[str, Record]) -> "pd.DataFrame":
     """All runs, a row each, ordered by the parameters that vary."""
     import pandas as pd
 
     frame = pd.DataFrame([row(name, record) for name, record in records.items()])
+    for name in frame.select_dtypes(object):  # a number in one study, a list in another
+        if frame[name].dropna().map(type).nunique() > 1:
+            frame[name] = [x if isinstance(x, str) or x is None else _text(x) for x in frame[name]]
     return frame.sort_values([*varying(records), "run"], ignore_index=True)
 
 
@@ -95,17 +107,20 @@ def varying(records: Mapping[str, Record]) -> list[str]:
     return [name for name in names if len(values[name]) > 1]
 
 
-def write_table(frame: "pd.DataFrame", path: Path) -> None:
-    """As CSV or Parquet, by the suffix; complete or absent."""
-    if path.suffix not in TABLE_SUFFIXES:
-        raise Refused(f"{path} must end in {' or '.join(TABLE_SUFFIXES)}.")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}")
-    if path.suffix == ".csv":
-        frame.to_csv(partial, index=False)
-    else:
-        frame.to_parquet(partial, index=False)
-    partial.replace(path)
+def write_tables(frame: "pd.DataFrame", paths: Sequence[Path]) -> None:
+    """As CSV or Parquet, by the suffix; all made before the first is written."""
+    made: dict[Path, bytes] = {}
+    for path in paths:
+        if path.suffix not in TABLE_SUFFIXES:
+            raise Refused(f"{path} must end in {' or '.join(TABLE_SUFFIXES)}.")
+        stream = io.BytesIO()
+        if path.suffix == ".csv":
+            frame.to_csv(stream, index=False)
+        else:
+            frame.to_parquet(stream, index=False)
+        made[path] = stream.getvalue()
+    for path, content in made.items():
+        write_atomic(path, content)
 
 
 def read_plot(words: list[str], frame: "pd.DataFrame") -> dict[str, str]:
@@ -146,6 +161,7 @@ def draw(frame: "pd.DataFrame", chosen: Mapping[str, str], path: Path) -> None:
         kept = {key: column for key, column in chosen.items() if key != "style"}
         sns.pointplot(frame, **kept, ax=axes, palette=palette, errorbar=("ci", 95))
     axes.set(xlabel=x, ylabel=y)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=144)
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", dpi=144)
     plt.close(figure)
+    write_atomic(path, stream.getvalue())

@@ -5,14 +5,13 @@ A rehearsal runs the whole notebook at full size with a few updates of every tra
 """
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from synthcore.press import folders
-from synthcore.press.errors import Failed
+from synthcore.press.errors import Failed, read_json
 from synthcore.press.parameters import Parameters
 from synthcore.press.progress import Watcher
 from synthcore.press.runner import Job, execute
@@ -113,7 +112,7 @@ def estimate(
         if done.record is None:
             raise Failed(f"{study.name} failed: {done.error}. Notebook and traceback: {done.kept}")
         trainings = _read(folder / TRAININGS_NAME)
-        shutil.rmtree(folder)  # its data are those of untrained models
+        folders.discard(folder)  # its data are those of untrained models
     record = done.record
     return Estimate(
         study=study.name,
@@ -154,7 +153,7 @@ def store(expected: Estimate, root: Path, day: str) -> None:
 def estimates(root: Path) -> list[dict[str, Any]]:
     """What `store` kept; none if there is no file."""
     path = root / "benchmarks" / "estimates.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_bytes()) if path.is_file() else []
+    rows: list[dict[str, Any]] = read_json(path, [])
     return rows
 
 

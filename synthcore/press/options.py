@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -59,7 +60,10 @@ def pair(text: str) -> tuple[str, str]:
 
 def project_root(root: Path | None) -> Path:
     """The project's folder, given or found. Raises Refused."""
-    found = find_root(root)
+    try:
+        found = find_root(root)
+    except FileNotFoundError:
+        raise Refused("The folder this shell is in is gone: change to another.") from None
     if found is None or (root and found != root.resolve()):
         where = root or Path.cwd()
         raise Refused(
@@ -70,4 +74,5 @@ def project_root(root: Path | None) -> Path:
 
 def print_json(content: Any) -> None:
     """To stdout, for programs; a number that is not finite is an error."""
-    print(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=False))
+    ascii_only = "utf" not in (sys.stdout.encoding or "").lower()
+    print(json.dumps(content, indent=1, allow_nan=False, ensure_ascii=ascii_only))

@@ -14,6 +14,7 @@ from typing import Any
 from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.record import RECORD_NAME, Record
 from synthcore.press.errors import Failed, Refused
+from synthcore.press.folders import FILES
 from synthcore.press.notebooks import from_json, to_json, without_injected
 from synthcore.press.runner import NOTEBOOK_NAME
 from synthcore.press.shipping import unverified
@@ -56,7 +57,7 @@ def release(root: Path, studies: Sequence[Study], out: Path) -> list[Path]:
         SITE: {
             f"model-systems/{path.relative_to(html).as_posix()}": path
             for path in sorted(html.rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.name != FILES
         },
         NOTEBOOKS: notebooks,
         RECORDS: records,

@@ -31,13 +31,14 @@ from synthcore.evidence.record import (
     StageRecord,
 )
 from synthcore.press import folders
-from synthcore.press.errors import Failed
+from synthcore.press.errors import Failed, read_json
 from synthcore.press.parameters import Parameters
 from synthcore.press.studies import Study
 
 NOTEBOOK_NAME = "notebook.ipynb"
 STATE_NAME = "cells.json"
 STAGES_NAME = "stages.json"  # where the chapter says what its stages are and came from
+NOTE_NAME = "not_shipped.json"  # in the folder of a reference run that failed for want of a stage
 VERIFIED_NAME = "verified.json"  # beside shipped stages: with which code they came out again
 RECORDED_SUFFIXES = (".nc", ".json", ".csv")  # of data, records and tables of sweeps
 STARTS = 3  # a kernel that does not start is tried again; nothing else is
@@ -124,8 +125,11 @@ def execute(job: Job) -> Outcome:
     except BaseException:  # interrupted: leave nothing
         shutil.rmtree(work, ignore_errors=True)
         raise
-    folders.publish(work, job.folder)
-    shutil.rmtree(folders.failed(job.folder), ignore_errors=True)
+    try:
+        folders.publish(work, job.folder)
+    except OSError as error:  # the next start tries again
+        return Outcome(job, None, f"it is finished and could not be put there: {error}", work)
+    folders.discard(folders.failed(job.folder), NOTE_NAME)
     return Outcome(job, record)
 
 
@@ -169,8 +173,8 @@ def _run(job: Job, work: Path) -> Record:
             raise
     seconds = (datetime.now(UTC) - started).total_seconds()
     write_atomic(work / NOTEBOOK_NAME, to_json(clean(notebook)))
-    claims = tuple(map(ClaimRecord.model_validate, _read_json(work / "claims.json", [])))
-    results = _read_json(work / RESULTS_NAME, {})
+    claims = tuple(map(ClaimRecord.model_validate, read_json(work / "claims.json", [])))
+    results = read_json(work / RESULTS_NAME, {})
     stages = _stages(work)
     for name in ("progress.json", STATE_NAME, STAGES_NAME, "kernel.log", RESULTS_NAME):
         (work / name).unlink(missing_ok=True)
@@ -224,10 +228,6 @@ def _env(job: Job, work: Path) -> dict[str, str]:
     return env | dict(job.env)
 
 
-def _read_json(path: Path, absent: Any) -> Any:
-    return json.loads(path.read_bytes()) if path.is_file() else absent
-
-
 def _file(path: Path) -> FileRecord:
     return FileRecord(name=path.name, sha256=sha256(path), bytes=path.stat().st_size)
 
@@ -235,7 +235,7 @@ def _file(path: Path) -> FileRecord:
 def _stages(work: Path) -> tuple[StageRecord, ...]:
     """What the chapter's stages were; each has left `stages/<name>.nc` and `.json`."""
     found = []
-    for name, told in _read_json(work / STAGES_NAME, {}).items():
+    for name, told in read_json(work / STAGES_NAME, {}).items():
         path = work / "stages" / f"{name}.nc"
         about = json.loads(path.with_suffix(".json").read_bytes())
         file = _file(path)
@@ -259,15 +259,15 @@ def _keep_failure(job: Job, work: Path, error: Exception) -> Path | None:
     if not work.exists():  # a disk so full that it takes no folder
         return None
     kept = folders.failed(job.folder)
+    folders.discard(kept, NOTE_NAME)
     lines = getattr(error, "traceback", None) or traceback.format_exception(error)
     try:
         for name in ("progress.json", STATE_NAME):
             (work / name).unlink(missing_ok=True)
         write_atomic(work / "traceback.txt", _without_colour("\n".join(lines)) + "\n")
+        folders.publish(work, kept)
     except OSError:  # a full disk: what is there is kept as it is
-        pass
-    shutil.rmtree(kept, ignore_errors=True)
-    os.replace(work, kept)
+        return work
     return kept
 
 

@@ -12,7 +12,7 @@ from synthcore.evidence.files import write_atomic
 from synthcore.evidence.record import RECORD_NAME, ClaimRecord, Record
 from synthcore.press.errors import Refused
 from synthcore.press.parameters import cell_defaults
-from synthcore.press.runner import VERIFIED_NAME
+from synthcore.press.runner import VERIFIED_NAME, Job
 from synthcore.press.shipping import require_room, ship
 from synthcore.press.studies import REFERENCE, Study, load_config
 
@@ -143,11 +143,33 @@ def keep_sweep_with_book(study: Study, name: str, table: str) -> Path:
     return path
 
 
-def replaceable(folder: Path) -> bool:
-    """May a run be put here? Only where nothing is, or an earlier run."""
-    return not folder.exists() or (
-        folder.is_dir() and (not os.listdir(folder) or (folder / RECORD_NAME).is_file())
-    )
+def require_replaceable(job: Job, force: bool) -> None:
+    """Refused unless nothing is in a job's folder, or an earlier run of the same study, scale and
+    parameters; with `force` any earlier run.
+    """
+    folder = job.folder
+    if not folder.exists() or (folder.is_dir() and not os.listdir(folder)):
+        return
+    if not (folder / RECORD_NAME).is_file():
+        raise Refused(f"{folder} holds something that is not a run: give --out another folder.")
+    if force:
+        return
+    record = Record.read(folder / RECORD_NAME)
+    if (record.study, record.scale, _asked(record.parameters)) != (
+        job.study.name,
+        job.scale,
+        _asked(job.parameters.all),
+    ):
+        changed = ", ".join(f"{name}={record.parameters[name]}" for name in record.overrides)
+        raise Refused(
+            f"{folder} holds another run, of {record.study} ({record.scale}"
+            f"{', ' if changed else ''}{changed}): give --out another folder, or replace it "
+            "with --force."
+        )
+
+
+def _asked(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name != "device"}
 
 
 def _without_id(claim: ClaimRecord) -> dict[str, Any]:

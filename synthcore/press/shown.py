@@ -5,7 +5,6 @@ or damaged there is no such run, and the page shows the check run and says why.
 """
 
 import json
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,11 +12,9 @@ from synthcore.evidence.files import write_atomic
 from synthcore.evidence.record import Record
 from synthcore.press import folders
 from synthcore.press.errors import Failed
-from synthcore.press.runner import Outcome
+from synthcore.press.runner import NOTE_NAME, Outcome
 from synthcore.press.runs import read_run
 from synthcore.press.studies import CHECK, Study
-
-NOTE_NAME = "not_shipped.json"  # in the folder of a reference run that failed for want of a stage
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ def write_note(outcome: Outcome, identity: str) -> str:
     """Keep why a reference run found a stage missing or damaged, and return it. The page's run of
     before, whose stages are no longer those of the book, is removed.
     """
-    shutil.rmtree(outcome.job.folder, ignore_errors=True)
+    folders.discard(outcome.job.folder)
     why = outcome.error.rpartition("is not shipped: ")[2].rstrip(".")
     why = why.replace(f"{outcome.job.study.root}/", "")
     path = folders.failed(outcome.job.folder) / NOTE_NAME

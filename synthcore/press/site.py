@@ -19,7 +19,7 @@ from synthcore.evidence.files import sha256, write_atomic
 from synthcore.evidence.record import Record
 from synthcore.press import dashboard, differences, folders, pages
 from synthcore.press.card import header_card
-from synthcore.press.errors import Failed
+from synthcore.press.errors import Failed, Refused, read_json
 from synthcore.press.estimate import estimates
 from synthcore.press.notebooks import from_json, read_source, to_json
 from synthcore.press.outline import Outline
@@ -71,9 +71,19 @@ def build(
         _check_self_contained(rendered)
         stamp_file.unlink(missing_ok=True)
         folders.publish(rendered, html)
-        shutil.rmtree(output)
+        shutil.rmtree(output, ignore_errors=True)
         write_atomic(stamp_file, json.dumps({"stamp": stamp}))
     return index, True
+
+
+def require_replaceable(html: Path) -> None:
+    """Refused unless nothing is there, or a site that we built."""
+    if html.exists() and not (html.is_dir() and (_ours(html) or not any(html.iterdir()))):
+        raise Refused(f"{html} holds something that is not a site: give --out another folder.")
+
+
+def _ours(html: Path) -> bool:
+    return (html / folders.FILES).is_file() and (html / "index.html").is_file()
 
 
 def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
@@ -136,7 +146,7 @@ def _runs(study: Study, page: Shown) -> dict[str, Record]:
 
 def _benchmarks(root: Path) -> list[dict[str, Any]]:
     path = root / "benchmarks" / "results.json"
-    rows: list[dict[str, Any]] = json.loads(path.read_bytes()) if path.is_file() else []
+    rows: list[dict[str, Any]] = read_json(path, [])
     return rows
 
 

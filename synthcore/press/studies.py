@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from synthcore.config import StudyConfig, nearest
+from synthcore.evidence.files import read_text
+from synthcore.evidence.provenance import parse
 from synthcore.press.errors import Refused
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class Study:
     @property
     def has_stages(self) -> bool:
         """Whether the chapter runs stages, so that their results can be shipped."""
-        return "chapter.stage(" in self.notebook.read_text("utf-8")
+        return "chapter.stage(" in read_text(self.notebook)
 
     @property
     def scales(self) -> list[str]:
@@ -85,7 +87,7 @@ class Study:
         """Claim id -> module of the study and function that decides it, as `claims` says."""
         folder = self.root / "synthcore" / "studies" / self.name / "claims"
         path = folder / "__init__.py" if folder.is_dir() else folder.with_suffix(".py")
-        found = _deciders(ast.parse(path.read_text("utf-8"))) if path.is_file() else {}
+        found = _deciders(parse(path)) if path.is_file() else {}
         inside = {name.stem for name in folder.glob("*.py")}
         return {
             name: (f"claims.{module}" if module in inside else module, function)
@@ -98,7 +100,7 @@ class Study:
 
     @cached_property
     def _heading(self) -> str:
-        match = re.search(r"^# # (.+)$", self.notebook.read_text("utf-8"), re.MULTILINE)
+        match = re.search(r"^# # (.+)$", read_text(self.notebook), re.MULTILINE)
         return match[1].strip() if match else ""
 
 
@@ -176,7 +178,7 @@ def _constants(path: Path) -> dict[str, str]:
     """String constants of a module, and its docstring's first line under ''; nothing is run."""
     if not path.is_file():
         return {}
-    tree = ast.parse(path.read_text("utf-8"))
+    tree = parse(path)
     about = {"": (ast.get_docstring(tree) or "").partition("\n")[0]}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):

@@ -1,6 +1,7 @@
 """What the cache holds, and removing it."""
 
 import contextlib
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from synthcore.stages.store import About, DamagedResult, cache_folder, read_about
+
+BLOCK = re.compile(r"seeds-\d+-\d+\.(nc|json|work)")
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,8 @@ def _stage(row: Kept) -> tuple[str, str]:
 
 def _blocks(study: str | None) -> Iterator[Path]:
     """Paths of the data of every block that is there or unfinished."""
+    if study and not study.isidentifier():
+        return
     found = cache_folder().glob(f"{study or '*'}/*/*/seeds-*-*")
-    suffixes = (".nc", ".json", ".work")
-    yield from sorted({path.with_suffix(".nc") for path in found if path.suffix in suffixes})
+    ours = {path.with_suffix(".nc") for path in found if BLOCK.fullmatch(path.name)}
+    yield from sorted(ours)

@@ -23,7 +23,7 @@ import xarray as xr
 from filelock import FileLock, Timeout
 
 from synthcore.evidence.dataset import packed
-from synthcore.evidence.files import sha256, write_atomic
+from synthcore.evidence.files import neighbour, sha256, write_atomic
 
 FORMAT = 1
 Seeds = tuple[int, ...]
@@ -80,15 +80,13 @@ def say_once(sentence: str) -> None:
 def write_result(path: Path, data: xr.Dataset, about: About) -> None:
     """Write `path` (ending in .nc), large variables compressed, and then its .json."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(handle)
+    partial = neighbour(path)
     try:
         data.to_netcdf(partial, engine="h5netcdf", encoding=packed(data))
-        head = {"format": FORMAT, "sha256": sha256(Path(partial)), **asdict(about)}
-        os.chmod(partial, 0o644)
+        head = {"format": FORMAT, "sha256": sha256(partial), **asdict(about)}
         os.replace(partial, path)
     finally:
-        Path(partial).unlink(missing_ok=True)
+        partial.unlink(missing_ok=True)
     head["digest"] = _digest(head)
     write_atomic(path.with_suffix(".json"), json.dumps(head, indent=1) + "\n")
 

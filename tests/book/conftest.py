@@ -278,6 +278,8 @@ def faulty(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = make_project(tmp_path_factory.mktemp("faulty"))
     for name, text in FAULTY.items():
         (project.root / f"{name}.yaml").write_text(text)
+    (project.root / "webpage").mkdir()
+    (project.root / "webpage/index.html").write_text("a page of somebody's own")
     return project
 
 

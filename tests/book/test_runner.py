@@ -39,6 +39,13 @@ import pytest
         (["run", "toy", "-p", "steps", ""], "steps must be an integer, 1 to 100 (got None)."),
         (["run", "toy", "--device", "gpu"], "device must be one of auto, cpu, cuda (got 'gpu')."),
         (["run", "toy", "--out", "notebooks"], "holds something that is not a run"),
+        (["run", "toy", "--out", "twice.yaml/below"], "twice.yaml: "),
+        (["sweep", "toy", "--out", "twice.yaml"], "twice.yaml: File exists."),
+        (["collect", "twice.yaml"], "twice.yaml holds no finished run."),
+        (["site", "--out", "notebooks"], "holds something that is not a site"),
+        (["site", "--out", "webpage"], "holds something that is not a site"),
+        (["cache", "../elsewhere"], "Nothing is kept of '../elsewhere'."),
+        (["cache", "/etc"], "Nothing is kept of '/etc'."),
         (["claims", "toy", "--scale", "chek"], "Unknown scale 'chek'. Did you mean 'check'?"),
         (["run", "toy", "--scale", "paper"], "Scale 'paper' is now called 'authors'."),
         (["claims", "--scale", "book"], "Scale 'book' is now called 'check'."),
@@ -65,6 +72,42 @@ def test_bad_input_is_refused_in_one_sentence(
     assert len(err.strip().splitlines()) == 1
     assert out == ""
     assert sorted(refusing.root.rglob("*")) == before  # nothing written
+
+
+@pytest.mark.parametrize(
+    ("path", "fault", "told"),
+    [
+        ("notebooks/toy.py", b"# %%\nx = = 3\n", "notebooks/toy.py: invalid syntax in 'x = = 3'."),
+        ("synthcore/studies/toy/experiment.py", b"x = (1\n", "experiment.py: '(' was never closed"),
+        ("notebooks/toy.py", b"# %% \xff\n", "notebooks/toy.py is not text in UTF-8"),
+    ],
+)
+def test_a_malformed_source_is_named(
+    project: "Project", capsys: pytest.CaptureFixture[str], path: str, fault: bytes, told: str
+) -> None:
+    from synthcore.press.cli import main
+
+    file = project.root / path
+    file.write_bytes(file.read_bytes() + fault)
+    with contextlib.chdir(project.root), pytest.raises(SystemExit) as leaving:
+        main(["book"])
+    assert leaving.value.code == 2
+    err = capsys.readouterr().err
+    assert told in err
+    assert len(err.strip().splitlines()) == 1
+
+
+def test_a_run_does_not_replace_another_unasked(
+    copy: "Project", capsys: pytest.CaptureFixture[str]
+) -> None:
+    from synthcore.press.cli import main
+
+    arguments = ["run", "toy", "--out", "_build/runs/toy/check", "--scale", "smoke"]
+    with contextlib.chdir(copy.root), pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    assert leaving.value.code == 2
+    err = capsys.readouterr().err
+    assert "holds another run, of toy (check): give --out another folder, or replace it with" in err
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()")
