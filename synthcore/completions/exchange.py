@@ -32,6 +32,7 @@ ABOUT = (
 )
 OWNERS = {"llamacpp": "llama.cpp", "vllm": "vllm", "sglang": "vllm", "library": "ollama"}
 HOSTS = {"mistral.ai": "mistral", "deepseek.com": "deepseek"}
+STREAM = re.compile(r"(?<![a-z])stream", re.IGNORECASE)
 T = TypeVar("T")
 
 
@@ -134,7 +135,7 @@ class Exchange:
 
     def _wants_streams(self, response: httpx.Response, sent: dict[str, Any]) -> bool:
         refused = response.status_code in (400, 405, 406, 422)
-        return refused and not sent.get("stream") and bool(re.search("stream", response.text, re.I))
+        return refused and not sent.get("stream") and bool(STREAM.search(response.text))
 
     async def _refused(
         self, client: httpx.AsyncClient, url: httpx.URL, response: httpx.Response

@@ -8,9 +8,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from synthcore.completions.protocol import Completion, MalformedError, Request, ServerError
+from synthcore.completions.protocol import (
+    PARTIAL,
+    Completion,
+    MalformedError,
+    Request,
+    ServerError,
+)
 from synthcore.completions.tokens import (
     Position,
+    Spelled,
     content_positions,
     legacy_positions,
     spell,
@@ -273,10 +280,24 @@ def _answer(
         found = spell(text, choice.positions, context, likely=bool(request.logprobs))
         trimmed = trimmed or found.trimmed
         if request.logprobs:
+            if request.logprobs > 1 and _alone(found):
+                raise ServerError(
+                    "The server sent the probabilities of its own tokens and of no others: "
+                    f"{request.logprobs} at each position were asked for.",
+                    "no logprobs",
+                )
             completions.append(Completion(found.text, finish, found.tokens, found.top))
         else:
             completions.append(Completion(found.text, finish))
     return Answer(completions, trimmed, echoed)
+
+
+def _alone(found: Spelled) -> bool:
+    """Are there no other tokens than the text's, although they were not certain?"""
+    pairs = list(zip(found.tokens, found.top, strict=True))
+    return all(set(row) <= {token, PARTIAL} for token, row in pairs) and any(
+        row[token] < 0.9 for token, row in pairs
+    )
 
 
 def _finish(choice: Choice) -> str:

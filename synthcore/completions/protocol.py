@@ -121,29 +121,43 @@ def ask(backend: Backend, request: Request) -> list[Completion]:
     return next(completions for _, completions in backend.complete([request]))
 
 
-def check_continues(backend: Backend, prompt: str, greedy: Completion) -> None:
+def check_continues(backend: Backend, prompt: str, greedy: Completion) -> str | None:
     """Does the model go on where a text ends? Many chat servers begin anew, or apply a template.
 
-    The greedy answer is cut before the token that was most certain and is asked to go on.
+    The greedy answer is cut before the token that was most certain and is asked to go on; and again
+    behind white space, which templates like to trim.
 
-    Raises ServerError if it goes on with something else. A greedy answer with no token after the
-    first as probable as one half decides nothing.
+    Returns a sentence if white space is lost. Raises ServerError if it goes on with something else.
+    A greedy answer with no token after the first as probable as one half decides nothing.
     """
     certain = [
         (top.get(token, 0.0), token.startswith(" "), -t)
         for t, (token, top) in enumerate(zip(greedy.tokens, greedy.top, strict=True))
-        if t > 0
+        if t > 0 and top.get(token, 0.0) > 0.5
     ]
-    p, _, cut = max(certain, default=(0.0, False, 0))
-    if p < 0.5:
-        return
-    before, expected = greedy.tokens[:-cut], "".join(greedy.tokens[-cut:])
-    request = Request((prompt, *before), 1, min(3, len(greedy.tokens) + cut), 0.0, 1)
-    found = ask(backend, request)[0].text
-    if found[: len(expected)] != expected[: len(found)] or not found:
+    if not certain:
+        return None
+    cut = -max(certain)[2]
+    if (found := _goes_on(backend, prompt, greedy, cut)) is not None:
         raise ServerError(
             f"The server does not continue the text it is given: after "
-            f"'…{''.join(before)[-30:]}' it wrote '{found[:40]}', and in its own answer "
-            f"'{expected[:40]}'.",
+            f"'…{''.join(greedy.tokens[:cut])[-30:]}' it wrote '{found[:40]}', and in its own "
+            f"answer '{''.join(greedy.tokens[cut:])[:40]}'.",
             "continues",
         )
+    behind = [place for place in certain if greedy.tokens[-place[2] - 1][-1:].isspace()]
+    if behind and _goes_on(backend, prompt, greedy, -max(behind)[2]) is not None:
+        return (
+            "The server drops white space at the end of the text it is given: behind such a token "
+            "it goes on as if there were none."
+        )
+    return None
+
+
+def _goes_on(backend: Backend, prompt: str, greedy: Completion, cut: int) -> str | None:
+    """What the model writes after that many tokens of its answer, if it is not what it wrote."""
+    expected = "".join(greedy.tokens[cut:])
+    most = min(3, len(greedy.tokens) - cut)
+    found = ask(backend, Request((prompt, *greedy.tokens[:cut]), 1, most, 0.0, 1))[0].text
+    same = found and found[: len(expected)] == expected[: len(found)]
+    return None if same else found

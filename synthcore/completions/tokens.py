@@ -121,11 +121,14 @@ def _whole_characters(
     top: list[Mapping[str, float]] = []
     done, first, part, logprob = -skip, True, b"", 0.0
     row: dict[str, float] = {}
+    hidden = False  # the first part of a unit is no character
     for own, position in zip(raw, positions, strict=True):
         if done >= length:
             break
         if done >= 0:
-            row = _row(position, way) if first and likely else row
+            if first:
+                row = _row(position, way) if likely else {}
+                hidden = _name(position.token, way) in (PARTIAL, END)
             logprob += _logprob(position, way)
         part += own
         word = _text(part)
@@ -134,7 +137,7 @@ def _whole_characters(
             continue  # part of a character
         if done >= 0:
             token = word[: length - done]  # a stop word may end within it
-            row = _with(row, word, math.exp(logprob))
+            row = _with(row, word, math.exp(logprob), hidden)
             tokens.append(token)
             top.append({token if w == word else w: p for w, p in row.items()})
         done, part, logprob, row = done + len(word), b"", 0.0, {}
@@ -143,10 +146,10 @@ def _whole_characters(
 
 def _row(position: Position, way: Decoder) -> dict[str, float]:
     """Likely tokens; those that end the text, and those that are no whole characters, together."""
-    if position.others is None:
+    if not position.others:
         raise ServerError(
             "The server sent the probabilities of its own tokens and of no others (top_logprobs is "
-            "null): the analysis needs the likely ones.",
+            "null or empty): the analysis needs the likely ones.",
             "no logprobs",
         )
     row: dict[str, float] = {}
@@ -156,12 +159,14 @@ def _row(position: Position, way: Decoder) -> dict[str, float]:
     return row
 
 
-def _with(row: dict[str, float], word: str, p: float) -> dict[str, float]:
-    """The row with the chosen word; what it takes of its first part is no other's."""
-    if word not in row and PARTIAL in row:
-        row[PARTIAL] = max(row[PARTIAL] - p, 0.0)
+def _with(row: dict[str, float], word: str, p: float, hidden: bool) -> dict[str, float]:
+    """The row with the chosen word. Where its first part is `hidden` among parts of characters,
+    what the word takes of it is no other's."""
+    if hidden:
+        row[PARTIAL] = row.get(PARTIAL, 0.0) - p
+        row[word] = row.get(word, 0.0) + p
     row.setdefault(word, p)
-    return {w: value for w, value in row.items() if value > 0 or w == word}
+    return {w: value for w, value in row.items() if w == word or value > 1e-9}
 
 
 def _logprob(position: Position, way: Decoder) -> float:

@@ -142,6 +142,34 @@ def test_a_server_that_begins_anew_is_found_out() -> None:
             assert caught.value.about == "continues"
 
 
+def test_white_space_that_a_template_trims_is_told() -> None:
+    """Words end in spaces here, as in no other test; a chat template strips the answer so far."""
+    words = ("It ", "is ", "so ", "clear ", "yes")
+
+    class Model:
+        name = "spaces"
+
+        def __init__(self, trims: bool) -> None:
+            self.trims = trims
+
+        def complete(self, requests: Any) -> Iterator[tuple[int, list[Completion]]]:
+            for index, request in enumerate(requests):
+                written = request.written.rstrip() if self.trims else request.written
+                text = "".join(words)
+                assert text.startswith(written)
+                yield index, [Completion(text[len(written) :][:4])]
+
+    base = Completion("".join(words), tokens=words, top=tuple({word: 0.9} for word in words))
+    assert check_continues(Model(False), "q", base) is None
+    with pytest.raises(ServerError, match="does not continue"):
+        check_continues(Model(True), "q", base)  # every token ends in a space
+    lines = ("One", " line.\n", "Two", " lines")
+    words = lines
+    base = Completion("".join(words), tokens=words, top=tuple({word: 0.9} for word in words))
+    assert check_continues(Model(False), "q", base) is None
+    assert "drops white space" in str(check_continues(Model(True), "q", base))
+
+
 def test_texts_without_their_first_space_are_taken_from_tokens() -> None:
     def trimmed(answer: Any) -> Any:
         for choice in answer["choices"]:

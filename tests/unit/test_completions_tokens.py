@@ -115,6 +115,22 @@ def test_replacement_characters_stand_for_what_the_text_has() -> None:
     assert found.top[1][" c"] == pytest.approx(0.6)
 
 
+def test_a_token_that_is_not_among_the_likely_ones_takes_nothing_from_parts() -> None:
+    """Nor does a character of two tokens replace the same character as one."""
+    rows = [{"�": math.log(0.5), " x": math.log(0.3)}, {"�": 0.0}]
+    given = {"tokens": [" y"], "token_logprobs": [math.log(0.01)], "top_logprobs": rows[:1]}
+    found = read({"text": " y", "finish_reason": "stop", "logprobs": given})[0]
+    assert found.top[0] == pytest.approx({" y": 0.01, " x": 0.3, PARTIAL: 0.5})
+    whole = {"€": math.log(0.2), "bytes:\\xe2": math.log(0.4), " x": math.log(0.1)}
+    given = {
+        "tokens": ["bytes:\\xe2", "bytes:\\x82\\xac"],
+        "token_logprobs": [math.log(0.4), math.log(0.75)],
+        "top_logprobs": [whole, {"bytes:\\x82\\xac": math.log(0.75)}],
+    }
+    found = read({"text": "€", "finish_reason": "stop", "logprobs": given})[0]
+    assert found.top[0] == pytest.approx({"€": 0.5, " x": 0.1, PARTIAL: 0.1})
+
+
 def test_a_character_held_back_is_no_end_of_text() -> None:
     """Some servers show nothing for the first part of a character, and all of it with the last."""
     given = {
@@ -201,10 +217,18 @@ def test_repeated_prompts_are_left_out() -> None:
 @pytest.mark.parametrize(
     ("choice", "sentence"),
     [
-        (legacy(escaped, top_logprobs=None), "of no others .top_logprobs is null."),
+        (legacy(escaped, top_logprobs=None), "of no others .top_logprobs is null"),
         (
-            legacy(escaped, token_logprobs=None, top_logprobs=[{}] * len(TOKENS)),
+            legacy(escaped, token_logprobs=None, top_logprobs=[{" z": -3.0}] * len(TOKENS)),
             "no probability for its own token ' a'",
+        ),
+        (legacy(escaped, top_logprobs=[{}] * len(TOKENS)), "of no others .top_logprobs is null or"),
+        (
+            legacy(
+                escaped,
+                top_logprobs=[{escaped(w): math.log(p)} for w, p in zip(TOKENS, P, strict=True)],
+            ),
+            "no others: 5 at each position were asked for",
         ),
         (legacy(escaped, "something else"), "do not spell its text"),
         (legacy(lambda token: escaped(token).strip()), "leaves out the spaces of its tokens"),
@@ -251,8 +275,9 @@ def test_any_text_cut_into_bytes_anywhere_is_spelled(text: str, rng: Any) -> Non
         tokens.append(raw[:size])
         raw = raw[size:]
     values = [rng.uniform(-2, 0) for _ in tokens]
+    other = [{"token": "other", "logprob": -9.0}]
     given = [
-        {"token": "?", "bytes": list(token), "logprob": value, "top_logprobs": []}
+        {"token": "?", "bytes": list(token), "logprob": value, "top_logprobs": other}
         for token, value in zip(tokens, values, strict=True)
     ]
     choice = {"text": text, "finish_reason": "stop", "logprobs": {"content": given}}

@@ -234,8 +234,8 @@ def _sample(
     from synthcore.completions.protocol import check_continues
     from synthcore.studies.forking_paths.pipeline import run_plan
 
-    if left:
-        check_continues(client, plan.prompt, plan.base)
+    if left and (lost := check_continues(client, plan.prompt, plan.base)):
+        _say(lost)
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(f"sampling ({left} requests)", total=None)
 
