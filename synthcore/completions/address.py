@@ -87,8 +87,10 @@ def endpoint(base: httpx.URL, path: str, given: str | None = None) -> httpx.URL:
     ('http://h:1/v1/completions', 'http://h:1/v1/completions', 'https://h/api/v4/completions')
     >>> at("http://h/v1", "/api/generate"), at("http://h", given="/llm/x/completions?version=2")
     ('http://h/api/generate', 'http://h/llm/x/completions?version=2')
-    >>> at("http://h/v1/completions")
-    'http://h/v1/completions'
+    >>> at("http://h/x/completions"), at("http://h/v1/completions", "/v1/chat/completions")
+    ('http://h/x/completions', 'http://h/v1/chat/completions')
+    >>> at("http://h/v1/chat/completions", "/api/chat")
+    'http://h/api/chat'
     """
     root = base.path.rstrip("/")
     if given is not None:
@@ -100,12 +102,11 @@ def endpoint(base: httpx.URL, path: str, given: str | None = None) -> httpx.URL:
         return base.copy_with(
             path=root + wanted.path, query=query or None, username="", password=""
         )
-    if root.endswith("/completions"):
-        path = root
-    elif not path.startswith("/v1/"):
-        path = root.removesuffix("/v1") + path
-    elif re.search(r"/v\d+\w*(/|$)", root):
-        path = root + path.removeprefix("/v1")
+    stem = re.sub(r"(/chat)?/completions$", "", root)  # if the whole address was given
+    if not path.startswith("/v1/"):
+        path = stem.removesuffix("/v1") + path
+    elif stem != root or re.search(r"/v\d+\w*(/|$)", root):
+        path = stem + path.removeprefix("/v1")
     else:
         path = root + path
     return base.copy_with(path=path, username="", password="")

@@ -116,7 +116,7 @@ class HTTPBackend:
         fields = dict(self.extra) | ({"chat": True} if self.chat else {})
         fields |= {"server": self.server} | ({"path": self.path} if self.path else {})
         shaped = hashlib.sha256(repr(sorted(fields.items())).encode()).hexdigest()[:12]
-        return f"{self.model} at {shown(self.base)}, {shaped}"
+        return f"{self.model} at {shown(self.base).rstrip('/')}, {shaped}"
 
     def complete(self, requests: Sequence[Request]) -> Iterator[Item]:
         """As they come in. Raises ServerError; what came before has been yielded."""

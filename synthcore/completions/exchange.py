@@ -181,7 +181,6 @@ class Exchange:
         for ending, kind in HOSTS.items():
             if base.host.endswith(ending):
                 return kind
-        base = base.copy_with(path=re.sub(r"(/chat)?/completions/*$", "", base.path) or "/")
         models = await self._get(client, endpoint(base, "/v1/models"))
         if "llama.cpp" in models.headers.get("server", ""):
             return "llama.cpp"

@@ -259,6 +259,8 @@ def test_a_chat_only_server_is_asked_with_chat(fork: Fork) -> None:
         refused(fork(url), "/v1/chat/completions does", "--chat")
         assert fork(url, "--chat", "-S", "4")[0] == 0
         assert fork(f"{url}/v1/chat/completions", "-S", "4")[0] == 0  # the whole address
+    with running(FakeServer("ollama")) as url:
+        assert fork(f"{url}/v1/chat/completions", "-S", "4")[0] == 0
 
 
 @pytest.mark.parametrize(
