@@ -217,10 +217,12 @@ class Chapter:
     def results(self, **numbers: float) -> None:
         """Keep named numbers with the run: the columns of a table over many runs.
 
-        Calls add up. Raises ValueError for a name that is a parameter's or was given before.
+        Calls add up. Raises ValueError for a name that is a parameter's or was given before; live,
+        a cell may be run again.
         """
         for name, number in numbers.items():
-            if name in type(self.config).model_fields or name in self._results:
+            again = self.directory is not None and name in self._results
+            if name in type(self.config).model_fields or again:
                 raise ValueError(f"The name of the result {name!r} is taken.")
             self._results[name] = float(number)
         if self.directory is not None:

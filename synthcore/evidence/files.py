@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import os
 import uuid
+from collections.abc import Iterable
 from pathlib import Path
 
 
@@ -35,6 +36,11 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 def neighbour(path: Path) -> Path:
     """The name of a hidden file beside `path` that no other process writes to."""
     return path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}")
+
+
+def visible(paths: Iterable[Path]) -> list[Path]:
+    """Files that somebody wrote, sorted: not the hidden ones of editors, browsers and systems."""
+    return sorted(path for path in paths if not path.name.startswith(".") and path.is_file())
 
 
 def read_text(path: Path) -> str:

@@ -172,7 +172,7 @@ def run_stale(
     if not stale:
         return []
     workers = min(jobs, len(stale))
-    threads = max(1, cluster.cores() // workers)
+    threads = cluster.threads(workers)
     todo = [_job(chapter.study, chapter.scale, threads, time_limit) for chapter in stale]
     with contextlib.ExitStack() as stack:
         for job in todo:

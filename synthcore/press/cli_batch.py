@@ -82,7 +82,7 @@ def sweep(
     )
     fixed |= given_values(file or [], list(map(pair, parameter or [])), device)
     at_once = workers or cluster.default_workers()
-    threads = None if scheduler else max(1, cluster.cores() // at_once)
+    threads = None if scheduler else cluster.threads(at_once)
     folder = out.resolve()
     jobs = plan(found, scale, fixed, axes, folder, threads, time_limit)
     if dry_run:

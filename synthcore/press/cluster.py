@@ -4,10 +4,12 @@ import contextlib
 import logging
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from synthcore.press.errors import Refused
 
+CGROUP = Path("/sys/fs/cgroup")
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,  # a killed worker's run is not tried again
     "distributed.comm.timeouts.connect": "5s",
@@ -65,7 +67,28 @@ def remote(address: str) -> Iterator[Any]:
 
 def cores() -> int:
     """Cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(here, _quota(CGROUP) or here)
+
+
+def threads(at_once: int) -> int:
+    """Threads of each of several runs: as OMP_NUM_THREADS says, else a share of the cores."""
+    given = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    return int(given) if given.isdecimal() and int(given) else max(1, cores() // at_once)
+
+
+def _quota(group: Path) -> int | None:
+    """Whole cores that a container may use (at least one), or None if it may use all."""
+    try:
+        if (group / "cpu.max").is_file():
+            allowed, _, period = (group / "cpu.max").read_text().partition(" ")
+        else:  # of the first version
+            allowed, period = (
+                (group / "cpu" / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
+            )
+        return max(1, int(allowed) // int(period)) if int(allowed) > 0 else None
+    except (OSError, ValueError, ZeroDivisionError):  # "max", or no such thing
+        return None
 
 
 def gpus() -> int:

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import sys
 import tempfile
 import threading
@@ -20,6 +21,7 @@ from papermill.engines import NBClientEngine, papermill_engines
 from synthcore.evidence.files import write_atomic
 
 ENGINE = "synthcore"
+LONGEST = 90  # characters of a folder of sockets; with a socket's name they may have about 104
 USAGE = (
     "__import__('json').dumps("
     "__import__('synthcore.evidence.provenance', fromlist=['usage']).usage())"
@@ -51,19 +53,21 @@ class _Kernel(AsyncKernelManager):
 
 class _Client(PapermillNotebookClient):  # type: ignore[misc]
     session: Session
-    sockets: str
+    scratch: str  # an empty folder for its sockets, and instead of the user's IPython profile
 
     def create_kernel_manager(self) -> AsyncKernelManager:
         """Files instead of ports: kernels that start together can be given the same port."""
         manager: AsyncKernelManager = super().create_kernel_manager()
-        manager.transport, manager.ip = "ipc", f"{self.sockets}/kernel"
+        if len(self.scratch) <= LONGEST and sys.platform != "win32":
+            manager.transport, manager.ip = "ipc", f"{self.scratch}/kernel"
         return manager
 
     def execute(self, **kwargs: Any) -> Any:
         """All cells, then the kernel's own account of what it used."""
         session = self.session
         self.reset_execution_trackers()
-        with self.setup_kernel(cwd=str(session.cwd), env=dict(session.env), stderr=session.log):
+        env = {**session.env, "IPYTHONDIR": self.scratch}
+        with self.setup_kernel(cwd=str(session.cwd), env=env, stderr=session.log):
             session.started = True
             watchdog = threading.Timer(session.time_limit or 0, self._kill)
             watchdog.daemon = True
@@ -125,8 +129,15 @@ class Engine(NBClientEngine):  # type: ignore[misc]
             on_cell_start=on_start,
         )
         client.session = session
-        with tempfile.TemporaryDirectory(prefix="synthcore-") as client.sockets:
+        with tempfile.TemporaryDirectory(prefix="synthcore-", dir=_short()) as client.scratch:
             return client.execute()
+
+
+def _short() -> str | None:
+    """A folder for sockets, whose names may not be long; None for that of temporary files."""
+    places = [tempfile.gettempdir(), os.environ.get("XDG_RUNTIME_DIR", ""), "/tmp"]
+    usable = (place for place in places if len(place) <= LONGEST - 24 and os.access(place, os.W_OK))
+    return next(usable, None)
 
 
 def kill_tree(pid: int) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 
 import psutil
 
-from synthcore.evidence.files import sha256, write_atomic
+from synthcore.evidence.files import sha256, visible, write_atomic
 from synthcore.evidence.provenance import code_hash, environment, identity, import_closure
 from synthcore.evidence.record import (
     RECORD_NAME,
@@ -34,6 +34,7 @@ from synthcore.press import folders
 from synthcore.press.errors import Failed, read_json
 from synthcore.press.parameters import Parameters
 from synthcore.press.studies import Study
+from synthcore.press.surroundings import kernel_environment
 
 NOTEBOOK_NAME = "notebook.ipynb"
 STATE_NAME = "cells.json"
@@ -87,8 +88,7 @@ def current_code(study: Study) -> CodeRecord:
     root = study.root
     closure = import_closure(study.notebook, root)
     lock = root / "constraints.txt"
-    files = sorted(study.reference.glob("*")) if study.reference.is_dir() else []
-    files = [path for path in files if path.name != VERIFIED_NAME]
+    files = [path for path in visible(study.reference.glob("*")) if path.name != VERIFIED_NAME]
     return CodeRecord(
         notebook=code_hash(study.notebook),
         closure={str(path.relative_to(root)): code_hash(path) for path in closure},
@@ -210,18 +210,10 @@ def _run(job: Job, work: Path) -> Record:
 
 
 def _env(job: Job, work: Path) -> dict[str, str]:
-    """The kernel's environment, without what would not be its own.
-
-    With MPLBACKEND set to Agg, figures would vanish. Dask has its workers trim their heap at every
-    turn: half of a kernel's time would go there.
-    """
-    not_ours = ("MPLBACKEND", "MALLOC_TRIM_THRESHOLD_")
-    env = {name: value for name, value in os.environ.items() if name not in not_ours}
-    env |= {
+    env = kernel_environment(os.environ, job.study.root) | {
         RUN_DIRECTORY: str(work),
         "SYNTHCORE_SCALE": job.scale,
         "SYNTHCORE_ROOT": str(job.study.root),
-        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     }
     if job.threads:
         env |= {"OMP_NUM_THREADS": str(job.threads), "MKL_NUM_THREADS": str(job.threads)}

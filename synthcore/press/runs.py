@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from synthcore.config import describe
-from synthcore.evidence.files import write_atomic
+from synthcore.evidence.files import visible, write_atomic
 from synthcore.evidence.record import RECORD_NAME, ClaimRecord, Record
 from synthcore.press.errors import Refused
 from synthcore.press.parameters import cell_defaults
@@ -43,7 +43,7 @@ def recorded_runs(study: Study) -> dict[str, Record]:
     others = {VERIFIED_NAME, *(f"{stage}.json" for stage in study.shipped)}
     return {
         path.stem: Record.read(path)
-        for path in sorted(study.reference.glob("*.json"))
+        for path in visible(study.reference.glob("*.json"))
         if path.name not in others
     }
 

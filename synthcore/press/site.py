@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from synthcore.evidence.files import sha256, write_atomic
+from synthcore.evidence.files import sha256, visible, write_atomic
 from synthcore.evidence.record import Record
 from synthcore.press import dashboard, differences, folders, pages
 from synthcore.press.card import header_card
@@ -94,7 +94,8 @@ def stage(root: Path, studies: Sequence[Study], scale: str) -> dict[str, bytes]:
     staged = {name: (root / name).read_bytes() for name in ("_config.yml", "_toc.yml")}
     for path in sorted((root / "book").rglob("*")):
         name = path.relative_to(root).as_posix()
-        hidden = "__pycache__" in path.parts or path.name.startswith(".")
+        inside = path.relative_to(root).parts
+        hidden = "__pycache__" in inside or any(part.startswith(".") for part in inside)
         if path.is_file() and not hidden and not name.startswith("book/reference/"):
             staged[name] = path.read_bytes()
     outline = Outline.read(root)
@@ -152,7 +153,7 @@ def _benchmarks(root: Path) -> list[dict[str, Any]]:
 
 def _stamp(root: Path, staged: dict[str, bytes], html: Path) -> str:
     """Digest of the staged files, the package (its reference pages), the renderer and the place."""
-    package = sorted((root / "synthcore").rglob("*.py"))
+    package = visible((root / "synthcore").rglob("*.py"))
     parts = {name: sha256(content) for name, content in staged.items()}
     parts |= {str(path.relative_to(root)): sha256(path) for path in package}
     for name in ("jupyter-book", "sphinx-book-theme", "myst-nb", "anywidget"):

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from synthcore.config import StudyConfig, nearest
-from synthcore.evidence.files import read_text
+from synthcore.evidence.files import read_text, visible
 from synthcore.evidence.provenance import parse
 from synthcore.press.errors import Refused
 
@@ -43,7 +43,7 @@ class Study:
     @property
     def shipped(self) -> list[str]:
         """Names of the stages whose results come with the book, such as `training.run`."""
-        paths = (*self.reference.glob("*.*.nc"), *self.reference.glob("*.*.json"))
+        paths = visible([*self.reference.glob("*.*.nc"), *self.reference.glob("*.*.json")])
         return sorted({path.stem for path in paths})
 
     @property
@@ -55,7 +55,8 @@ class Study:
     def scales(self) -> list[str]:
         """Scales this study can be run at; `check` needs no parameter file."""
         files = self.root.glob(f"notebooks/params/*/{self.name}.yaml")
-        return sorted({CHECK, *(file.parent.name for file in files)} - set(RENAMED))
+        names = {file.parent.name for file in files if file.parent.name[0] != "."}
+        return sorted({CHECK, *names} - set(RENAMED))
 
     def run_folder(self, scale: str, suffix: str = "") -> Path:
         """Where the run of a scale lives."""
@@ -105,13 +106,21 @@ class Study:
 
 
 def all_studies(root: Path) -> list[Study]:
-    """Every study with a notebook, by name."""
-    return [Study(root, path.stem) for path in sorted((root / "notebooks").glob("[!_]*.py"))]
+    """Every study by name: a notebook and the package of its name. Other files are no study."""
+    paths = visible((root / "notebooks").glob("[!_]*.py"))
+    return [Study(root, path.stem) for path in paths if _package(root, path.stem).is_dir()]
+
+
+def _package(root: Path, name: str) -> Path:
+    return root / "synthcore" / "studies" / name
 
 
 def find_study(root: Path, name: str) -> Study:
     """The study of that name. Raises Refused with the nearest name."""
     studies = {study.name: study for study in all_studies(root)}
+    if name not in studies and (root / "notebooks" / f"{name}.py").is_file():
+        missing = _package(root, name).relative_to(root)
+        raise Refused(f"notebooks/{name}.py is no study: there is no {missing}.")
     if name not in studies:
         raise Refused(f"Unknown study '{name}'. {nearest(name, studies)}")
     return studies[name]

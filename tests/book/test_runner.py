@@ -228,6 +228,44 @@ def test_a_failed_run_is_kept_apart(project: "Project", mode: str, told: str) ->
     assert json.loads(project.run("claims", "--json").stdout) == []
 
 
+def test_what_is_the_users_own_does_not_reach_a_run(
+    project: "Project", tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Start-up files, styles and a long name of the folder of temporary files."""
+    home = tmp_path_factory.mktemp("user") / ("home" * 25)
+    startup = home / ".ipython/profile_default/startup/0.py"
+    files = {
+        startup: "import builtins; builtins.INTRUDER = 1",
+        home / ".config/matplotlib/matplotlibrc": "text.usetex: True\nfigure.facecolor: black\n",
+        home / "startup.py": "import builtins; builtins.INTRUDER = 2",
+        home / "seaborn.py": "raise RuntimeError('another seaborn')",
+        home / "tmp/here": "",
+    }
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    project.edit(
+        "notebooks/toy.py",
+        "import os, signal",
+        "import builtins, matplotlib, seaborn\n"
+        "assert not hasattr(builtins, 'INTRUDER')\n"
+        "assert not matplotlib.rcParams['text.usetex']\n"
+        "assert matplotlib.rcParams['figure.facecolor'] == 'white'\n"
+        "import os, signal",
+    )
+    mine = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "TMPDIR": str(home / "tmp"),
+        "PYTHONSTARTUP": str(home / "startup.py"),
+        "PYTHONPATH": f"{project.root}{os.pathsep}{home}",
+    }
+    for name in ("IPYTHONDIR", "MPLCONFIGDIR"):
+        assert name not in os.environ
+    done = project.run("run", "toy", "--scale", "smoke", **mine)
+    assert done.returncode == 0, done.stderr
+
+
 def test_time_limit(project: "Project") -> None:
     done = project.run("run", "toy", "-p", "mode", "sleep", "--time-limit", "4")
     assert done.returncode == 1

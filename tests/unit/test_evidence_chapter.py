@@ -50,6 +50,15 @@ def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "run"
 
 
+def test_live_a_cell_of_results_may_be_run_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SYNTHCORE_RUN_DIR", raising=False)
+    chapter = Chapter("toy", CONFIG)
+    for mean in (1.0, 2.0):
+        chapter.results(mean=mean)
+    with pytest.raises(ValueError, match="The name of the result 'seed' is taken"):
+        chapter.results(seed=1)
+
+
 def figure() -> Figure:
     fig, axes = pyplot.subplots(figsize=(2, 1))
     axes.plot([0, 1])
