@@ -8,11 +8,15 @@ import torch
 
 from benchmarks.measuring import Benchmark, seconds
 from synthcore.changepoints import dirichlet_multinomial, posterior
-from synthcore.studies.forking_paths import recipe
-from synthcore.studies.forking_paths.counting import beast_like, jittered, least_squares
-from synthcore.studies.forking_paths.ensemble import Ensemble
-from synthcore.studies.forking_paths.paths import Paths
-from synthcore.studies.forking_paths.task import Recipe
+from synthcore.studies.forking_paths.experiments import released as recipe
+from synthcore.studies.forking_paths.experiments.detection import (
+    beast_like,
+    jittered,
+    least_squares,
+)
+from synthcore.studies.forking_paths.measure.paths import Paths
+from synthcore.studies.forking_paths.task.ensemble import Ensemble
+from synthcore.studies.forking_paths.task.world import Recipe
 
 SERIES = 60
 
@@ -91,9 +95,9 @@ def transfers() -> float:
     """Thousand completions per second of a world analysed over HTTP on this machine."""
     from synthcore.completions.client import HTTPBackend
     from synthcore.completions.loopback import serving
-    from synthcore.studies.forking_paths.pipeline import run_fpa
-    from synthcore.studies.forking_paths.task import ForkWorld
-    from synthcore.studies.forking_paths.worlds import PROMPT, ForkWorldBackend, answer_of
+    from synthcore.studies.forking_paths.measure.analysis import run_fpa
+    from synthcore.studies.forking_paths.task.backend import PROMPT, ForkWorldBackend, answer_of
+    from synthcore.studies.forking_paths.task.world import ForkWorld
 
     world = ForkWorld(3)
     with serving(ForkWorldBackend(world)) as url:

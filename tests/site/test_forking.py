@@ -12,11 +12,16 @@ from scipy import special, stats
 from synthcore.changepoints import dirichlet_multinomial, posterior
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.forking import ForkingExplorer
-from synthcore.studies.forking_paths import survival
-from synthcore.studies.forking_paths.lexicon import NUMBERS, PUNCTUATION, WORDS
-from synthcore.studies.forking_paths.paths import Paths
-from synthcore.studies.forking_paths.tables import Tables
-from synthcore.studies.forking_paths.task import ForkWorld, Recipe
+from synthcore.studies.forking_paths.measure import paths as survival
+from synthcore.studies.forking_paths.measure.paths import Paths
+from synthcore.studies.forking_paths.task.ensemble import Tables
+from synthcore.studies.forking_paths.task.world import (
+    NUMBERS,
+    PUNCTUATION,
+    WORDS,
+    ForkWorld,
+    Recipe,
+)
 
 pytestmark = pytest.mark.browser
 

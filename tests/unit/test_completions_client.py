@@ -14,9 +14,9 @@ import pytest
 from synthcore.completions.client import HTTPBackend
 from synthcore.completions.loopback import serving
 from synthcore.completions.protocol import Request, ServerError, ask
-from synthcore.studies.forking_paths.pipeline import run_fpa
-from synthcore.studies.forking_paths.task import ForkWorld
-from synthcore.studies.forking_paths.worlds import PROMPT, ForkWorldBackend, answer_of
+from synthcore.studies.forking_paths.measure.analysis import run_fpa
+from synthcore.studies.forking_paths.task.backend import PROMPT, ForkWorldBackend, answer_of
+from synthcore.studies.forking_paths.task.world import ForkWorld
 
 GOOD = {"choices": [{"text": "x", "finish_reason": "stop"}]}
 

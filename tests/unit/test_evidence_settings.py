@@ -18,7 +18,6 @@ WITHOUT_SOURCES = {
     "adam_continuous_time",
     "concept_space",
     "finetuning_wrappers",
-    "forking_paths",
     "representation_shattering",
 }
 

@@ -21,7 +21,6 @@ FIRST_EDITION = {
     "compositional_capabilities",
     "concept_space",
     "finetuning_wrappers",
-    "forking_paths",
     "percolation",
     "representation_shattering",
     "sim_concept_learning",

@@ -18,7 +18,6 @@ OWN_GENERATORS = {
     "compositional_capabilities",
     "concept_space",
     "finetuning_wrappers",
-    "forking_paths",
     "percolation",
     "representation_shattering",
     "stepwise_inference",

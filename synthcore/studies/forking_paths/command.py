@@ -15,7 +15,7 @@ import typer
 if TYPE_CHECKING:
     from synthcore.completions.cache import Cached
     from synthcore.completions.client import HTTPBackend
-    from synthcore.studies.forking_paths.pipeline import FPA, OutcomeOf, Plan
+    from synthcore.studies.forking_paths.measure.analysis import FPA, OutcomeOf, Plan
 
 SHORT = 11
 # What to change, by what an error is about.
@@ -135,7 +135,7 @@ def fork(
     from synthcore.completions.cache import Cached
     from synthcore.completions.client import HTTPBackend
     from synthcore.completions.protocol import ServerError
-    from synthcore.studies.forking_paths.pipeline import (
+    from synthcore.studies.forking_paths.measure.analysis import (
         AnalysisError,
         greedy_outcome,
         plan_fpa,
@@ -191,7 +191,7 @@ def _print_cost(
     backend: "Cached", plan: "Plan", outcome: str, seed: int, chunk: int, stop: tuple[str, ...]
 ) -> int:
     """What sampling takes; how many requests are left."""
-    from synthcore.studies.forking_paths.pipeline import requests_of
+    from synthcore.studies.forking_paths.measure.analysis import requests_of
 
     asked = [request for _, request in requests_of(plan, seed, chunk, stop)]
     left = backend.missing(asked)
@@ -232,7 +232,7 @@ def _sample(
     from rich.progress import Progress
 
     from synthcore.completions.protocol import check_continues
-    from synthcore.studies.forking_paths.pipeline import run_plan
+    from synthcore.studies.forking_paths.measure.analysis import run_plan
 
     if left and (lost := check_continues(client, plan.prompt, plan.base)):
         _say(lost)
@@ -247,7 +247,7 @@ def _sample(
 
 def _report(run: "FPA", out: Path, model: str, samples: int, p_thresh: float, eps: float) -> None:
     from synthcore.evidence.files import write_atomic
-    from synthcore.studies.forking_paths.report import Findings
+    from synthcore.studies.forking_paths.measure.report import Findings
 
     found = Findings(run, eps)
     counted = f"{samples} completions after each of {len(run.t)} tokens above {p_thresh:g}"

@@ -1,73 +1,135 @@
-"""Controls on which no claim may come out as reproduced: a run's dataset with its finding taken
-out.
+"""What takes the detector's place, or the texts', to see that a claim can fail, and can hold.
+
+Most were run by the same experiments and put through the same measurement: the detector on
+positions in a random order, an oracle that knows every change, the paper's kind of model without
+its jitter, texts simulated with and without changes, a backend that forgets.
 """
 
 import numpy as np
 import xarray as xr
 
-from synthcore.studies.forking_paths.black_box import FORGETFUL
+from synthcore.studies.forking_paths.experiments.backends import DIRECT, FORGETFUL
+
+FIRST_HITS = {"rare": (0.31, 0.88), "uneven": (0.79, 0.91), "even": (0.96, 0.89)}
 
 
-def without_time(data: xr.Dataset) -> xr.Dataset:
+def changed(results: xr.DataTree, name: str, data: xr.Dataset) -> xr.DataTree:
+    """The same results with one experiment in place of another."""
+    nodes = {key: node.to_dataset() for key, node in results.children.items()}
+    return xr.DataTree.from_dict({**nodes, name: data})
+
+
+def _detector(results: xr.DataTree, name: str) -> xr.DataTree:
+    data = results["detection"].to_dataset()
+    other = data.sel(detector=[name]).assign_coords(detector=["exact DM"])
+    return changed(results, "detection", other)
+
+
+def without_time(results: xr.DataTree) -> xr.DataTree:
     """The detector saw the positions of every text in a random order."""
-    at = {"samples": data.attrs["headline"]}
-    control = data.copy(deep=True)
-    for name in ("recall", "precision", "spurious"):
-        control[name].loc[at] = data[f"{name}_unordered"]
-    return control
+    return _detector(results, "without time")
 
 
-def told_by_confidence(data: xr.Dataset) -> xr.Dataset:
-    """Only texts that end undecided have change points."""
-    undecided = (data.released_end < 0.9).astype(float)
-    return data.assign(
-        released_alarm=undecided.broadcast_like(data.released_alarm),
-        released_m=(1 - data.released_end).broadcast_like(data.released_m),
-    )
+def oracle(results: xr.DataTree) -> xr.DataTree:
+    """All changes of .1 and more are reported, and nothing else."""
+    return _detector(results, "oracle")
 
 
-def tasks_shuffled(data: xr.Dataset) -> xr.Dataset:
-    """Questions are dealt to tasks at random."""
-    order = np.random.default_rng(0).permutation(data.sizes["question"])
-    return data.assign(released_task=("question", data.released_task.values[order]))
+def hazards_for_both(results: xr.DataTree) -> xr.DataTree:
+    """One detector under two names: hazards in place of change points."""
+    data = results["planted"].to_dataset()
+    return changed(results, "planted", data.assign(change_hit=data.hazard_hit))
 
 
-def blind_to_marks(data: xr.Dataset) -> xr.Dataset:
-    """Punctuation is never a fork."""
-    control = data.copy(deep=True)
-    control.surface_recall.loc[{"surface": "punctuation"}] = 0
-    if "released_after" in data:
-        control.released_after.loc[{"token_class": "punctuation"}] = 0
-    return control
+def as_first_simulated(results: xr.DataTree) -> xr.DataTree:
+    """Hit rates of a first simulation, with the noise of so many worlds."""
+    data = results["planted"].to_dataset()
+    worlds = 100
+    ideal = data[["change_hit", "hazard_hit"]].copy(deep=True)
+    for seed in data.seed.values:
+        rng = np.random.default_rng([int(seed), 1])
+        for fork, (change, hazard) in FIRST_HITS.items():
+            at = {"seed": seed, "fork": fork}
+            ideal.change_hit.loc[at] = rng.binomial(worlds, change) / worlds
+            ideal.hazard_hit.loc[at] = rng.binomial(worlds, hazard) / worlds
+    return changed(results, "planted", data.assign(ideal.data_vars))
 
 
-def forgetful(data: xr.Dataset) -> xr.Dataset:
-    """Every backend forgets what was written so far."""
-    forgot = data.excess.sel(backend=FORGETFUL, drop=True)
-    return data.assign(
-        excess=forgot.broadcast_like(data.excess), learned_excess=xr.zeros_like(forgot) + 2.0
-    )
+def paper_without_jitter(results: xr.DataTree) -> xr.DataTree:
+    """A model of the paper's kind, on the distance y_t without jitter."""
+    data = results["counting"].to_dataset()
+    name = "BEAST-like, no jitter"
+    other = data.sel(counter=[name], model=[name])
+    other = other.assign_coords(counter=["exact DM"], model=["exact DM"])
+    return changed(results, "counting", other)
 
 
-def detectors_alike(data: xr.Dataset) -> xr.Dataset:
-    """Change points are found wherever hazards are, and the other way round."""
-    return data.assign(change_hit=data.hazard_hit, hazard_hit=data.change_hit)
+def true_counts(results: xr.DataTree) -> xr.DataTree:
+    """Every change of .1 is counted, and an alarm is raised where there is one."""
+    data = results["counting"].to_dataset()
+    counted = data.true_forks.broadcast_like(data.counted)
+    alarm = (data.true_forks > 0).astype(float).broadcast_like(data.alarm)
+    return changed(results, "counting", data.assign(counted=counted, alarm=alarm))
 
 
-def noise_without_root(data: xr.Dataset) -> xr.Dataset:
+def forgetful(results: xr.DataTree) -> xr.DataTree:
+    """A backend that continues every text from its beginning."""
+    data = results["backends"].to_dataset()
+    forgot = data.sel(backend=[FORGETFUL]).assign_coords(backend=[DIRECT])
+    return changed(results, "backends", forgot)
+
+
+def noise_without_root(results: xr.DataTree) -> xr.DataTree:
     """Noise that falls as 1 / S."""
-    first = float(data.draws[0])
-    return data.assign(noise=data.noise * (first / data.draws) ** 0.5)
+    data = results["noise"].to_dataset()
+    faster = data.noise * (float(data.draws[0]) / data.draws) ** 0.5
+    return changed(results, "noise", data.assign(noise=faster))
 
 
-def always_a_change(data: xr.Dataset) -> xr.Dataset:
-    """A detector that sees one change more in every text."""
-    return data.assign(counted=data.counted + 1, alarm=xr.ones_like(data.alarm))
+# --- the released runs ---------------------------------------------------------------------------
 
 
-def short_completions(data: xr.Dataset) -> xr.Dataset:
-    """Completions of ten tokens, however much of the text is left."""
-    control = data.assign(cost=data.length * data.branches * data.attrs["headline"] * 10)
-    if "released_tokens" in data:
-        control["released_tokens"] = data.released_branches * 300
-    return control
+def _source(results: xr.DataTree, name: str) -> xr.DataTree:
+    data = results["released"].to_dataset()
+    other = data.sel(source=[name]).assign_coords(source=["released"])
+    return changed(results, "released", other)
+
+
+def never_changing(results: xr.DataTree) -> xr.DataTree:
+    """The same questions, with the same outcomes at all of their tokens."""
+    return _source(results, "no change")
+
+
+def planted(results: xr.DataTree) -> xr.DataTree:
+    """The same questions, with as many changes as the paper's saved posteriors have on average."""
+    return _source(results, "planted")
+
+
+def always_changing(results: xr.DataTree) -> xr.DataTree:
+    """Six changes, as many as the model can count, in every question."""
+    data = results["released"].to_dataset()
+    most = xr.full_like(data.change_points, float(data.m.max()))
+    return changed(results, "released", data.assign(change_points=most))
+
+
+def estimates_apart(results: xr.DataTree) -> xr.DataTree:
+    """Estimates of positions that are 20 tokens apart, in place of those of one position."""
+    data = results["released"].to_dataset()
+    return changed(results, "released", data.assign(agree=data.agree_apart))
+
+
+# --- a language model on this machine ------------------------------------------------------------
+
+
+def in_random_order(results: xr.DataTree) -> xr.DataTree:
+    """The tokens of every answer in a random order: no position is special any more."""
+    data = results["language_model"].to_dataset()
+    other = data.sel(source=["in random order"]).assign_coords(source=["observed"])
+    return changed(results, "language_model", other)
+
+
+def all_fork(results: xr.DataTree) -> xr.DataTree:
+    """A change in every answer."""
+    data = results["language_model"].to_dataset()
+    sure = xr.where(data.m == 0, 0.0, 1 / (data.sizes["m"] - 1))
+    return changed(results, "language_model", data.assign(p_m=sure.broadcast_like(data.p_m)))

@@ -1,0 +1,1 @@
+"""One module per experiment: worlds or a model, samples, what is found in them; stages."""

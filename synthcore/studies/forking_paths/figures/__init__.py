@@ -1,0 +1,1 @@
+"""One module per part of the chapter; what is drawn is a dataset or an example."""
