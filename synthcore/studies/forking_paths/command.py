@@ -177,14 +177,12 @@ def fork(
         _report(run, out, model, samples, p_thresh, eps)
     except (ServerError, AnalysisError) as error:
         hint = HINTS.get(getattr(error, "about", None) or "", "")
-        kept = f"{len(backend.answers)} answers are kept in {backend.path}."
+        kept = f"Answers kept in {backend.path}: {len(backend.answers)}."
         _leave(" ".join(filter(None, (f"{str(error).rstrip('.')}.", hint, kept))), 1)
     except OSError as error:
         _leave(f"Cannot write into --out {out}: {error.strerror}.", 1)
     except KeyboardInterrupt:
-        _leave(
-            f"Interrupted; the same command goes on: {len(backend.answers)} answers are kept.", 1
-        )
+        _leave(f"Interrupted; the same command goes on. Answers kept: {len(backend.answers)}.", 1)
 
 
 def _print_cost(

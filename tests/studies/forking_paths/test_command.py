@@ -189,7 +189,7 @@ def test_aborted_samples_are_asked_for_again_and_never_counted(fork: Fork) -> No
         return answer
 
     with running(FakeServer("vllm", after=aborted)) as url:
-        refused(fork(url), "broke a completion off (finish_reason 'abort')", "1 answers are kept")
+        refused(fork(url), "broke a completion off (finish_reason 'abort')", "answers.jsonl: 1.")
 
 
 def test_streams_chats_and_gateways(fork: Fork, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -229,7 +229,7 @@ def test_a_server_that_repeats_secrets_does_not_get_them_printed(
         host = url.removeprefix("http://")
         base = {"password": f"http://me:{secret}@{host}", "query": f"{url}?key={secret}"}
         found = fork(base.get(place, url), *more)
-        refused(found, "status 50", "*** in", "1 answers are kept")
+        refused(found, "status 50", "*** in", "answers.jsonl: 1.")
         refused(fork(base.get(place, url), "--path", f"/v1/x?key={secret}", *more), "*** in")
     written = [path.read_text() for path in fork.out.rglob("*") if path.is_file()]
     assert all(secret not in text for text in (*found[1:], *written))
@@ -338,4 +338,4 @@ def test_bad_input_is_one_sentence(
 
 
 def test_a_server_that_is_down_is_one_sentence(fork: Fork) -> None:
-    refused(fork("http://127.0.0.1:1"), "did not answer in 1 attempts", "0 answers are kept")
+    refused(fork("http://127.0.0.1:1"), "did not answer in 1 attempts", "answers.jsonl: 0.")
