@@ -6,12 +6,11 @@ SHELL := /bin/bash
 
 VENV := .venv
 BIN := $(VENV)/bin
-STUDIES := $(patsubst notebooks/%.py,%,$(wildcard notebooks/*.py))
 PORT ?= 8000
 JOBS ?= 2
 LOCKED := pyproject.toml constraints.txt hashes.txt tools/install.sh
 
-.PHONY: help book test lint types serve pdf release audit bench llm lock clean
+.PHONY: help book test smoke lint types serve pdf release audit bench llm lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -20,8 +19,13 @@ book: $(VENV)/.installed-book ## install what is missing, run stale chapters, bu
 	@$(BIN)/synthcore book --jobs $(JOBS)
 	@echo "The book is in _build/html/index.html: open it, or 'make serve' to read it at http://127.0.0.1:$(PORT)"
 
-test: $(VENV)/.installed-test $(VENV)/.chromium lint types ## lint, types and every test, with a smoke run of each notebook
+test: $(VENV)/.installed-test $(VENV)/.chromium ## lint, types, a smoke run of each notebook, then every test
+	@$(MAKE) --no-print-directory -j 2 lint types smoke
 	@CHROMIUM="$$(cat $(VENV)/.chromium)" OMP_NUM_THREADS=1 $(BIN)/pytest -q --numprocesses $(JOBS) --dist loadfile
+
+smoke: $(VENV)/.installed-test ## run the notebooks at scale smoke and build the site that the tests look at
+	@rm -f _build/smoke/network.log
+	@OMP_NUM_THREADS=1 $(BIN)/python tools/smoke_site.py
 
 lint: $(VENV)/.installed-test
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

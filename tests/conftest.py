@@ -6,14 +6,15 @@ Property tests draw the same examples every time, so that a commit passes or fai
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import torch
 from hypothesis import settings
 from jaxtyping import install_import_hook
 from matplotlib import pyplot
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 
 pytest.register_assert_rewrite("contracts")
 collect_ignore = ["book/formed", "offline"]  # a project of its own; a guard for other processes
@@ -41,6 +42,9 @@ QUIET = [
 ]
 
 
+PATIENCE = 180_000  # ms a page may take for anything: a limit for what hangs, not for what is slow
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Headless Chromium: the one that `make` found, one on the path, or playwright's own.
@@ -49,9 +53,25 @@ def browser() -> Iterator[Browser]:
     """
     executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=executable, args=QUIET)
+        chromium = playwright.chromium.launch(
+            executable_path=executable, args=QUIET, timeout=PATIENCE
+        )
+        chromium.new_context = _patient(chromium.new_context)  # type: ignore[method-assign]
+        chromium.new_page = _patient(chromium.new_page)  # type: ignore[method-assign]
+        expect.set_options(timeout=PATIENCE)
         yield chromium
         chromium.close()
+
+
+def _patient(make: Callable[..., Any]) -> Callable[..., Any]:
+    """The same maker of contexts or pages, which wait longer."""
+
+    def made(**options: Any) -> Any:
+        found = make(**options)
+        found.set_default_timeout(PATIENCE)
+        return found
+
+    return made
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from synthcore.press.errors import Refused
 CGROUP = Path("/sys/fs/cgroup")
 SETTINGS = {
     "distributed.scheduler.allowed-failures": 0,  # a killed worker's run is not tried again
-    "distributed.comm.timeouts.connect": "5s",
+    "distributed.comm.timeouts.connect": "60s",
 }
 
 

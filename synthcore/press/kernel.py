@@ -125,7 +125,7 @@ class Engine(NBClientEngine):  # type: ignore[misc]
             kernel_manager_class=_Kernel,
             kernel_name=kernel_name,
             timeout=None,
-            startup_timeout=120,
+            startup_timeout=600,
             on_cell_start=on_start,
         )
         client.session = session

@@ -259,7 +259,10 @@ def _keep_failure(job: Job, work: Path, error: Exception) -> Path | None:
         write_atomic(work / "traceback.txt", _without_colour("\n".join(lines)) + "\n")
         folders.publish(work, kept)
     except OSError:  # a full disk: what is there is kept as it is
-        return work
+        try:
+            os.replace(work, kept)
+        except OSError:
+            return work
     return kept
 
 

@@ -144,7 +144,7 @@ class Project:
             env=self.environment(**environment),
             capture_output=True,
             text=True,
-            timeout=900,  # a loaded machine is slow
+            timeout=1500,  # a loaded machine is slow
         )
 
     def start(self, *arguments: str, stdout: int = subprocess.PIPE) -> "subprocess.Popen[str]":

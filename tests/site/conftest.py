@@ -20,33 +20,11 @@ from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
 from synthcore.explorers.base import Explorer
-from synthcore.press.vendor import vendor_files
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "smoke" / "html"
-OFFLINE = ROOT / "tests" / "offline"
-MAKE = """
-import sys
-from pathlib import Path
-from synthcore.press.book import make
-make(Path(sys.argv[1]), scale="smoke")
-"""
 HARNESS = Path(__file__).with_name("harness.html").as_uri()
 SIZES = {"desktop": {"width": 1400, "height": 900}, "phone": {"width": 390, "height": 844}}
-
-
-def python(*arguments: str, **environment: str) -> None:
-    """Run python; fail the test with what it printed."""
-    done = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        pytest.fail(f"python {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}")
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -62,26 +40,28 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def network_log(shared: Path) -> Path:
+def network_log() -> Path:
     """Where attempts to reach another machine are noted; absent if there was none."""
-    return shared / "network.log"
+    return SITE.with_name("network.log")
 
 
 @pytest.fixture(scope="session")
-def site(shared: Path, network_log: Path) -> Path:
+def site(shared: Path) -> Path:
     """Folder of the site at smoke scale, run and built without a network.
 
+    `make test` has built it before, as a step of its own; what is stale is built here.
     `MODEL_SYSTEMS_SITE` names a site to test instead.
     """
     if given := os.environ.get("MODEL_SYSTEMS_SITE"):
         return Path(given).resolve()
-    # several workers ask at once: the first builds, the others find its mark
+    # several workers ask at once: the first looks, the others find its mark
     with FileLock(shared / "smoke-site.lock"):
         built = shared / "smoke-site.built"
         if not built.exists():
-            vendor_files(ROOT)  # browser files are fetched once, at installation
-            guard = {"PYTHONPATH": str(OFFLINE), "OFFLINE_LOG": str(network_log)}
-            python("-c", MAKE, str(ROOT), **guard)
+            step = [sys.executable, str(ROOT / "tools" / "smoke_site.py")]
+            done = subprocess.run(step, cwd=ROOT, capture_output=True, text=True, check=False)
+            if done.returncode:
+                pytest.fail(f"The smoke site could not be built.\n{done.stdout}{done.stderr}")
             built.touch()
     return SITE
 

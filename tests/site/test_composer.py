@@ -176,7 +176,7 @@ def test_writing_can_be_watched_and_a_symbol_chosen(shown: Show) -> None:
         page.get_by_role("button", name="Write").click()
         page.evaluate("settled()")
         assert page.locator(".sx-future").count() > 0
-        page.get_by_role("button", name="Write").wait_for(timeout=8000)  # it stops by itself
+        page.get_by_role("button", name="Write").wait_for()  # it stops by itself
         assert page.locator(".sx-future").count() == 0
         page.locator("[data-place='4']").click()
         page.evaluate("settled()")
