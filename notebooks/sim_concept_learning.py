@@ -494,14 +494,14 @@ chapter.explorer(
 # ## Explore: train it here
 #
 # Not a formula this time: a network of two layers, trained on 200 points in your browser while you watch, beside the exact flow. Press
-# *Train*. Then try: ReLU, which swings further than the formula says; a *random* start of width 2 and *Next seed* a dozen times (how many
+# *Train*. Then try: ReLU, which often swings further than the formula says; a *random* start of width 2 and *Next seed* a dozen times (how many
 # swing?), and the same with width 8; a learning rate of .1 with eight points per update.
 
 # %% tags=["hide-input"]
 chapter.explorer(
     SwingByTrainingExplorer(mu=(1, 2), sigma=(0.05, 0.05), omega=0.1, rho=0.95),
     id="training-explorer",
-    caption="A network trained in the page swings by as the exact flow foretells, in size and time; a ReLU network does so more strongly.",
+    caption="A network trained in the page swings by as the exact flow foretells, in size and time; a ReLU network often swings further.",
     alt="An interactive panel with buttons to train, pause and restart a small network: the path of its output in a plane beside the exact flow, its losses, and a table of the measured and the predicted rise.",
     still=flow_figures.swing_by(data),
 )

@@ -89,7 +89,7 @@ def test_settings_by_keyboard_and_mouse(size: str, theme: str, shown: Show) -> N
                 page.evaluate("settled()")
                 assert option.is_checked()
                 assert page.evaluate(chosen) != before
-        assert page.get_by_label("Initial overlap ρ").is_disabled()  # a random start has none
+        assert page.get_by_label("Overlap ρ").is_disabled()  # a random start has none
         rules(page)
     assert wrong == []
 
@@ -176,7 +176,7 @@ def test_a_changed_setting_starts_anew_and_trains_on(shown: Show) -> None:
     with shown(SwingByTrainingExplorer()) as (page, wrong):
         press(page, "Train")
         page.wait_for_function("document.querySelector('.sx progress').value > 0.2")
-        page.get_by_label("Initial overlap ρ").focus()
+        page.get_by_label("Overlap ρ").focus()
         page.keyboard.press("Home")
         page.evaluate("settled()")
         early = made(page)

@@ -174,10 +174,10 @@ function render({ model, el }) {
     );
   const signals = ["Signal μ₁", "Signal μ₂"].map((label, k) => one("mu", k, label, { min: 0.5, max: 4, step: 0.05 })),
     spreads = ["Spread σ₁", "Spread σ₂"].map((label, k) => one("sigma", k, label, { min: 0, max: 2, step: 0.05 })),
-    omega = logarithmic("omega", "Initial size ω", 1e-4, 0.5),
-    rho = plain("rho", "Initial overlap ρ", { min: -0.99, max: 0.99, step: 0.01 }),
+    omega = logarithmic("omega", "Size ω", 1e-4, 0.5),
+    rho = plain("rho", "Overlap ρ", { min: -0.99, max: 0.99, step: 0.01 }),
     width = plain("width", "Width", { min: 2, max: 16 }),
-    rate = logarithmic("rate", "Learning rate η", 1e-3, 0.1),
+    rate = logarithmic("rate", "Learning rate", 1e-3, 0.1),
     seed = plain("seed", "Seed", { min: 0, max: 99 }),
     dials = [signals[0], spreads[0], signals[1], spreads[1], omega, rho, width, rate, seed];
 
