@@ -6,7 +6,8 @@ from scipy.integrate import solve_ivp
 
 from benchmarks.measuring import Benchmark, ratio, seconds
 from synthcore.nn.mlp import MLP, MLPConfig
-from synthcore.studies.sim_concept_learning import maps, networks, theory
+from synthcore.studies.sim_concept_learning import theory
+from synthcore.studies.sim_concept_learning.model import identity_loss
 
 CONCEPTS, SOME, LAST = 4, 20, 40.0
 MEMBERS, WIDTH, BATCH, STEPS = 96, 64, 128, 10
@@ -20,7 +21,7 @@ def starts() -> torch.Tensor:
 
 
 A = theory.strengths([1.0, 2.0, 3.0, 4.0], [0.5] * CONCEPTS)
-TAU = maps.log_times(0.01, LAST, 100)
+TAU = theory.log_times(0.01, LAST, 100)
 
 
 def batched() -> float:
@@ -58,7 +59,7 @@ def population_against_loop() -> float:
         optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
         for _ in range(STEPS):
             optimizer.zero_grad()
-            networks.identity_loss(model, points).sum().backward()
+            identity_loss(model, points).sum().backward()
             optimizer.step()
 
     def loop() -> None:

@@ -23,7 +23,6 @@ FIRST_EDITION = {
     "finetuning_wrappers",
     "percolation",
     "representation_shattering",
-    "sim_concept_learning",
     "stepwise_inference",
 }
 ENTRIES = {

@@ -1,88 +1,239 @@
-"""Controls on which no claim may come out as reproduced: a run's dataset with its finding taken
-out.
+"""What the networks are compared with under the same rules: ideal learners, which do what a claim
+says, and learners or runs that do not.
+
+A run's results are a tree with one dataset per experiment: order, compositions, one_layer, tied,
+full_batch, slopes, depth, widths, maps, laws, searches.
 """
 
+import numpy as np
 import xarray as xr
 
-from synthcore.studies.sim_concept_learning.decisions import SOURCES
+from synthcore.studies.sim_concept_learning import measure, task
+from synthcore.studies.sim_concept_learning.experiments import tied
+from synthcore.training.seeding import seeded
+
+FLOWS = {
+    "draw_up": "flow_draw_up",
+    "approach": "flow_approach",
+    "fall": "flow_fall",
+    "end": "flow_end",
+    "time": "flow_time",
+}
 
 
-def covariance(data: xr.Dataset) -> xr.Dataset:
+def with_experiment(results: xr.DataTree, name: str, data: xr.Dataset) -> xr.DataTree:
+    """The same results with one experiment in place of another."""
+    others = {each: node.to_dataset() for each, node in results.children.items()}
+    return xr.DataTree.from_dict({**others, name: data})
+
+
+# --- order ----------------------------------------------------------------------------------------
+
+
+def equal_signals(results: xr.DataTree) -> xr.DataTree:
+    """Trained networks whose two signals are equal in place of those with unequal ones."""
+    data = results["order"].to_dataset()
+    equal = data.network_arrival.isel(condition=measure.condition(data, measure.EQUAL), drop=True)
+    same = equal.reset_coords(drop=True).broadcast_like(data.network_arrival)
+    arrival = same.transpose(*data.network_arrival.dims)
+    return with_experiment(results, "order", data.assign(network_arrival=arrival))
+
+
+def diversity_fixed(results: xr.DataTree) -> xr.DataTree:
+    """Diversity does nothing: at every sigma_1 stands a network trained with the smallest, each
+    time that of another seed."""
+    data = results["order"].to_dataset()
+    arrival = data.network_arrival.copy(deep=True)
+    first = measure.condition(data, measure.WEAK)
+    narrow = data.network_arrival.isel(condition=first).reset_coords(drop=True)
+    for shift, index in enumerate(measure.sweep(data).tolist()):
+        arrival[{"condition": index}] = narrow.roll(seed=shift, roll_coords=False)
+    return with_experiment(results, "order", data.assign(network_arrival=arrival))
+
+
+def closed_form_order(results: xr.DataTree) -> xr.DataTree:
+    """The one-layer network that starts at zero: t_k = ln 2 / a_k."""
+    data = results["order"].to_dataset()
+    strength = xr.concat([data.a_1, data.a_2], "concept", coords="minimal", compat="override")
+    exact = (np.log(2) / strength).reset_coords(drop=True).broadcast_like(data.network_arrival)
+    arrival = exact.transpose(*data.network_arrival.dims)
+    return with_experiment(results, "order", data.assign(network_arrival=arrival))
+
+
+def compositions_dealt(results: xr.DataTree) -> xr.DataTree:
+    """Every network's compositions change places at random: which contains which means nothing."""
+    data = results["compositions"].to_dataset()
+    arrival = data.composition_arrival.copy(deep=True)
+    loss = data.composition_loss.copy(deep=True)
+    for seed in data.seed.values.tolist():
+        dealt = seeded(seed, "dealt")
+        order = np.random.default_rng(dealt.initial_seed()).permutation(np.arange(1, 16))
+        places = [0, *order.tolist()]
+        arrival.loc[{"seed": seed}] = data.composition_arrival.sel(seed=seed).values[places]
+        loss.loc[{"seed": seed}] = data.composition_loss.sel(seed=seed).values[:, places]
+    shuffled = data.assign(composition_arrival=arrival, composition_loss=loss)
+    return with_experiment(results, "compositions", shuffled)
+
+
+def concept_by_concept(results: xr.DataTree) -> xr.DataTree:
+    """A learner of one concept after the other, strongest first: a composition is right when its
+    weakest concept is."""
+    data = results["compositions"].to_dataset()
+    bits = task.compositions(4).numpy()
+    weakest = [int(np.flatnonzero(row)[0]) if row.any() else 4 for row in bits]
+    times = np.broadcast_to(5.0 - np.array(weakest), data.composition_arrival.shape)
+    ideal = data.composition_arrival.copy(data=times.astype("float32"))
+    loss = (bits * (5 - np.arange(1, 5)) ** 2).sum(-1)
+    ordered = data.composition_loss.copy(
+        data=np.broadcast_to(loss, data.composition_loss.shape).astype("float32")
+    )
+    learner = data.assign(composition_arrival=ideal, composition_loss=ordered)
+    return with_experiment(results, "compositions", learner)
+
+
+# --- swing-by -------------------------------------------------------------------------------------
+
+
+def without_minor_entries(results: xr.DataTree) -> xr.DataTree:
+    """Networks trained from the same starts without minor entries in place of those with them."""
+    return _in_place(results, {tied.ALIKE: tied.WITHOUT})
+
+
+def rejection_ends_it(results: xr.DataTree) -> xr.DataTree:
+    """Where samples near x^ are rejected stands a network that has no minor entries."""
+    return _in_place(results, {tied.REJECTED: tied.WITHOUT})
+
+
+def spread_does_nothing(results: xr.DataTree) -> xr.DataTree:
+    """At every spread stand the networks of the smallest, of other seeds."""
+    data = results["tied"].to_dataset()
+    names = [n for n in data.condition.values.tolist() if n.startswith("sigma ")]
+    rise = data.draw_up.copy(deep=True)
+    narrow = data.draw_up.sel(condition=tied.ALIKE).reset_coords(drop=True)
+    for shift, name in enumerate(names, 1):
+        rise.loc[{"condition": name}] = narrow.roll(seed=shift, roll_coords=False)
+    return with_experiment(results, "tied", data.assign(draw_up=rise))
+
+
+def exact_flow(results: xr.DataTree) -> xr.DataTree:
+    """The exact flow from every start in place of the trained network."""
+    data = results["tied"].to_dataset()
+    return with_experiment(
+        results, "tied", data.assign({name: data[flow] for name, flow in FLOWS.items()})
+    )
+
+
+def untouched_by_rejection(results: xr.DataTree) -> xr.DataTree:
+    """The exact flow, and where samples are rejected the one for all samples."""
+    exact = exact_flow(results)
+    wide = next(n for n in exact["tied"].condition.values.tolist() if n.startswith("sigma "))
+    return _in_place(exact, {tied.REJECTED: wide})
+
+
+def other_starts(results: xr.DataTree) -> xr.DataTree:
+    """The flow from the next seed's start as the forecast."""
+    data = results["tied"].to_dataset()
+    rolled = {name: data[name].roll(seed=1, roll_coords=False) for name in FLOWS.values()}
+    return with_experiment(results, "tied", data.assign(rolled))
+
+
+def _in_place(results: xr.DataTree, names: dict[str, str]) -> xr.DataTree:
+    data = results["tied"].to_dataset()
+    changed = data.copy(deep=True)
+    for to, source in names.items():
+        for variable in (*FLOWS, *FLOWS.values()):
+            other = data[variable].sel(condition=source).reset_coords(drop=True)
+            changed[variable].loc[{"condition": to}] = other
+    return with_experiment(results, "tied", changed)
+
+
+# --- depth ----------------------------------------------------------------------------------------
+
+
+def never_deeper(results: xr.DataTree) -> xr.DataTree:
+    """Every depth shows networks of one layer, each time those of other seeds."""
+    data = results["depth"].to_dataset()
+    rise = data.draw_up.copy(deep=True)
+    single = data.draw_up.isel(depth=0, drop=True)
+    for shift in range(data.sizes["depth"]):
+        rise[{"depth": shift}] = single.roll(seed=shift, roll_coords=False)
+    return with_experiment(results, "depth", data.assign(draw_up=rise))
+
+
+def swings_with_depth(results: xr.DataTree) -> xr.DataTree:
+    """A learner whose output swings by as the exact flow of alike rows does: in twelve of a hundred
+    starts more with every layer after the first, and in the fewest dimensions only."""
+    data = results["depth"].to_dataset()
+    flow = results["tied"].to_dataset().flow_draw_up.sel(condition=tied.ALIKE).mean()
+    share = 0.12 * (data.depth - 1) * (data.dimension == data.dimension[0])
+    count = data.sizes["initialisation"]
+    drawn = [
+        np.random.default_rng(seeded(seed, "ideal").initial_seed()).random(count)
+        for seed in data.seed.values.tolist()
+    ]
+    uniform = xr.DataArray(drawn, dims=("seed", "initialisation"), coords={"seed": data.seed})
+    rise = xr.where(uniform < share, float(flow), 0.0).transpose(*data.draw_up.dims)
+    return with_experiment(results, "depth", data.assign(draw_up=rise))
+
+
+# --- checks of code -------------------------------------------------------------------------------
+
+
+def covariance(results: xr.DataTree) -> xr.DataTree:
     """The loss is computed from the centred covariance, which the paper's word suggests."""
-    return data.assign(
-        {f"{source}_loss_reduced": data[f"{source}_loss_centred"] for source in SOURCES}
+    order, single, two = (
+        results[name].to_dataset() for name in ("order", "one_layer", "full_batch")
+    )
+    order["network_loss_from_moment"] = order.network_loss_from_covariance
+    single["one_layer_loss_from_moment"] = single.one_layer_loss_from_covariance
+    two["loss_from_moment"] = two.loss_from_covariance
+    changed = with_experiment(results, "order", order)
+    return with_experiment(with_experiment(changed, "one_layer", single), "full_batch", two)
+
+
+def one_clock(results: xr.DataTree) -> xr.DataTree:
+    """The paper's field taken for gradient flow, without the factor 2 between the clocks."""
+    data = results["full_batch"].to_dataset()
+    return with_experiment(
+        results, "full_batch", data.assign(velocity_field=data.velocity_field / 2)
     )
 
 
-def shuffled_conditions(data: xr.Dataset) -> xr.Dataset:
-    """Conditions dealt to the wrong runs: each gets the results of its mirror image."""
-    control = data.copy()
-    for name in ("network_arrival", "one_layer_arrival", "one_layer_theory"):
-        control[name] = data[name].isel(condition=slice(None, None, -1))
-    return control
-
-
-def reversed_time(data: xr.Dataset) -> xr.Dataset:
-    """Training played backwards: slopes change sign, late is early, first events come last."""
-    last = data.tau[-1]
-    times = ("minor_peak", "loss_minimum", "loss_maximum", "weak_half")
-    control = {f"tied_{name}_time": last - data[f"tied_{name}_time"] for name in times}
-    for name in ("one_layer_slope", "tied_slope", "slope_measured"):
-        control[name] = -data[name]
-    control["network_speed_ratio"] = 1 / data.network_speed_ratio
-    return data.assign(control)
-
-
-def other_corners(data: xr.Dataset) -> xr.Dataset:
-    """Every composition has the loss of its complement."""
-    return data.assign(
-        composition_loss=data.composition_loss.isel(composition=slice(None, None, -1))
+def starts_without_minor(results: xr.DataTree) -> xr.DataTree:
+    """Searches among the same starts without minor entries."""
+    data = results["searches"].to_dataset()
+    alone = data.twin_descents.rename(twin="draw")
+    return with_experiment(
+        results, "searches", data.drop_vars("descents").drop_dims("draw").assign(descents=alone)
     )
 
 
-def one_clock(data: xr.Dataset) -> xr.Dataset:
-    """The paper's field without the factor 2 between its clock and gradient flow."""
-    return data.assign(velocity_field=data.velocity_field / 2)
-
-
-def without_minor_entries(data: xr.Dataset) -> xr.Dataset:
-    """The swing-by network starts with rows that are not alike (rho = 0)."""
-    control = data.copy(deep=True)
-    for name, values in data.data_vars.items():
-        if "tied_condition" in values.dims:
-            index = {"tied_condition": "swing-by"}
-            control[name].loc[index] = values.sel(tied_condition="rho 0", drop=True)
-    return control
-
-
-def shallow(data: xr.Dataset) -> xr.Dataset:
-    """Every depth behaves like the shallowest."""
-    first = data.deep_draw_up.isel(depth=0, drop=True)
-    return data.assign(deep_draw_up=first.broadcast_like(data.deep_draw_up))
-
-
-def minor_free_search(data: xr.Dataset) -> xr.Dataset:
-    """Searches among starts without minor entries."""
-    return data.assign(search_count=data.search_control)
-
-
-def on_schedule(data: xr.Dataset) -> xr.Dataset:
+def on_schedule(results: xr.DataTree) -> xr.DataTree:
     """The weakest concept arrives when its diagonal entry says."""
-    return data.assign(failure_measured=data.failure_naive)
+    data = results["searches"].to_dataset()
+    return with_experiment(results, "searches", data.assign(failure_measured=data.failure_diagonal))
 
 
-def shuffled_spreads(data: xr.Dataset) -> xr.Dataset:
-    """The sigmas of the clusters in the opposite order."""
-    names = data.tied_condition.values.tolist()
-    rows = ["swing-by", *(name for name in names if name.startswith("sigma "))]
-    control = data.copy(deep=True)
-    for name, other in zip(rows, reversed(rows), strict=True):
-        control.tied_draw_up.loc[{"tied_condition": name}] = data.tied_draw_up.sel(
-            tied_condition=other, drop=True
-        )
-    return control
+def diagonal_law(results: xr.DataTree) -> xr.DataTree:
+    """The diagonal entry of W(0) in the place of the pivot."""
+    data = results["laws"].to_dataset()
+    return with_experiment(results, "laws", data.assign(pivot_law=data.pivot_diagonal))
 
 
-def seeds_swapped(data: xr.Dataset) -> xr.Dataset:
-    """The diagonal entry and the pivot change places."""
-    return data.assign(pivot_law=data.pivot_naive, pivot_naive=data.pivot_law)
+def untrained(results: xr.DataTree) -> xr.DataTree:
+    """Networks before training: nothing has been learned at any time."""
+    order, compositions, two = (
+        results[name].to_dataset() for name in ("order", "compositions", "tied")
+    )
+    order["network_arrival"] = xr.full_like(order.network_arrival, np.nan)
+    compositions["composition_arrival"] = xr.full_like(compositions.composition_arrival, np.nan)
+    first = compositions.composition_loss.isel(epoch=0, drop=True)
+    compositions["composition_loss"] = first.broadcast_like(compositions.composition_loss)
+    two["draw_up"] = xr.zeros_like(two.draw_up)
+    two["end"] = xr.zeros_like(two.end)
+    depth = results["depth"].to_dataset()
+    depth["draw_up"] = xr.zeros_like(depth.draw_up)
+    depth["remaining"] = xr.ones_like(depth.remaining)
+    changed = with_experiment(results, "order", order)
+    changed = with_experiment(changed, "compositions", compositions)
+    return with_experiment(with_experiment(changed, "tied", two), "depth", depth)

@@ -1,13 +1,25 @@
-"""What is read off a trajectory: draw-ups, descents, times of arrival, slopes.
+"""What is read off a trajectory: draw-ups, descents, times of arrival, slopes; and, of a dataset,
+orders of learning.
 
-Time is the first axis; all other axes are a batch. Axis letters: T times.
+Time is the first axis; all other axes are a batch. Axis letters: T times, M member, N points, d
+coordinates, V compositions.
 """
 
+from itertools import product
+
+import numpy as np
 import torch
+import xarray as xr
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from synthcore.studies.sim_concept_learning import task, theory
+
 TOLERANCE = 0.002  # of the first loss: a smaller wiggle is no descent
+LARGE = 0.02  # a draw-up that counts: ten times that
+PHI = 0.5  # a concept counts as learned from this fraction of its signal on
+WEAK, STRONG, EQUAL = (1.0, 2.0), (3.0, 2.0), (2.0, 2.0)  # mu of trained networks, by concept 1
+EVENTS = ("minor peak", "loss minimum", "loss maximum", "weak half")
 
 
 def draw_up(loss: Float[Tensor, "T *batch"]) -> Float[Tensor, "*batch"]:
@@ -98,3 +110,116 @@ def speed(output: Float[Tensor, "T *batch s"], times: Float[Tensor, "T"]) -> Ten
     """Length of the output's velocity between neighbouring times, shape `(T - 1, *batch)`."""
     gaps = torch.diff(times).view(-1, *[1] * (output.ndim - 2))
     return torch.diff(output, dim=0).norm(dim=-1) / gaps
+
+
+# --- the swing-by ---------------------------------------------------------------------------------
+
+
+def swing(
+    weights: Float[Tensor, "T M 2 2"], mu: theory.Numbers, tau: Float[Tensor, "T"]
+) -> dict[str, Float[Tensor, "M"]]:
+    """What happens along each path of W (weak concept first), NaN for what does not happen.
+
+    `draw_up`: of the OOD loss. `approach`: how far the weak coordinate gets before it turns back
+    (to the end, if it never does), and `fall`: how much of that peak it then loses, all in units of
+    its target. `end`: where it ends. Then the clock of the `EVENTS`.
+    """
+    output = theory.ood_output(weights, mu)
+    loss = theory.ood_loss(weights, mu)
+    weak = output[..., 0] / theory.as_double(mu)[0]
+    members = weak.shape[1]
+    peak, trough, low, high = (torch.full((members,), torch.nan).double() for _ in range(4))
+    for m in range(members):
+        up, down = turning_points(1 - weak[:, m])
+        peak[m] = weak[-1 if up is None else up, m]
+        trough[m] = peak[m] if up is None or down is None else weak[down, m]
+        minimum, maximum = turning_points(loss[:, m])
+        if minimum is not None and maximum is not None:
+            low[m], high[m] = tau[minimum], tau[maximum]
+    return {
+        "draw_up": draw_up(loss),
+        "approach": peak - weak[0],
+        "fall": 1 - trough / peak,
+        "end": weak[-1],
+        "minor peak": tau[weights[..., 0, 1].argmax(0)],
+        "loss minimum": low,
+        "loss maximum": high,
+        "weak half": arrival(weights[..., 0, 0], PHI, tau),
+    }
+
+
+# --- losses of linear networks --------------------------------------------------------------------
+
+
+def loss_over_samples(
+    matrix: Float[Tensor, "M d d"], points: Float[Tensor, "M N d"]
+) -> Float[Tensor, "M"]:
+    """|x P - x|^2 / 2, summed over coordinates, averaged over points."""
+    error = points @ matrix - points
+    return error.square().sum((-2, -1)) / (2 * points.shape[1])
+
+
+def loss_from_moment(
+    matrix: Float[Tensor, "M d d"], moment: Float[Tensor, "M d d"]
+) -> Float[Tensor, "M"]:
+    """The same number from the second moment alone."""
+    error = matrix - torch.eye(matrix.shape[-1], dtype=matrix.dtype)
+    return (error * (moment @ error)).sum((-2, -1)) / 2
+
+
+# --- orders of learning ---------------------------------------------------------------------------
+
+
+def condition(data: xr.Dataset, mu: tuple[float, float]) -> int:
+    """Index of the condition with these signals and the smallest sigma."""
+    found = (data.mu_1 == mu[0]) & (data.mu_2 == mu[1]) & (data.sigma_1 == data.sigma_2)
+    return int(np.flatnonzero(found.values)[0])
+
+
+def sweep(data: xr.Dataset) -> np.ndarray:
+    """Indices of the conditions that differ in sigma_1 only."""
+    return np.flatnonzero(((data.mu_1 == 1) & (data.mu_2 == 2)).values)
+
+
+def log_ratio(times: xr.DataArray) -> xr.DataArray:
+    """ln(t_2 / t_1) of arrivals along `concept`. A concept that has not arrived by the end is
+    infinitely late; NaN if neither has.
+    """
+    logs = xr.apply_ufunc(np.log, times.fillna(np.inf).clip(min=1e-3))
+    second, first = logs.isel(concept=1, drop=True), logs.isel(concept=0, drop=True)
+    known = (second < np.inf) | (first < np.inf)
+    ratio: xr.DataArray = second - first.where(known)
+    return ratio
+
+
+def correct(output: Float[Tensor, "*T M V s"], mu: Float[Tensor, "M s"]) -> Float[Tensor, "*T M V"]:
+    """The smallest margin by which a concept of a composition is on its side of half the signal:
+    above it if the composition holds the concept, below it if not. Positive: all are right.
+    """
+    held = task.compositions(mu.shape[-1]).to(output)  # (V, s)
+    share = output / mu[:, None, :]
+    return torch.where(held > 0, share - PHI, PHI - share).amin(-1)
+
+
+def pairs(concepts: int = 4) -> list[tuple[int, int]]:
+    """(u, v) of non-empty compositions, u strictly inside v: 50 of four concepts."""
+    bits = task.compositions(concepts).numpy()
+    return [
+        (u, v)
+        for u, v in product(range(1, len(bits)), repeat=2)
+        if u != v and bool((bits[u] <= bits[v]).all())
+    ]
+
+
+def in_order(values: xr.DataArray, slack: float = 0.0) -> xr.DataArray:
+    """Share of pairs in which the larger composition has the larger value, or one short of it by
+    at most the share `slack`; over `composition`, which has the place of all 16. What is missing is
+    infinitely large, but a pair whose smaller composition is missing is in no order."""
+    low, high = (list(side) for side in zip(*pairs(), strict=True))
+    table = values.fillna(np.inf)
+    smaller, larger = (
+        table.isel(composition=side).drop_vars("composition") for side in (low, high)
+    )
+    held = (larger >= (1 - slack) * smaller) & (smaller < np.inf)
+    share: xr.DataArray = held.mean("composition")
+    return share

@@ -33,7 +33,10 @@ def compositions(concepts: int) -> Float[Tensor, "V s"]:
 def rotations(seeds: Sequence[int], d: int) -> Float[Tensor, "M d d"]:
     """One uniformly random rotation (or reflection) of R^d per seed, float64."""
     gaussian = torch.stack(
-        [torch.randn(d, d, generator=seeded(seed, 1), dtype=torch.float64) for seed in seeds]
+        [
+            torch.randn(d, d, generator=seeded(seed, "rotation"), dtype=torch.float64)
+            for seed in seeds
+        ]
     )
     q, r = torch.linalg.qr(gaussian)
     return q * torch.diagonal(r, dim1=-2, dim2=-1).sign()[..., None, :]
@@ -88,7 +91,7 @@ class Mixture:
         radius = torch.as_tensor(reject, dtype=torch.float64).expand(len(seeds))
         centres = torch.diag_embed(self.mu.double()).repeat_interleave(n, 1)  # (M, N, s)
         spread, target = self.sigma.double()[:, None, :], self.mu.double()[:, None, :]
-        generators = [seeded(seed, 2) for seed in seeds]
+        generators = [seeded(seed, "points") for seed in seeds]
 
         def noise() -> Tensor:
             drawn = [torch.randn(s * n, s, generator=g, dtype=torch.float64) for g in generators]
@@ -113,6 +116,12 @@ def embed(
     if s > d:
         raise ValueError(f"{s} concepts do not fit into {d} coordinates")
     return points @ rotation[:, :, :s].mT
+
+
+def points_with_moment(a: Float[Tensor, "M s"], d: int) -> Float[Tensor, "M s d"]:
+    """s points of R^d whose second moment is exactly diag(a): data replaced by A, no noise."""
+    s = a.shape[-1]
+    return torch.diag_embed((a * s).sqrt()) @ torch.eye(s, d, dtype=a.dtype)
 
 
 def second_moment(points: Float[Tensor, "M N s"]) -> Float[Tensor, "M s s"]:
@@ -141,23 +150,27 @@ def moment_errors(
 
 
 class Epochs:
-    """Batches of stored points, every point once per epoch, in an order of each member's own."""
+    """Batches of stored points, every point once per epoch, in an order of each seed's own.
 
-    def __init__(
-        self, points: Float[Tensor, "M N d"], batch: int, generator: torch.Generator
-    ) -> None:
+    The batch of a step depends on seeds and step alone, so that a training can go on anywhere.
+    """
+
+    def __init__(self, points: Float[Tensor, "M N d"], batch: int, seeds: Sequence[int]) -> None:
         if not 1 <= batch <= points.shape[1]:
             raise ValueError(f"batch must lie in 1..{points.shape[1]} (got {batch})")
-        self.points, self.batch, self.generator = points, batch, generator
+        self.points, self.batch, self.seeds = points, batch, seeds
         self.per_epoch = points.shape[1] // batch
-        self.order = torch.empty(0)
+        self._epoch, self._order = -1, torch.empty(0)
 
     def __call__(self, step: int) -> Float[Tensor, "M B d"]:
-        """The batch of this step; steps must be asked for in order."""
-        place = step % self.per_epoch
-        members, count, d = self.points.shape
-        if place == 0:
-            draw = torch.rand(members, count, generator=self.generator)
-            self.order = draw.argsort(-1).to(self.points.device)
-        rows = self.order[:, place * self.batch : (place + 1) * self.batch]
-        return self.points.gather(1, rows[..., None].expand(-1, -1, d))
+        epoch, place = divmod(step, self.per_epoch)
+        if epoch != self._epoch:
+            count = self.points.shape[1]
+            orders = {
+                seed: torch.randperm(count, generator=seeded(seed, "order", epoch))
+                for seed in set(self.seeds)
+            }
+            self._order = torch.stack([orders[seed] for seed in self.seeds]).to(self.points.device)
+            self._epoch = epoch
+        rows = self._order[:, place * self.batch : (place + 1) * self.batch]
+        return self.points.gather(1, rows[..., None].expand(-1, -1, self.points.shape[-1]))

@@ -16,6 +16,7 @@ from torch import Tensor
 
 Numbers = float | Sequence[float] | Tensor
 STEP = 0.02  # Runge-Kutta step in units of 1 / a_max: an error of 1e-6; a third gives 1e-8
+COARSE = 0.08  # the same for maps and searches: an error of 1e-4
 
 
 def as_double(values: Numbers) -> Tensor:
@@ -58,6 +59,23 @@ def initial(omega: Numbers, rho: Numbers, s: int) -> Float[Tensor, "*batch s s"]
     return size[..., None, None] * (same + alike[..., None, None] * (1 - same))
 
 
+def random_factor(
+    omega: float, rho: float, s: int, hidden: int, generators: Sequence[torch.Generator]
+) -> Float[Tensor, "M s hidden"]:
+    """U(0) with Gaussian rows of correlation rho, so that W(0) is `initial(omega, rho, s)` on
+    average and differs from seed to seed; one per generator. With rho = 0 it is the usual start.
+    """
+    rows = torch.linalg.cholesky(initial(omega, rho, s)) / hidden**0.5
+    drawn = [torch.randn(s, hidden, generator=g, dtype=torch.float64) for g in generators]
+    return rows @ torch.stack(drawn)
+
+
+def log_times(first: float, last: float, count: int) -> Float[Tensor, "T"]:
+    """0 and `count` times evenly spaced in the logarithm."""
+    share = torch.linspace(0, 1, count, dtype=torch.float64)
+    return torch.cat([torch.zeros(1, dtype=torch.float64), first * (last / first) ** share])
+
+
 def require_definite(w: Float[Tensor, "*batch s s"], strictly: bool = True) -> None:
     """ValueError unless every W is symmetric and positive definite (or semi-definite)."""
     if not torch.allclose(w, w.mT, atol=1e-10):
@@ -79,12 +97,14 @@ def square_root(w: Float[Tensor, "*batch s s"]) -> Float[Tensor, "*batch s s"]:
 
 
 def one_layer(
-    t: Float[Tensor, "T"], w0: Float[Tensor, "*batch d d"], a: Float[Tensor, "*batch d"]
-) -> Float[Tensor, "T *batch d d"]:
-    """T1, clock t: W(t) = I + (W(0) - I) exp(-A t), the solution of dW/dt = -(W - I) A."""
-    decay = torch.exp(-a * t.view(-1, *[1] * a.ndim))
-    same = torch.eye(w0.shape[-1], dtype=w0.dtype, device=w0.device)
-    return same + (w0 - same) * decay[..., None, :]
+    t: Float[Tensor, "T"], product: Float[Tensor, "M d d"], moment: Float[Tensor, "M d d"]
+) -> Float[Tensor, "T M d d"]:
+    """T1, clock t, for rows: f(x) = x P with P(t) = I + exp(-A t) (P(0) - I), the solution of
+    dP/dt = -A (P - I). A need not be diagonal.
+    """
+    same = torch.eye(product.shape[-1], dtype=product.dtype)
+    decay = torch.matrix_exp(-moment * t.view(-1, 1, 1, 1))
+    return same + decay @ (product - same)
 
 
 def one_layer_time(phi: float, a: Numbers) -> Float[Tensor, "*batch"]:
@@ -215,6 +235,19 @@ def _multiply(x: Float[Tensor, "i k B"], y: Float[Tensor, "k j B"]) -> Float[Ten
     return product
 
 
+def integrate_on(
+    u0: Float[Tensor, "M s h"],
+    moment: Float[Tensor, "M s s"],
+    tau: Float[Tensor, "T"],
+    step: float = STEP,
+) -> Float[Tensor, "T M s s"]:
+    """The same for a second moment that is not diagonal, such as that of a sample: in its
+    eigenbasis it is, and the flow does not depend on the basis."""
+    a, basis = torch.linalg.eigh(moment)
+    w = integrate_factor(basis.mT @ u0, a, tau, step)
+    return basis @ w @ basis.mT
+
+
 def ood_output(w: Float[Tensor, "*batch s s"], mu: Numbers) -> Float[Tensor, "*batch s"]:
     """f(x^) = W mu at the sum of the centres."""
     return w @ as_double(mu)
@@ -231,16 +264,6 @@ def largest_step(a: Numbers) -> float:
     There a perturbation of u_pp shrinks by 1 - 4 eta a_p per step.
     """
     return 1 / (2 * float(as_double(a).max()))
-
-
-def require_stable(rate: float, a: Numbers) -> None:
-    """ValueError for a step size at or above 1 / (2 a_max), which makes bumps of its own."""
-    limit = largest_step(a)
-    if rate >= limit:
-        raise ValueError(
-            f"the step size {rate:g} is too large: the tied network is stable below "
-            f"1 / (2 a_max) = {limit:.4g}"
-        )
 
 
 def train_loss(
@@ -281,6 +304,18 @@ def two_concepts(
     w_ij = as_double(r) * torch.exp(exponent)
     w_jj = as_double(q) * torch.exp(2 * aj * tau - weak) + w_ij**2 / w_ii
     return w_ii, w_ij, w_jj
+
+
+def closed_form_loss(
+    w0: Float[Tensor, "B 2 2"], mu: Numbers, a: Float[Tensor, "*#B 2"], tau: Float[Tensor, "T"]
+) -> Float[Tensor, "T B"]:
+    """OOD loss by T4; concept 1 (the second) must be the strong one."""
+    p, r = w0[:, 1, 1], w0[:, 0, 1]
+    a, centre = a.expand(len(w0), 2), as_double(mu).expand(len(w0), 2)
+    strong, cross, weak = two_concepts(tau[:, None], a[:, 1], a[:, 0], p, r, w0[:, 0, 0] - r**2 / p)
+    first = weak * centre[:, 0] + cross * centre[:, 1] - centre[:, 0]
+    second = cross * centre[:, 0] + strong * centre[:, 1] - centre[:, 1]
+    return (first**2 + second**2) / 2
 
 
 def pivots(

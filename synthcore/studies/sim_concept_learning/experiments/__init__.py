@@ -1,0 +1,1 @@
+"""Experiments: each makes data and networks, trains or integrates, and returns a dataset."""

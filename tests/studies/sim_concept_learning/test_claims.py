@@ -1,0 +1,106 @@
+"""Every rule accepts what the claim says and refuses what it denies, at this study's own
+measurement.
+"""
+
+import numpy as np
+import pytest
+import torch
+import xarray as xr
+
+from synthcore.evidence.claim import Claim
+from synthcore.evidence.decide import decide
+from synthcore.evidence.verdict import Word, together
+from synthcore.studies.sim_concept_learning import controls, measure, task
+from synthcore.studies.sim_concept_learning.claims import CLAIMS
+from synthcore.studies.sim_concept_learning.claims import networks as orders
+from synthcore.studies.sim_concept_learning.claims import tied as swings
+from synthcore.studies.sim_concept_learning.experiments import tied
+
+EMPIRICAL = [claim for claim in CLAIMS if claim.kind == "empirical"]
+# A forecast from another start: so few seeds may have starts that are much alike.
+WITH_CONTROL = [claim for claim in CLAIMS if claim.control is not None and claim.id != "C8b"]
+EXACT = [claim for claim in CLAIMS if claim.id in ("C1", "C7", "C8b", "C9", "C14", "T4")]
+
+
+@pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)
+def test_the_ideal_learner_passes(claim: Claim, results: xr.DataTree) -> None:
+    assert claim.ideal is not None
+    ideal = claim.ideal(results)
+    for endpoint in claim.endpoints:
+        verdict = endpoint(ideal)
+        assert verdict.verdict is Word.REPRODUCED, (claim.id, verdict)
+
+
+@pytest.mark.parametrize("claim", WITH_CONTROL, ids=lambda claim: claim.id)
+def test_the_run_without_the_effect_does_not(claim: Claim, results: xr.DataTree) -> None:
+    assert claim.control is not None
+    control = claim.control(results)
+    verdict = together([endpoint(control) for endpoint in claim.endpoints])
+    assert verdict.verdict is not Word.REPRODUCED, (claim.id, verdict)
+
+
+@pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)
+def test_untrained_networks_reproduce_nothing(claim: Claim, results: xr.DataTree) -> None:
+    untrained = controls.untrained(results)
+    assert decide(claim, untrained, "reference").verdict.verdict is not Word.REPRODUCED
+
+
+@pytest.mark.parametrize("claim", EXACT, ids=lambda claim: claim.id)
+def test_checks_of_code_hold_in_a_small_run(claim: Claim, results: xr.DataTree) -> None:
+    assert decide(claim, results, "check").verdict.verdict is Word.REPRODUCED
+
+
+def test_an_untrained_network_has_the_order_of_losses() -> None:
+    """Why the order of losses decides nothing: x^(v) lies further out the more v holds."""
+    squares = (task.compositions(4) * torch.arange(1.0, 5.0)).square().sum(-1) / 2
+    loss = xr.DataArray(squares.numpy(), dims="composition", coords={"composition": range(16)})
+    assert float(measure.in_order(loss)) == 1
+
+
+def test_every_empirical_claim_has_both_controls() -> None:
+    assert [c.id for c in EMPIRICAL if c.control is None or c.ideal is None] == []
+    assert {c.id for c in EMPIRICAL} == {"C3", "C4", "C6", "C8", "C10", "C13", "C13b"}
+
+
+def test_claims_keep_their_ids() -> None:
+    assert len({claim.id for claim in CLAIMS}) == len(CLAIMS)
+
+
+def test_starts_differ_between_seeds(results: xr.DataTree) -> None:
+    """A seed draws its start: sizes of swings differ by more than sampling noise would make them,
+    and the flow from another seed's start does not foretell them as well."""
+    data = results["tied"].to_dataset()
+    size = data.start.sel(entry="weak").values
+    assert float(size.std() / size.mean()) > 0.05
+    own = swings.size_is_foretold(results).observed
+    assert swings.size_is_foretold(controls.other_starts(results)).observed > 2 * own
+
+
+def test_rejection_is_a_control_at_a_spread_where_it_rejects(results: xr.DataTree) -> None:
+    assert swings.something_is_rejected(results).holds
+    narrow = results["tied"].to_dataset()
+    narrow["rejected"] = narrow.rejected * 0
+    empty = controls.with_experiment(results, "tied", narrow)
+    assert not swings.something_is_rejected(empty).holds
+
+
+def test_no_network_swings_without_minor_entries(results: xr.DataTree) -> None:
+    rise = results["tied"].draw_up
+    assert float(rise.sel(condition=tied.WITHOUT).max()) < 1e-3
+    assert float(rise.sel(condition=tied.ALIKE).min()) > 0.02
+
+
+def test_a_lag_is_of_the_architecture_nearest_to_failing() -> None:
+    """Arrivals (architecture, condition, seed, concept) of which one network never learns."""
+    times = np.ones((3, 3, 5, 2))
+    times[:, 0, :, 0] = np.array([4.0, 3.0, 2.0])[:, None]  # concept 1 takes longer
+    times[0, 0, 4, 0] = np.nan  # for ever
+    dims = ("architecture", "condition", "seed", "concept")
+    mu = ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0])
+    coords = {"mu_1": ("condition", mu[0]), "mu_2": ("condition", mu[1])}
+    coords |= {name: ("condition", [0.05] * 3) for name in ("sigma_1", "sigma_2")}
+    data = xr.Dataset({"network_arrival": (dims, times)}, coords)
+    lags = orders.lag(data).isel(condition=0)
+    assert float(lags[0, 4]) == np.inf
+    results = xr.DataTree.from_dict({"order": data})
+    assert orders.stronger_is_first(results).observed == pytest.approx(np.log(2))
