@@ -246,7 +246,10 @@ class Chapter:
         """Show which machine, when and with which parameters the recorded run was made."""
         found = self._recorded(scale)
         if found is None:
-            _show_markdown("*No larger run of this study has been recorded yet.*")
+            told = "No larger run of this study has been recorded yet"
+            if _project() is None:
+                told = "Larger runs come with the project, in which this notebook is not run"
+            _show_markdown(f"*{told}.*")
             return
         record, _ = found
         held = sum(claim.verdict == "reproduced" for claim in record.claims)
@@ -283,8 +286,7 @@ class Chapter:
 
     def _kept(self, name: str) -> Path | None:
         """A file of the study in `book/reference`, if it is there."""
-        root = os.environ.get("SYNTHCORE_ROOT")
-        base = Path(root) if root else find_root() or find_root(Path(__file__).parent)
+        base = _project()
         path = base / "book" / "reference" / self.study / name if base else None
         return path if path and path.is_file() else None
 
@@ -307,6 +309,12 @@ class Chapter:
             source = source_of(function)
             bundle = {"text/html": source.html(), "text/plain": f"Source: {source.place}"}
             _show(bundle, {"synthcore": {"source_of": id}})
+
+
+def _project() -> Path | None:
+    """The project's folder: the runner's, one around the notebook, or one around this package."""
+    root = os.environ.get("SYNTHCORE_ROOT")
+    return Path(root) if root else find_root() or find_root(Path(__file__).parent)
 
 
 def _show(bundle: dict[str, Any], about: dict[str, Any] | None = None) -> None:

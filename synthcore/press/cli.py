@@ -11,6 +11,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 
+from synthcore.evidence.files import find_root
 from synthcore.evidence.record import DamagedRecord
 from synthcore.press import cli_batch, cli_cache
 from synthcore.press.errors import OUTSIDE, Failed, Refused, sentence
@@ -28,6 +29,7 @@ from synthcore.press.options import (
     pair,
     print_json,
     project_root,
+    warn_of_other_code,
 )
 from synthcore.press.studies import (
     CHECK,
@@ -236,6 +238,8 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):  # what a terminal cannot show is a question mark
             stream.reconfigure(errors="replace")
     try:
+        if arguments is None and (here := find_root()):
+            warn_of_other_code(here)
         app(_join_pairs(given))
     except (Refused, DamagedRecord, *OUTSIDE) as error:
         _leave(sentence(error), 2)

@@ -21,6 +21,8 @@ from synthcore.press.options import (
     StudyName,
     StudyNames,
     TimeLimit,
+    Work,
+    below,
     pair,
     print_json,
     project_root,
@@ -158,6 +160,7 @@ def verify(
     sample: Annotated[
         int | None, typer.Option(min=1, help="only so many of the recorded seeds")
     ] = None,
+    out: Work = None,
     as_json: AsJson = False,
     time_limit: TimeLimit = None,
     root: Root = None,
@@ -185,7 +188,7 @@ def verify(
         raise Refused("No recorded run of that study and scale: see book/reference.")
     rows = []
     for study, name, record in todo:
-        again = run_again(study, name, record, sample, time_limit)
+        again = run_again(study, name, record, sample, time_limit, below(out))
         found = compare(record, again)
         if record.stages and all(row.holds for row in found):
             mark_verified(study, record, again)
@@ -213,6 +216,7 @@ def estimate(
     keep: Annotated[
         bool, typer.Option("--record", help="keep it in benchmarks/, for the book's table")
     ] = False,
+    out: Work = None,
     as_json: AsJson = False,
     time_limit: TimeLimit = None,
     root: Root = None,
@@ -230,7 +234,7 @@ def estimate(
     found = find_study(project_root(root), study)
     pairs = [pair(text) for text in parameter or []]
     parameters = run_parameters(found, scale, file or [], pairs, device)
-    expected = rehearse(found, scale, parameters, updates, time_limit)
+    expected = rehearse(found, scale, parameters, updates, time_limit, below(out))
     if keep:
         store(expected, found.root, str(datetime.date.today()))
     if as_json:

@@ -4,7 +4,6 @@ import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from synthcore.press.errors import Refused
@@ -26,6 +25,7 @@ def cache(
     The folder is SYNTHCORE_CACHE, or the user's cache folder.
     """
     from synthcore.config import nearest
+    from synthcore.press.tables import console
     from synthcore.stages import catalogue
     from synthcore.stages.store import cache_folder
 
@@ -56,7 +56,7 @@ def cache(
                 f"{row.about.cpu_seconds:.0f} s" if row.about else "",
                 ", ".join(f"{name}={value}" for name, value in differing[row.path].items()),
             )
-        Console().print(table)
+        console().print(table)
     print(f"{len(rows)} results, {_size(sum(row.bytes for row in rows))}: {cache_folder()}")
 
 

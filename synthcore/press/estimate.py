@@ -99,9 +99,10 @@ def estimate(
     parameters: Parameters,
     updates: int = 3,
     time_limit: float | None = None,
+    out: Path | None = None,
 ) -> Estimate:
-    """Rehearse a run and add up. Raises Failed if the rehearsal fails."""
-    folder = study.root / "_build" / "estimates" / f"{study.name}-{scale}"
+    """Rehearse a run below `out` (in `_build`) and add up. Raises Failed if the rehearsal fails."""
+    folder = (out or study.root / "_build" / "estimates") / f"{study.name}-{scale}"
     env = {
         "SYNTHCORE_REHEARSAL": str(updates),
         "PYTHONOPTIMIZE": "1",  # what exercises assert does not hold of untrained models

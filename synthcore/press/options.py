@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+import synthcore
 from synthcore.evidence.files import find_root
 from synthcore.press.errors import Refused
 
@@ -32,6 +33,9 @@ Parameter = Annotated[
 ParameterFile = Annotated[
     list[Path] | None, typer.Option("-f", help="a flat YAML file of parameters")
 ]
+Work = Annotated[
+    Path | None, typer.Option("--out", help="where it works, in place of the project's _build")
+]
 Device = Annotated[str | None, typer.Option(help="auto, cpu or cuda")]
 
 
@@ -48,6 +52,23 @@ Fresh = Annotated[
         "--fresh", callback=_forget, help="compute stages anew, whatever results are kept"
     ),
 ]
+
+
+def below(folder: Path | None) -> Path | None:
+    """A folder as given, whatever the working directory becomes."""
+    return folder.resolve() if folder else None
+
+
+def warn_of_other_code(root: Path) -> None:
+    """Say so if the project has a `synthcore` of its own and another one is running."""
+    own, running = root / "synthcore", Path(synthcore.__file__).parent
+    if (own / "__init__.py").is_file() and own.resolve() != running.resolve():
+        print(
+            f"Warning: {running} checks parameters and plans runs; the project's own code is "
+            f"{own}: install the project in an environment of its own, or set "
+            f"PYTHONPATH={root}.",
+            file=sys.stderr,
+        )
 
 
 def pair(text: str) -> tuple[str, str]:

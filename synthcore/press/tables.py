@@ -1,5 +1,7 @@
 """Tables for a terminal."""
 
+import os
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -14,6 +16,14 @@ from synthcore.press.estimate import Estimate
 from synthcore.press.progress import clock
 from synthcore.press.verify import Comparison
 
+UNCUT = 1000  # columns of a line that no terminal shows
+
+
+def console() -> Console:
+    """Where tables go: as wide as the terminal; in a file or a pipe no column is cut."""
+    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console() if told else Console(width=UNCUT)
+
 
 def show_claims(claims: Sequence[tuple[str, str, ClaimRecord]]) -> None:
     """Study, scale and claim, one per row."""
@@ -25,7 +35,7 @@ def show_claims(claims: Sequence[tuple[str, str, ClaimRecord]]) -> None:
         verdict = claim.verdict + (" (required)" if claim.required else "")
         numbers = (against(claim), interval(claim), number(claim.power))
         table.add_row(study, scale, claim.id, verdict, *numbers, claim.statement)
-    Console().print(table)
+    console().print(table)
 
 
 def show_claim_rows(rows: Sequence[dict[str, Any]]) -> None:
@@ -45,18 +55,18 @@ def show_claim_rows(rows: Sequence[dict[str, Any]]) -> None:
 
 def show_studies(described: Sequence[dict[str, Any]]) -> None:
     """Each study with its parameters and runs."""
-    console = Console()
+    screen = console()
     for study in described:
-        console.print(f"[bold]{study['study']}[/bold]  {study['title']}")
+        screen.print(f"[bold]{study['study']}[/bold]  {study['title']}")
         table = Table("parameter", "check", "type", "range", "meaning", box=None)
         for name, about in study["parameters"].items():
             default = "–" if about["default"] is None else str(about["default"])
             table.add_row(name, default, about["type"], about["range"], about["description"])
-        console.print(table)
+        screen.print(table)
         for scale, run in study["runs"].items():
-            console.print(f"  {scale}: {run['claims']}; {run['started'][:10]}, {run['device']}")
+            screen.print(f"  {scale}: {run['claims']}; {run['started'][:10]}, {run['device']}")
         if not study["runs"]:
-            console.print("  not run yet")
+            screen.print("  not run yet")
 
 
 def show_sweep(records: Sequence[Record]) -> None:
@@ -72,7 +82,7 @@ def show_sweep(records: Sequence[Record]) -> None:
     table = Table("claim", *words, "statement")
     for name, count in counts.items():
         table.add_row(name, *(str(count[word] or "") for word in words), statements[name])
-    Console().print(table)
+    console().print(table)
 
 
 def show_comparisons(rows: Sequence[Comparison]) -> None:
@@ -87,7 +97,7 @@ def show_comparisons(rows: Sequence[Comparison]) -> None:
             verdict = f"{verdict}, now {row.verdict_now}"
         cells = (row.claim, number(row.recorded), span, number(row.now), verdict, row.word)
         table.add_row(row.study, row.scale, *cells)
-    Console().print(table)
+    console().print(table)
 
 
 def show_estimate(expected: Estimate) -> None:
@@ -106,7 +116,7 @@ def show_estimate(expected: Estimate) -> None:
     table.add_row("all the rest", "", "", "", "", rest, f"< {rest}")
     totals = (clock(expected.seconds_here), clock(expected.seconds_on_gpu))
     table.add_row("sum", "", "", "", f"{expected.flop:.2g}", *totals, style="bold")
-    Console().print(table)
+    console().print(table)
     memory = [f"{expected.peak_rss_mb:,.0f} MB"]
     if expected.peak_gpu_mb:
         memory.append(f"{expected.peak_gpu_mb:,.0f} MB on the GPU")
@@ -120,4 +130,4 @@ def show_failures(failures: Sequence[tuple[str, str, str]]) -> None:
         table.add_column(name, overflow="fold")
     for row in failures:
         table.add_row(*row)
-    Console().print(table)
+    console().print(table)

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from synthcore.evidence.record import ClaimRecord, Record, verify_file
@@ -46,10 +47,16 @@ class Comparison:
 
 
 def run_again(
-    study: Study, scale: str, record: Record, sample: int | None, time_limit: float | None
+    study: Study,
+    scale: str,
+    record: Record,
+    sample: int | None,
+    time_limit: float | None,
+    out: Path | None = None,
 ) -> Record:
     """Run with a record's parameters, or with its first `sample` seeds only; where stages were
     recorded, by default with their first block of seeds. Nothing that is kept or shipped is used.
+    The run lies below `out`, in `_build` if it is not given.
 
     Raises Refused if the study no longer takes these parameters, Failed if the run fails, and
     DamagedRecord if the recorded data do not match their checksum.
@@ -67,7 +74,7 @@ def run_again(
         parameters = with_values(study, scale_parameters(study, base_scale), given)
     except Refused as error:
         raise Refused(f"{study.name} no longer takes its recorded parameters: {error}") from None
-    folder = study.root / "_build" / "verify" / study.name / scale
+    folder = (out or study.root / "_build" / "verify") / study.name / scale
     env = {SHIPPED: "ignore", FRESH: "1"}
     job = Job(study, scale, parameters, folder, time_limit=time_limit, env=env)
     with folders.locked(folder), Watcher([job]):

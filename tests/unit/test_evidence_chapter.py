@@ -59,6 +59,16 @@ def test_live_a_cell_of_results_may_be_run_again(monkeypatch: pytest.MonkeyPatch
         chapter.results(seed=1)
 
 
+def test_outside_a_project_nothing_is_said_of_its_runs(
+    monkeypatch: pytest.MonkeyPatch, shown: list[Any]
+) -> None:
+    monkeypatch.delenv("SYNTHCORE_RUN_DIR", raising=False)
+    monkeypatch.delenv("SYNTHCORE_ROOT", raising=False)
+    monkeypatch.setattr(module, "find_root", lambda *_: None)
+    Chapter("toy", CONFIG).recorded_note()
+    assert "Larger runs come with the project" in shown[-1][0]["text/plain"]
+
+
 def figure() -> Figure:
     fig, axes = pyplot.subplots(figsize=(2, 1))
     axes.plot([0, 1])

@@ -1,19 +1,28 @@
 """What of a user's machine reaches a run, and what of a folder's other files reaches the book."""
 
+import io
+import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 
 import pytest
+import xarray as xr
+import yaml
 
+from synthcore.evidence.files import write_atomic
 from synthcore.evidence.record import Record
 from synthcore.press import cluster, kernel
 from synthcore.press.collect import read_records, table, write_tables
 from synthcore.press.errors import Refused
+from synthcore.press.options import print_json, warn_of_other_code
 from synthcore.press.runner import current_code
 from synthcore.press.runs import recorded_runs
 from synthcore.press.studies import Study, all_studies, find_study
 from synthcore.press.surroundings import NOT_OURS, kernel_environment
+from synthcore.press.tables import show_failures
+from synthcore.stages.store import About, write_result
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +101,59 @@ def test_files_of_others_in_the_notebooks_are_no_studies(tmp_path: Path) -> None
     assert recorded_runs(study) == {}
     with pytest.raises(Refused, match=r"Untitled\.py is no study: there is no synthcore/studies/U"):
         find_study(tmp_path, "Untitled")
+
+
+def test_another_clones_code_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    warn_of_other_code(ROOT)
+    warn_of_other_code(tmp_path)  # without code of its own
+    assert capsys.readouterr().err == ""
+    (tmp_path / "synthcore").mkdir()
+    (tmp_path / "synthcore/__init__.py").write_text("")
+    warn_of_other_code(tmp_path)
+    err = capsys.readouterr().err
+    assert f"{ROOT}/synthcore checks parameters" in err
+    assert f"the project's own code is {tmp_path}/synthcore" in err
+
+
+def test_no_column_is_cut_in_a_pipe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    show_failures([("toy", "x" * 300, "y" * 300)])
+    [row] = [line for line in capsys.readouterr().out.splitlines() if "x" in line and "toy" in line]
+    assert "x" * 300 in row
+    assert "y" * 300 in row
+
+
+def test_letters_that_a_stream_cannot_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """JSON is escaped; the rest becomes question marks, and no command dies of it."""
+    stream = io.TextIOWrapper(io.BytesIO(), "ascii", errors="replace", write_through=True)
+    monkeypatch.setattr("sys.stdout", stream)
+    print_json({"θ": "–"})
+    show_failures([("θ", "–", "")])
+    shown = stream.buffer.getvalue().decode("ascii")  # type: ignore[attr-defined]
+    assert json.loads(shown[: shown.index("}") + 1]) == {"θ": "–"}
+    assert "?" in shown
+
+
+def test_files_have_the_modes_of_the_umask(tmp_path: Path) -> None:
+    for mask, mode in ((0o077, 0o600), (0o022, 0o644)):
+        before = os.umask(mask)
+        try:
+            write_atomic(tmp_path / "file", "text")
+            about = About("s", "t", {}, (0,), "2", {}, "cpu", 0.0, "now")
+            write_result(tmp_path / "result.nc", xr.Dataset({"a": ("seed", [1.0])}), about)
+        finally:
+            os.umask(before)
+        for name in ("file", "result.nc", "result.json"):
+            assert stat.S_IMODE((tmp_path / name).stat().st_mode) == mode
+
+
+def test_binder_takes_torch_without_cuda() -> None:
+    """Its 2 GB hold no CUDA build; the index is the one that readers are told of."""
+    wanted = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"][-1]["pip"]
+    [index] = [line.split()[1] for line in wanted if line.startswith("--extra-index-url")]
+    assert f"PIP_EXTRA_INDEX_URL={index}" in (ROOT / "README.md").read_text()
 
 
 def test_a_table_of_runs_whose_parameters_have_other_types(tmp_path: Path) -> None:
