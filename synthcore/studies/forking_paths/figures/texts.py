@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+import matplotlib.pyplot as plt
 import numpy as np
 from jaxtyping import Float
 from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ from torch import Tensor
 
 from synthcore.changepoints import Posterior, dirichlet_multinomial, posterior
 from synthcore.explorers.forking import ForkingExplorer
-from synthcore.figures import INK, canvas, key, tag
+from synthcore.figures import INK, WIDTH, canvas, key, tag, theme
 from synthcore.studies.forking_paths.config import Config
 from synthcore.studies.forking_paths.measure.paths import Paths, distance
 from synthcore.studies.forking_paths.task.ensemble import Ensemble, Tables
@@ -119,14 +120,15 @@ def outcome_key(ax: Axes) -> None:
     key(ax, loc="center left", bbox_to_anchor=(1.0, 0.5), handlelength=1.0)
 
 
-def rows(heights: Sequence[float], inches: float, **options: Any) -> tuple[Figure, list[Axes]]:
+def rows(heights: Sequence[float], inches: float) -> tuple[Figure, list[Axes]]:
     """Panels below one another in the book's theme, with these relative heights."""
-    fig, axes = canvas(2 * len(heights), inches / len(heights), height_ratios=heights, **options)
-    grid = axes[0].get_gridspec()
-    assert grid is not None
-    for ax in axes:
-        ax.remove()
-    return fig, [fig.add_subplot(grid[row, :]) for row in range(len(heights))]
+    with theme():
+        fig, axes = plt.subplots(
+            len(heights), 1, figsize=(WIDTH, inches), height_ratios=heights, layout="constrained"
+        )
+        for ax in axes:  # ticks are made when they are drawn, and would forget the theme
+            ax.tick_params(labelsize=8.5)
+    return fig, list(axes)
 
 
 def along_text(example: Example) -> Figure:
