@@ -54,8 +54,9 @@ export function planeScene(host, run) {
   axis(svg, "x", area, marks(x, 60), "coordinate 1", { grid: true });
   axis(svg, "y", area, marks(y, 50), "coordinate 2", { grid: true });
   const inside = clipped(svg, area);
-  for (let i = 0; i < run.points.length; i += 2)
-    inside.append(g("circle", { cx: x(run.points[i]).toFixed(1), cy: y(run.points[i + 1]).toFixed(1), r: 1.6, class: "sx-sample" }));
+  let dots = ""; // one path: two hundred circles would be painted anew in every frame
+  for (let i = 0; i < run.points.length; i += 2) dots += `M${x(run.points[i]).toFixed(1)} ${y(run.points[i + 1]).toFixed(1)}h0`;
+  inside.append(g("path", { d: dots, class: "sx-samples" }));
   const [tx, ty] = [x(mu[0]), y(mu[1])];
   inside.append(g("path", { d: `M${tx - 9} ${ty}h18M${tx} ${ty - 9}v18`, class: "sx-target" }));
   const flow = growing(inside, "exact flow", FLOW, 1.6);
