@@ -184,7 +184,9 @@ def _render(source: Path, output: Path, log: Path) -> Path:
         [sys.executable, "-c", script, "build", str(source), *options],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        env={**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"},
+        encoding="utf-8",
+        errors="replace",
     )
     printed = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout)
     write_atomic(log, printed)

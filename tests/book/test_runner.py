@@ -97,17 +97,13 @@ def test_a_malformed_source_is_named(
     assert len(err.strip().splitlines()) == 1
 
 
-def test_a_run_does_not_replace_another_unasked(
-    copy: "Project", capsys: pytest.CaptureFixture[str]
-) -> None:
-    from synthcore.press.cli import main
-
-    arguments = ["run", "toy", "--out", "_build/runs/toy/check", "--scale", "smoke"]
-    with contextlib.chdir(copy.root), pytest.raises(SystemExit) as leaving:
-        main(arguments)
-    assert leaving.value.code == 2
-    err = capsys.readouterr().err
-    assert "holds another run, of toy (check): give --out another folder, or replace it with" in err
+def test_a_run_does_not_replace_another_unasked(copy: "Project") -> None:
+    before = copy.record()
+    done = copy.run("run", "toy", "--out", "_build/runs/toy/check", "--scale", "smoke")
+    assert done.returncode == 2
+    told = "holds another run, of toy (check): give --out another folder, or replace it with --for"
+    assert told in done.stderr
+    assert copy.record() == before
 
 
 @pytest.mark.skipif("__import__('torch').cuda.is_available()")
