@@ -110,9 +110,7 @@ class EvaluationSets:
 
 class Evaluator:
     """Evaluation sets and exact predictions of one population; `mixture` has its training chains,
-    `seeds` and `diversities` name the random streams of every member.
-
-    ValueError for a context outside 1..length.
+    `seeds` and `diversities` name the random streams. ValueError for a context outside 1..length.
     """
 
     def __init__(
@@ -334,8 +332,7 @@ class Evaluator:
 
 
 def irrelevant(tokens: Int[Tensor, "M B T"], k: int) -> Float[Tensor, "4 M B T k"]:
-    """As many predictors as the paper has algorithms that know nothing of the task: uniform, the
-    first state, the next label, the label before."""
+    """Four predictors that know nothing of the task: uniform, first state, next and last label."""
     after = F.one_hot((tokens + 1) % k, k).double()
     before = F.one_hot((tokens - 1) % k, k).double()
     first = F.one_hot(tokens[..., :1].expand_as(tokens), k).double()
