@@ -98,6 +98,17 @@ def test_a_language_model_with_few_questions_decides_nothing(results: xr.DataTre
     assert verdict.verdict is Word.NOT_TESTABLE
 
 
+@pytest.mark.parametrize("name", ["C7", "C13"])
+def test_who_sees_nothing_passes_nothing(name: str, results: xr.DataTree) -> None:
+    """A detector that is blind sees all forks alike, and few changes."""
+    [claim] = [claim for claim in CLAIMS if claim.id == name]
+    planted, paper = (results[each].to_dataset() for each in ("planted", "released"))
+    blind = controls.changed(results, "planted", planted.assign(hazard_hit=0 * planted.hazard_hit))
+    none = paper.assign(alarm=0 * paper.alarm, change_points=0 * paper.change_points)
+    verdict = decide(claim, controls.changed(blind, "released", none), "reference").verdict
+    assert verdict.verdict is Word.NOT_TESTABLE, verdict
+
+
 def test_the_jackknife_of_a_correlation_is_its_estimate(results: xr.DataTree) -> None:
     data = results["released"].to_dataset()
     end = data.end.sel(source="released").values

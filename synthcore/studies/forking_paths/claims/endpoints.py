@@ -93,6 +93,12 @@ def hazards_see_all_alike(results: xr.DataTree) -> Verdict:
     return at_most(plain(hit.max("fork") - hit.min("fork")), 0.15, "hazards: largest difference")
 
 
+def hazards_see_forks(results: xr.DataTree) -> Gate:
+    """They find most of the forks that are branched to: who sees none sees all alike."""
+    hit = of(results, "planted").hazard_hit.sel(fork=["rare", "uneven", "even"])
+    return reaches(hit, 0.7, "share found by hazards")
+
+
 def no_false_alarms(results: xr.DataTree) -> Verdict:
     """Share of texts without a fork with a Bayes factor above 9."""
     alarm = of(results, "counting").alarm.sel(model="exact DM", forks=0)
@@ -169,6 +175,11 @@ def questions_fork(results: xr.DataTree) -> Verdict:
 def changes_are_few(results: xr.DataTree) -> Verdict:
     """m^ per question, by the paper's recipe."""
     return at_most(recipe(results, "change_points"), 2.5, "change points", "question")
+
+
+def some_change(results: xr.DataTree) -> Gate:
+    """There are changes to be counted: a recipe that finds none finds few."""
+    return reaches(recipe(results, "alarm"), 0.3, "share of questions that change")
 
 
 def the_confident_fork(results: xr.DataTree) -> Verdict:
