@@ -109,7 +109,7 @@ chapter.card(
     "signal to the weak coordinate and withdraws it once the strong concept, which is learned **{ratio:.1f}** times as fast in a ReLU network, is there. With "
     "ordinary initial weights **{few:.0%}** of networks of {layers} layers swing in two dimensions, and **{many:.0%}** in {d}.",
     rise=alike.draw_up.mean(),
-    ratio=np.exp(relu.mean()),
+    ratio=np.exp(relu.median()),
     few=often.isel(dimension=0, depth=-1).mean(),
     many=often.isel(dimension=-1, depth=-1).mean(),
     layers=int(deep.depth[-1]),
@@ -256,10 +256,10 @@ chapter.figure(
     source=network_figures.order_against_diversity,
 )
 chapter.text(
-    "Concept 1 takes **{weak:.1f}** times as long as concept 2 at $\\mu=(1,2)$ and **{strong:.2f}** times at $(3,2)$, means over architectures and seeds. In the "
+    "Concept 1 takes **{weak:.1f}** times as long as concept 2 at $\\mu=(1,2)$ and **{strong:.2f}** times at $(3,2)$, medians over architectures and seeds. In the "
     "one-layer network from small weights the order flips at {crossing:.3f} times the exact $\\sigma_1$.",
-    weak=np.exp(lag.isel(condition=0).mean()),
-    strong=np.exp(lag.isel(condition=-1).mean()),
+    weak=np.exp(lag.isel(condition=0).median()),
+    strong=np.exp(lag.isel(condition=-1).median()),
     crossing=one_layer.crossing(single, config.diversities[0]).mean(),
 )
 
@@ -294,8 +294,8 @@ chapter.figure(
     source=network_figures.learned_in_order,
 )
 chapter.text(
-    "Learned in order: **{share:.0%}** of pairs (mean of {n} seeds; by chance half). The other pairs are no accident: a concept that is learned already can lend "
-    "its signal to one that is not, and the whole comes before the part.",
+    "Learned in order: **{share:.0%}** of pairs (mean of {n} seeds; by chance half). In the others the whole comes before the part: as in the swing below, a "
+    "concept that is learned can lend its signal to one that is not.",
     share=in_order.mean(),
     n=in_order.size,
 )

@@ -176,6 +176,7 @@ CLAIMS = (
         primary=(tied.triple_descents, tied.quadruple_descents),
         threshold_source="ours: often enough to be found, in one start of 100 and of 1000",
         control=controls.starts_without_minor,
+        effect=(0.08, 0.006),
         kind="check of code",
         scales=CHECK,
     ),
