@@ -69,6 +69,7 @@ CLAIMS = (
         control=controls.without_minor_entries,
         ideal=controls.exact_flow,
         effect=(0.3, 0.09, 0.01),
+        required=("check",),
         scales=CHECK,
     ),
     Claim(
@@ -106,6 +107,7 @@ CLAIMS = (
         control=controls.rejection_ends_it,
         ideal=controls.exact_flow,
         effect=1.0,
+        required=("check",),
         scales=CHECK,
     ),
     Claim(
@@ -117,6 +119,7 @@ CLAIMS = (
         further=(tied.size_by_closed_form,),
         control=controls.other_starts,
         kind="check of code",
+        required=("check",),
         scales=CHECK,
     ),
     Claim(
@@ -157,6 +160,7 @@ CLAIMS = (
         threshold_source="ours: a fiftieth; no rise beyond rounding",
         control=controls.one_clock,
         kind="check of code",
+        required=("check",),
         scales=CHECK,
     ),
     Claim(
@@ -198,6 +202,7 @@ CLAIMS = (
         threshold_source="ours: a thirtieth of the time",
         control=controls.diagonal_law,
         kind="check of code",
+        required=("check",),
         scales=CHECK,
     ),
     Claim(
@@ -207,6 +212,7 @@ CLAIMS = (
         primary=tied.closed_form_is_near,
         threshold_source="ours: a fiftieth, for starts up to .01",
         kind="check of code",
+        required=("check",),
         scales=CHECK,
     ),
 )
