@@ -410,15 +410,15 @@ chapter.text(
 # Here for the network that you built, after its forty steps, with a general solver beside ours:
 
 # %%
-own = chains.double()
-P = theory.predictions(held_out, own, task.stationary(own), torch.full((N,), 1 / N).double())[:4]
+own, equal = chains.double(), torch.full((N,), 1 / N).double()
+P = theory.predictions(held_out, own, task.stationary(own), equal)[:4]
 Q = network(held_out).softmax(-1).detach().double()
 ours = interpolate(P.flatten(1), Q.flatten())  # (4, entries) and (entries,)
 sum_to_one = 1e4 * torch.ones(1, 4)  # a heavy row holds the weights together
 weights, _ = nnls(
     torch.cat([P.flatten(1).T, sum_to_one]), torch.cat([Q.flatten(), sum_to_one[0, :1]])
 )
-print({name: round(w, 2) for name, w in zip(theory.FOUR, weights, strict=True)})
+print(", ".join(f"{name} {w:.2f}" for name, w in zip(theory.FOUR, weights, strict=True)))
 chapter.same(weights, ours.weights)
 
 # %% tags=["hide-input"]

@@ -146,7 +146,7 @@ def transience(data: xr.Dataset, inexhaustible: xr.Dataset) -> Figure:
 
 def more_states(data: xr.Dataset, few: xr.Dataset) -> Figure:
     """Networks of more states: divergence over training, and with `few` chains against context."""
-    fig, axes = canvas(data.sizes["diversity"] + 1, 2.8, sharey=True)
+    fig, axes = canvas(data.sizes["diversity"] + 1, 2.8)
     for ax, n in zip(axes, data.diversity.values, strict=False):
         transient(ax, data.sel(diversity=n))
         tag(ax, f"k = {data.attrs['states']}, N = {n}")
@@ -154,6 +154,7 @@ def more_states(data: xr.Dataset, few: xr.Dataset) -> Figure:
     over_seeds(ax, last.kl_id, "context", ID, "known chains")
     over_seeds(ax, last.kl_ood, "context", OOD, "new chains")
     log_axis(ax, few.context.values[::2], "context [tokens]")
+    ax.set_ylim(bottom=0)
     tag(ax, f"k = {few.attrs['states']}, few chains, step {int(few.step[-1])}")
     axes[0].set_ylabel("KL(network || truth) [nats]")
     key(axes[0])
