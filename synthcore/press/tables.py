@@ -22,7 +22,8 @@ UNCUT = 1000  # columns of a line that no terminal shows
 def console() -> Console:
     """Where tables go: as wide as the terminal; in a file or a pipe no column is cut."""
     told = sys.stdout.isatty() or "COLUMNS" in os.environ
-    return Console() if told else Console(width=UNCUT)
+    # a dumb terminal has 80 columns to rich, unless both are given
+    return Console() if told else Console(width=UNCUT, height=25)
 
 
 def show_claims(claims: Sequence[tuple[str, str, ClaimRecord]]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from synthcore.press.errors import Failed
+from synthcore.press.folders import FILES
 from synthcore.press.release import check
 
 
@@ -25,7 +26,9 @@ def test_the_archives_hold_what_was_built(built: "Project", released: Path) -> N
         names = set(site.namelist())
         assert site.read("model-systems/index.html") == (html / "index.html").read_bytes()
     assert names == {
-        f"model-systems/{p.relative_to(html).as_posix()}" for p in html.rglob("*") if p.is_file()
+        f"model-systems/{p.relative_to(html).as_posix()}"
+        for p in html.rglob("*")
+        if p.is_file() and p.name != FILES
     }
     with zipfile.ZipFile(released / "notebooks.zip") as notebooks:
         [toy] = notebooks.namelist()
