@@ -15,6 +15,7 @@ server on this machine, asked as every other server is, with answers that are ke
 ...             yield i, [Completion((" yes", " no")[(r.seed + k) % 2]) for k in range(r.n)]
 >>> with serving(Coin()) as url, tempfile.TemporaryDirectory() as folder:
 ...     backend = Cached(HTTPBackend(url, "coin"), f"{folder}/answers.jsonl")
-...     print([c.text for c in ask(backend, Request(("Heads?",), n=3, seed=1))], len(backend.answers))
+...     said = ask(backend, Request(("Heads?",), n=3, seed=1))
+...     print([completion.text for completion in said], len(backend.answers))
 [' no', ' yes', ' no'] 1
-"""  # noqa: E501
+"""

@@ -229,9 +229,8 @@ class HTTPBackend:
             body,
             lambda payload: way.read(payload, request, self._echoes, texts),
         )
-        self._echoes, self._trims = (
-            self._echoes or answer.echoed, self._trims or answer.trimmed
-        )  # fmt: skip
+        self._echoes |= answer.echoed
+        self._trims |= answer.trimmed
         if not 0 < len(answer.completions) <= n:
             raise ServerError(
                 f"{n} completions were asked for at once and {len(answer.completions)} came.", "n"

@@ -8,21 +8,16 @@ its jitter, texts simulated with and without changes, a backend that forgets.
 import numpy as np
 import xarray as xr
 
+from synthcore.evidence.results import with_experiment
 from synthcore.studies.forking_paths.experiments.backends import DIRECT, FORGETFUL
 
 FIRST_HITS = {"rare": (0.31, 0.88), "uneven": (0.79, 0.91), "even": (0.96, 0.89)}
 
 
-def changed(results: xr.DataTree, name: str, data: xr.Dataset) -> xr.DataTree:
-    """The same results with one experiment in place of another."""
-    nodes = {key: node.to_dataset() for key, node in results.children.items()}
-    return xr.DataTree.from_dict({**nodes, name: data})
-
-
 def _detector(results: xr.DataTree, name: str) -> xr.DataTree:
     data = results["detection"].to_dataset()
     other = data.sel(detector=[name]).assign_coords(detector=["exact DM"])
-    return changed(results, "detection", other)
+    return with_experiment(results, "detection", other)
 
 
 def without_time(results: xr.DataTree) -> xr.DataTree:
@@ -38,7 +33,7 @@ def oracle(results: xr.DataTree) -> xr.DataTree:
 def hazards_for_both(results: xr.DataTree) -> xr.DataTree:
     """One detector under two names: hazards in place of change points."""
     data = results["planted"].to_dataset()
-    return changed(results, "planted", data.assign(change_hit=data.hazard_hit))
+    return with_experiment(results, "planted", data.assign(change_hit=data.hazard_hit))
 
 
 def as_first_simulated(results: xr.DataTree) -> xr.DataTree:
@@ -52,7 +47,7 @@ def as_first_simulated(results: xr.DataTree) -> xr.DataTree:
             at = {"seed": seed, "fork": fork}
             ideal.change_hit.loc[at] = rng.binomial(worlds, change) / worlds
             ideal.hazard_hit.loc[at] = rng.binomial(worlds, hazard) / worlds
-    return changed(results, "planted", data.assign(ideal.data_vars))
+    return with_experiment(results, "planted", data.assign(ideal.data_vars))
 
 
 def paper_without_jitter(results: xr.DataTree) -> xr.DataTree:
@@ -61,7 +56,7 @@ def paper_without_jitter(results: xr.DataTree) -> xr.DataTree:
     name = "BEAST-like, no jitter"
     other = data.sel(counter=[name], model=[name])
     other = other.assign_coords(counter=["exact DM"], model=["exact DM"])
-    return changed(results, "counting", other)
+    return with_experiment(results, "counting", other)
 
 
 def true_counts(results: xr.DataTree) -> xr.DataTree:
@@ -69,21 +64,21 @@ def true_counts(results: xr.DataTree) -> xr.DataTree:
     data = results["counting"].to_dataset()
     counted = data.true_forks.broadcast_like(data.counted)
     alarm = (data.true_forks > 0).astype(float).broadcast_like(data.alarm)
-    return changed(results, "counting", data.assign(counted=counted, alarm=alarm))
+    return with_experiment(results, "counting", data.assign(counted=counted, alarm=alarm))
 
 
 def forgetful(results: xr.DataTree) -> xr.DataTree:
     """A backend that continues every text from its beginning."""
     data = results["backends"].to_dataset()
     forgot = data.sel(backend=[FORGETFUL]).assign_coords(backend=[DIRECT])
-    return changed(results, "backends", forgot)
+    return with_experiment(results, "backends", forgot)
 
 
 def noise_without_root(results: xr.DataTree) -> xr.DataTree:
     """Noise that falls as 1 / S."""
     data = results["noise"].to_dataset()
     faster = data.noise * (float(data.draws[0]) / data.draws) ** 0.5
-    return changed(results, "noise", data.assign(noise=faster))
+    return with_experiment(results, "noise", data.assign(noise=faster))
 
 
 # --- the released runs ---------------------------------------------------------------------------
@@ -92,7 +87,7 @@ def noise_without_root(results: xr.DataTree) -> xr.DataTree:
 def _source(results: xr.DataTree, name: str) -> xr.DataTree:
     data = results["released"].to_dataset()
     other = data.sel(source=[name]).assign_coords(source=["released"])
-    return changed(results, "released", other)
+    return with_experiment(results, "released", other)
 
 
 def never_changing(results: xr.DataTree) -> xr.DataTree:
@@ -109,13 +104,13 @@ def always_changing(results: xr.DataTree) -> xr.DataTree:
     """Six changes, as many as the model can count, in every question."""
     data = results["released"].to_dataset()
     most = xr.full_like(data.change_points, float(data.m.max()))
-    return changed(results, "released", data.assign(change_points=most))
+    return with_experiment(results, "released", data.assign(change_points=most))
 
 
 def estimates_apart(results: xr.DataTree) -> xr.DataTree:
     """Estimates of positions that are 20 tokens apart, in place of those of one position."""
     data = results["released"].to_dataset()
-    return changed(results, "released", data.assign(agree=data.agree_apart))
+    return with_experiment(results, "released", data.assign(agree=data.agree_apart))
 
 
 # --- a language model on this machine ------------------------------------------------------------
@@ -125,11 +120,13 @@ def in_random_order(results: xr.DataTree) -> xr.DataTree:
     """The tokens of every answer in a random order: no position is special any more."""
     data = results["language_model"].to_dataset()
     other = data.sel(source=["in random order"]).assign_coords(source=["observed"])
-    return changed(results, "language_model", other)
+    return with_experiment(results, "language_model", other)
 
 
 def all_fork(results: xr.DataTree) -> xr.DataTree:
     """A change in every answer."""
     data = results["language_model"].to_dataset()
     sure = xr.where(data.m == 0, 0.0, 1 / (data.sizes["m"] - 1))
-    return changed(results, "language_model", data.assign(p_m=sure.broadcast_like(data.p_m)))
+    return with_experiment(
+        results, "language_model", data.assign(p_m=sure.broadcast_like(data.p_m))
+    )

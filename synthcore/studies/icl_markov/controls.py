@@ -8,21 +8,18 @@ transience, inexhaustible, many_states, ascent.
 import numpy as np
 import xarray as xr
 
+from synthcore.evidence.results import with_experiment
 from synthcore.studies.icl_markov.experiments.diversity import SHARES
 from synthcore.studies.icl_markov.measure.scores import in_place_of_network
 
 ATTENTIVE = 0.9  # previous-token score of an ideal learner once it counts transitions
 
 
-def with_experiment(results: xr.DataTree, name: str, data: xr.Dataset) -> xr.DataTree:
-    """The same results with one experiment in place of another."""
-    return xr.DataTree.from_dict({**_datasets(results), name: data})
-
-
 def untrained(results: xr.DataTree) -> xr.DataTree:
     """Every checkpoint of every experiment shows the network before training."""
     shown = {}
-    for name, data in _datasets(results).items():
+    for name, node in results.children.items():
+        data = node.to_dataset()
         shown[name] = data.copy()
         for variable, values in data.data_vars.items():
             if "step" in values.dims:
@@ -218,7 +215,3 @@ def _blend(results: xr.DataTree, share: np.ndarray) -> xr.DataTree:
 def _schedule(data: xr.Dataset, names: np.ndarray) -> xr.DataArray:
     coordinates = {"diversity": data.diversity, "step": data.step}
     return xr.DataArray(names, dims=("diversity", "step"), coords=coordinates)
-
-
-def _datasets(results: xr.DataTree) -> dict[str, xr.Dataset]:
-    return {name: node.to_dataset() for name, node in results.children.items()}

@@ -8,6 +8,7 @@ full_batch, slopes, depth, widths, maps, laws, searches.
 import numpy as np
 import xarray as xr
 
+from synthcore.evidence.results import with_experiment
 from synthcore.studies.sim_concept_learning import measure, task
 from synthcore.studies.sim_concept_learning.experiments import tied
 from synthcore.training.seeding import seeded
@@ -19,12 +20,6 @@ FLOWS = {
     "end": "flow_end",
     "time": "flow_time",
 }
-
-
-def with_experiment(results: xr.DataTree, name: str, data: xr.Dataset) -> xr.DataTree:
-    """The same results with one experiment in place of another."""
-    others = {each: node.to_dataset() for each, node in results.children.items()}
-    return xr.DataTree.from_dict({**others, name: data})
 
 
 # --- order ----------------------------------------------------------------------------------------

@@ -9,8 +9,8 @@ import xarray as xr
 from synthcore.evidence.characteristics import characteristics
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.decide import decide
+from synthcore.evidence.results import with_experiment
 from synthcore.evidence.verdict import Word, together
-from synthcore.studies.forking_paths import controls
 from synthcore.studies.forking_paths.claims import CLAIMS, endpoints
 
 EMPIRICAL = [claim for claim in CLAIMS if claim.kind == "empirical"]
@@ -23,7 +23,7 @@ def many(results: xr.DataTree) -> xr.DataTree:
     """As many questions as the paper has, each of them several times."""
     data = results["released"].to_dataset()
     again = np.resize(np.arange(data.sizes["question"]), endpoints.QUESTIONS)
-    return controls.changed(results, "released", data.isel(question=again))
+    return with_experiment(results, "released", data.isel(question=again))
 
 
 @pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)
@@ -82,7 +82,7 @@ def test_tasks_are_told_apart_by_their_changes(results: xr.DataTree) -> None:
     assert ahead.label == "LastLetter to HotpotQA"
     data = results["released"].to_dataset()
     dealt = np.random.default_rng(0).permuted(data.task.values)
-    mixed = controls.changed(results, "released", data.assign(task=("question", dealt)))
+    mixed = with_experiment(results, "released", data.assign(task=("question", dealt)))
     assert endpoints.last_letter_changes_most(mixed).verdict is not Word.REPRODUCED
     assert endpoints.coin_flip_changes_least(mixed).verdict is not Word.REPRODUCED
 
@@ -90,11 +90,11 @@ def test_tasks_are_told_apart_by_their_changes(results: xr.DataTree) -> None:
 def test_a_language_model_with_few_questions_decides_nothing(results: xr.DataTree) -> None:
     [claim] = [claim for claim in CLAIMS if claim.id == "C14"]
     few = results["language_model"].to_dataset().isel(question=slice(6))
-    verdict = decide(claim, controls.changed(results, "language_model", few), "reference").verdict
+    verdict = decide(claim, with_experiment(results, "language_model", few), "reference").verdict
     assert verdict.verdict is Word.NOT_TESTABLE
     assert "questions: 6, at least 20" in verdict.note
     none = xr.Dataset(coords={"question": np.array([], dtype=str)})
-    verdict = decide(claim, controls.changed(results, "language_model", none), "reference").verdict
+    verdict = decide(claim, with_experiment(results, "language_model", none), "reference").verdict
     assert verdict.verdict is Word.NOT_TESTABLE
 
 
@@ -103,9 +103,9 @@ def test_who_sees_nothing_passes_nothing(name: str, results: xr.DataTree) -> Non
     """A detector that is blind sees all forks alike, and few changes."""
     [claim] = [claim for claim in CLAIMS if claim.id == name]
     planted, paper = (results[each].to_dataset() for each in ("planted", "released"))
-    blind = controls.changed(results, "planted", planted.assign(hazard_hit=0 * planted.hazard_hit))
+    blind = with_experiment(results, "planted", planted.assign(hazard_hit=0 * planted.hazard_hit))
     none = paper.assign(alarm=0 * paper.alarm, change_points=0 * paper.change_points)
-    verdict = decide(claim, controls.changed(blind, "released", none), "reference").verdict
+    verdict = decide(claim, with_experiment(blind, "released", none), "reference").verdict
     assert verdict.verdict is Word.NOT_TESTABLE, verdict
 
 

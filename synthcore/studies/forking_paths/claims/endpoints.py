@@ -9,16 +9,12 @@ import xarray as xr
 
 from synthcore.evidence.claim import Gate, Verdict
 from synthcore.evidence.gates import reaches
+from synthcore.evidence.results import of
 from synthcore.evidence.statistics import at_least, at_most
 
 PUBLISHED_TOKENS = 0.88e6
 LARGE = 0.2
 QUESTIONS = 231
-
-
-def of(results: xr.DataTree, name: str) -> xr.Dataset:
-    """One experiment's data."""
-    return results[name].to_dataset()
 
 
 def headline(results: xr.DataTree, name: str, detector: str = "exact DM") -> xr.DataArray:

@@ -9,13 +9,9 @@ import xarray as xr
 
 from synthcore.evidence.claim import Gate, Verdict
 from synthcore.evidence.gates import stays_below
+from synthcore.evidence.results import of
 from synthcore.evidence.statistics import at_least, at_most, within_tolerance
 from synthcore.studies.icl_markov.measure import scores
-
-
-def of(results: xr.DataTree, experiment: str) -> xr.Dataset:
-    """One experiment of a run."""
-    return results[experiment].to_dataset()
 
 
 def octaves(start: xr.DataArray, end: xr.DataArray) -> xr.DataArray:

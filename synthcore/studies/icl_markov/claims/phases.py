@@ -6,9 +6,10 @@ from scipy import stats
 
 from synthcore.evidence.claim import Gate, Verdict
 from synthcore.evidence.gates import reaches, stays_below
+from synthcore.evidence.results import of
 from synthcore.evidence.statistics import at_least, at_most
 from synthcore.studies.icl_markov import theory
-from synthcore.studies.icl_markov.claims.learning import octaves, of
+from synthcore.studies.icl_markov.claims.learning import octaves
 from synthcore.studies.icl_markov.measure import scores
 
 SMALLEST = 1e-6  # nats: exact recall diverges by nothing, up to the guard of the logarithm

@@ -10,14 +10,10 @@ import xarray as xr
 
 from synthcore.evidence.claim import Gate, Verdict
 from synthcore.evidence.gates import reaches, stays_below
+from synthcore.evidence.results import of
 from synthcore.evidence.statistics import at_least, at_most
 from synthcore.studies.sim_concept_learning import measure
 from synthcore.studies.sim_concept_learning.measure import STRONG, WEAK, condition, sweep
-
-
-def of(results: xr.DataTree, experiment: str) -> xr.Dataset:
-    """One experiment of a run."""
-    return results[experiment].to_dataset()
 
 
 def lag(data: xr.Dataset) -> xr.DataArray:

@@ -6,9 +6,9 @@ import xarray as xr
 
 from synthcore.evidence.claim import Gate, Verdict
 from synthcore.evidence.gates import reaches
+from synthcore.evidence.results import of
 from synthcore.evidence.statistics import at_least, at_most, within_tolerance
 from synthcore.studies.sim_concept_learning import measure
-from synthcore.studies.sim_concept_learning.claims.networks import of
 from synthcore.studies.sim_concept_learning.experiments import one_layer, tied
 
 
