@@ -106,14 +106,13 @@ often = orders.swinging(deep)
 chapter.card(
     "On its way to a combination it never saw, a small linear network first comes nearer, then turns away, and only then arrives: its loss there rises by "
     "**{rise:.1%}** of where it began, while the training loss only falls. The swing is a loan: an entry of the weight matrix lends the strong concept's "
-    "signal to the weak coordinate and withdraws it once the strong concept, is there. "
+    "signal to the weak coordinate and withdraws it once the strong concept is there. "
     + (
         "A ReLU network learns the strong concept **{ratio:.1f}** times as fast as the weak one. "
         if np.isfinite(relu.median())
         else "In this run ReLU networks do not come as far. "
     )
-    + "With "
-    "ordinary initial weights **{few:.0%}** of networks of {layers} layers swing in two dimensions, and **{many:.0%}** in {d}.",
+    + "With ordinary initial weights **{few:.0%}** of networks of {layers} layers swing in two dimensions, and **{many:.0%}** in {d}.",
     rise=alike.draw_up.mean(),
     ratio=np.exp(relu.median()),
     few=often.isel(dimension=0, depth=-1).mean(),
