@@ -258,7 +258,7 @@ chapter.figure(
 # ## Are forks found, and nothing else?
 #
 # A detection is right if a change of at least .02 lies within two positions. First specified was .1: then every detection of a smaller true change is called false.
-# Both are shown; the claims table keeps the old rule.
+# Both are shown; claims are decided by ours, and the table has the old rule beside it.
 
 # %% tags=["hide-input"]
 chapter.figure(
@@ -301,7 +301,7 @@ chapter.text(
 chapter.figure(
     figures.jumps_and_distances(one_fork),
     id="questions",
-    caption="Left: no jump exceeds the expected distance (I3). Right: change points miss rare forks that hazards see, and see hidden forks that hazards cannot.",
+    caption="Left: no jump exceeds the expected distance (I3). Right: change points miss most of the rare forks that hazards see, and find some of the hidden ones that hazards cannot.",
     alt="Left: jump against expected distance under a dashed bound. Right: share of planted forks found by change points and by hazards for four kinds of forks.",
     source=figures.jumps_and_distances,
 )
@@ -430,7 +430,7 @@ if paper.sizes["question"]:
     chapter.figure(
         language_models.change_points(paper),
         id="change-points",
-        caption="Left: changes per question, a cautious count. Right: how many questions have one at all. CoinFlip hardly changes; LastLetter changes most.",
+        caption="Left: changes per question, a cautious count. Right: how many questions have one at all. CoinFlip hardly changes; LastLetter leads, by no more than its interval.",
         alt="Change points per question, and share of questions with one, by task and model, with intervals.",
         source=language_models.change_points,
     )

@@ -480,7 +480,7 @@ chapter.explorer(
 # ## What holds
 #
 # Linear networks obey theorems, so most claims are checks that networks trained on samples do what the theory says. Evidence about networks are C3, C4, C6,
-# C8, C10 and C13. Whether diffusion models swing by as this theory has it (claim C15) is decided where they are trained, in {doc}`/notebooks/concept_space`.
+# C8, C10, C13 and C13b. Whether diffusion models swing by as this theory has it (claim C15) is decided where they are trained, in {doc}`/notebooks/concept_space`.
 
 # %% tags=["hide-input"]
 chapter.claims(CLAIMS, results)

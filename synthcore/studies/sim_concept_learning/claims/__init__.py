@@ -2,10 +2,10 @@
 gates, and what the rule must accept and refuse.
 
 Linear networks obey theorems, so most claims are checks of code: that networks trained on samples
-do what the theory says. Evidence about networks are C3, C4, C6, C8, C10 and C13. Margins were fixed
-before any result of these runs was seen, but for those with a `former_margin`, which says what was
-changed afterwards and why. Whether diffusion models swing by as this theory would have it (C15) is
-decided on the models of `concept_space`.
+do what the theory says. Evidence about networks are C3, C4, C6, C8, C10, C13 and C13b. Margins were
+fixed before any result of these runs was seen, but for those with a `former_margin`, which says
+what was changed afterwards and why. Whether diffusion models swing by as this theory would have it
+(C15) is decided on the models of `concept_space`.
 """
 
 from synthcore.evidence.claim import Claim
