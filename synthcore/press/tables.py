@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from synthcore.evidence.interval_plot import number
 from synthcore.evidence.record import WORDS, ClaimRecord, Record
@@ -17,18 +19,23 @@ from synthcore.press.progress import clock
 from synthcore.press.verify import Comparison
 
 UNCUT = 1000  # columns of a line that no terminal shows
+ROOMY = 160  # columns that a table of claims wants
 
 
 def console() -> Console:
     """Where tables go: as wide as the terminal; in a file or a pipe no column is cut."""
-    told = sys.stdout.isatty() or "COLUMNS" in os.environ
+    told = sys.stdout.isatty() or bool(os.environ.get("COLUMNS"))
     # a dumb terminal has 80 columns to rich, unless both are given
     return Console() if told else Console(width=UNCUT, height=25)
 
 
 def show_claims(claims: Sequence[tuple[str, str, ClaimRecord]]) -> None:
-    """Study, scale and claim, one per row."""
+    """Study, scale and claim, one per row; without the room for it, one below the other."""
     if not claims:
+        return
+    screen = console()
+    if screen.width < ROOMY:
+        _list_claims(screen, claims)
         return
     table = Table("study", "scale", "claim", "verdict", "observed", "95 %, seeds", "power")
     table.add_column("statement")
@@ -36,7 +43,22 @@ def show_claims(claims: Sequence[tuple[str, str, ClaimRecord]]) -> None:
         verdict = claim.verdict + (" (required)" if claim.required else "")
         numbers = (against(claim), interval(claim), number(claim.power))
         table.add_row(study, scale, claim.id, verdict, *numbers, claim.statement)
-    console().print(table)
+    screen.print(table)
+
+
+def _list_claims(screen: Console, claims: Sequence[tuple[str, str, ClaimRecord]]) -> None:
+    """A heading per run; per claim a line of verdict and numbers, and below it the statement."""
+    heading = ""
+    for study, scale, claim in claims:
+        if heading != (heading := f"{study}, {scale}"):
+            screen.print(f"[bold]{heading}[/bold]", highlight=False)
+        words = [claim.id, claim.verdict + (" (required)" if claim.required else "")]
+        if claim.observed is not None:
+            words += [against(claim), interval(claim)]
+        if claim.power is not None:
+            words.append(f"power {number(claim.power)}")
+        for line, indent in (("  ".join(words), 2), (claim.statement, 6)):
+            screen.print(Padding(Text(line), (0, 0, 0, indent), expand=False))
 
 
 def show_claim_rows(rows: Sequence[dict[str, Any]]) -> None:

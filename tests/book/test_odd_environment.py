@@ -40,6 +40,7 @@ def test_a_book_is_made_under_odd_settings(
     assert "The mean is 1.50." in Path(project.root / "_build/html/notebooks/toy.html").read_text(
         "utf-8"
     )
-    listed = project.run("claims", **settings)
-    assert listed.returncode == 0, listed.stderr
-    assert "reproduced" in listed.stdout
+    for columns in ("80", "200", ""):
+        listed = project.run("claims", COLUMNS=columns, **settings)
+        assert listed.returncode == 0, listed.stderr
+        assert "reproduced" in listed.stdout, columns
