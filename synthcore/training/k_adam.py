@@ -24,7 +24,18 @@ Moments = tuple[list[Tensor], list[Tensor]]
 class KAdam(Optimizer):
     """k-Adam with decoupled weight decay; `k=1` is `torch.optim.AdamW`.
 
-        optimizer = KAdam(model.parameters(), lr=1e-3, k=2)
+    >>> import torch
+    >>> _ = torch.manual_seed(0)
+    >>> x = torch.randn(64, 3)
+    >>> model = torch.nn.Linear(3, 1)
+    >>> optimizer = KAdam(model.parameters(), lr=0.01, k=2)
+    >>> for _ in range(300):
+    ...     loss = (model(x) - x.sum(1, keepdim=True)).square().mean()
+    ...     optimizer.zero_grad()
+    ...     loss.backward()
+    ...     optimizer.step()
+    >>> bool(loss < 0.01)
+    True
 
     Args:
         params: parameters, or groups of them; every option may differ between groups.

@@ -14,7 +14,8 @@ from playwright.sync_api import Browser, Page
 
 from synthcore.explorers.adam import AdamExplorer
 from synthcore.explorers.base import Explorer
-from synthcore.studies.adam_continuous_time import calculator, streams, theory
+from synthcore.studies.adam_continuous_time import measure
+from synthcore.studies.adam_continuous_time.theory import bounds, layers
 
 pytestmark = pytest.mark.browser
 HARNESS = Path(__file__).with_name("harness.html").as_uri()
@@ -32,20 +33,20 @@ def test_bounds_and_rates(adam: Run, beta: float, gamma: float) -> None:
     for n in (1, 2, 17, 200):
         names = {"beta": beta, "gamma": gamma, "n": n}
         exact = adam("$.exactBound(beta, gamma, n)", **names)
-        assert exact == pytest.approx(float(theory.exact_bound(beta, gamma, n)), rel=1e-10)
+        assert exact == pytest.approx(float(bounds.exact_bound(beta, gamma, n)), rel=1e-10)
         continuous = adam("$.continuousBound(beta, gamma, n)", **names)
-        expected = float(theory.continuous_bound(beta, gamma, n))
+        expected = float(bounds.continuous_bound(beta, gamma, n))
         assert continuous == pytest.approx(expected, rel=1e-10)
     pair = {"beta": beta, "gamma": gamma}
     assert adam("$.exponent(beta, gamma)", **pair) == pytest.approx(
-        float(theory.exponent(beta, gamma)), rel=1e-10, abs=1e-12
+        float(bounds.exponent(beta, gamma)), rel=1e-10, abs=1e-12
     )
     assert adam("$.exactRate(beta, gamma)", **pair) == pytest.approx(
-        float(theory.exact_rate(beta, gamma)), rel=1e-10
+        float(bounds.exact_rate(beta, gamma)), rel=1e-10
     )
-    assert adam("$.region(beta, gamma)", **pair) == theory.region(beta, gamma)
+    assert adam("$.region(beta, gamma)", **pair) == bounds.region(beta, gamma)
     limit = adam("String($.exactLimit(beta, gamma))", **pair)
-    expected = float(theory.exact_limit(beta, gamma))
+    expected = float(bounds.exact_limit(beta, gamma))
     assert float(limit.replace("Infinity", "inf")) == pytest.approx(expected, rel=1e-10)
 
 
@@ -54,10 +55,10 @@ def test_simulation_is_adam(adam: Run, kind: str) -> None:
     beta, gamma = 0.95, 0.8
     g = adam("$.gradients(kind, 200, 0.1, beta, gamma, 3)", kind=kind, beta=beta, gamma=gamma)
     u = adam("$.simulate(beta, gamma, g)", beta=beta, gamma=gamma, g=g)
-    found = streams.updates(np.array(g)[:, None, None], np.array([beta]), np.array([gamma]))
+    found = measure.updates(np.array(g)[:, None, None], np.array([beta]), np.array([gamma]))
     expected = [abs(float(x[0, 0])) for x in found]
     np.testing.assert_allclose(u, expected, rtol=1e-10, atol=1e-300)
-    bound = theory.exact_bound(beta, gamma, np.arange(1, 201))
+    bound = bounds.exact_bound(beta, gamma, np.arange(1, 201))
     assert (np.array(u) <= bound * (1 + 1e-9)).all()
     if kind == "worst":
         np.testing.assert_allclose(u, bound, rtol=1e-9)
@@ -74,7 +75,7 @@ def test_streams_have_the_right_law(adam: Run) -> None:
 
 def test_calculator(adam: Run) -> None:
     found = adam("$.effectiveRate(0.001, 0.1, 0.9, 4096)")
-    expected = calculator.effective_rate(0.001, 0.1, 0.9, 4096)
+    expected = layers.effective_rate(0.001, 0.1, 0.9, 4096)
     assert found["angle"] == pytest.approx(expected.angular_step)
     for name in ("norm", "relaxation", "memory"):
         assert found[name] == pytest.approx(getattr(expected, name))
@@ -174,11 +175,11 @@ def test_words_follow_the_region_and_python(browser: Browser) -> None:
     with shown(browser, beta=0.5, gamma=0.3) as page:
         words = page.locator(".sx-verdict").inner_text()
         assert "In the wedge" in words
-        assert f"{float(theory.exact_limit(0.5, 0.3)):.2f}" in words
+        assert f"{float(bounds.exact_limit(0.5, 0.3)):.2f}" in words
         page.evaluate("model.set('gamma', 0.999)")  # as Python would
         page.evaluate("settled()")
         assert "Stable" in page.locator(".sx-verdict").inner_text()
-        angle = calculator.effective_rate(1e-3, 0.1, 0.9, 4096).angular_step
+        angle = layers.effective_rate(1e-3, 0.1, 0.9, 4096).angular_step
         assert f"{angle:.5f}" in page.locator(".sx-result").inner_text()
 
 

@@ -15,7 +15,6 @@ STUDIES = all_studies(ROOT)
 
 # Studies whose settings have not been held against their papers' yet: remove a name with its file.
 WITHOUT_SOURCES = {
-    "adam_continuous_time",
     "concept_space",
     "finetuning_wrappers",
     "representation_shattering",

@@ -8,6 +8,7 @@ f(cW) = f(W) makes gradients orthogonal to W and inversely proportional to |W|. 
 Axis letters: R run (condition and seed), D coordinate.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -18,6 +19,8 @@ import torch
 from torch import Tensor
 
 from synthcore.studies.adam_continuous_time import task
+from synthcore.studies.adam_continuous_time.theory import bounds
+from synthcore.training.seeding import seeded
 
 Array = npt.NDArray[np.float64]
 Kind = Literal["noise", "mixed", "full batch"]
@@ -80,7 +83,7 @@ class Gradients:
         self.members = [
             ((self.row == s) & smooth).nonzero().flatten() for s in range(len(self.seeds))
         ]
-        self.random = [torch.Generator().manual_seed(seed) for seed in self.seeds]
+        self.random = [seeded(seed, "layer") for seed in self.seeds]
         self.dimension = dimension
 
     def start(self) -> Tensor:
@@ -218,3 +221,60 @@ def equivalent_direction(
         unit = unit - ((1 - gamma_2) / amplify) ** 0.5 * u / second.sqrt()
         unit = unit / unit.norm(dim=-1, keepdim=True)
     return np.asarray(unit.numpy())
+
+
+@dataclass(frozen=True)
+class EffectiveRate:
+    """A scale-invariant layer of d weights under AdamW, at equilibrium.
+
+    Attributes:
+        angular_step: radians per step by which the direction turns: the effective learning rate.
+        norm: equilibrium norm of the weights under noisy gradients.
+        relaxation: steps in which a deviation of the squared norm falls to 1/e.
+        memory: steps in which the direction is forgotten (its cosine falls to 1/e).
+        gamma_2: decay per step of the moving average that the squared norm is.
+        uncorrected_step: `angular_step` without the momentum term.
+    """
+
+    angular_step: float
+    norm: float
+    relaxation: float
+    memory: float
+    gamma_2: float
+    uncorrected_step: float
+
+    def __str__(self) -> str:
+        return (
+            f"turns {self.angular_step:.3g} rad per step; |W| settles at {self.norm:.3g} within "
+            f"about {self.relaxation:.0f} steps."
+        )
+
+
+def effective_rate(
+    lr: float, weight_decay: float, beta: float, dimension: int, gamma: float = 0.999
+) -> EffectiveRate:
+    """What eta, lambda, beta and d make of a normalised layer.
+
+    |W|^2 is a moving average of eta |u|^2 (1 + beta) / (1 - beta) / (2 lambda) over 1 / (2 eta
+    lambda) steps, so the step eta |u| / |W| settles at sqrt(2 eta lambda (1 - beta) / (1 + beta)),
+    whatever the loss, its scale and the initial weights. Noisy gradients give |u|^2 = d (1 - beta)
+    / (1 + beta), hence |W|^2 = eta d / (2 lambda). Holds for small eta lambda and for gamma > beta.
+
+    >>> f"{effective_rate(1e-3, 0.1, 0.9, 9).angular_step:.5f} rad"
+    '0.00324 rad'
+
+    Raises ValueError for values out of range.
+    """
+    if not (lr > 0 and weight_decay > 0 and dimension >= 1):
+        raise ValueError("lr and weight_decay must be positive and dimension at least 1")
+    bounds.exponent(beta, gamma)  # refuses decays outside [0, 1)
+    amplification = (1 + beta) / (1 - beta)
+    product = lr * weight_decay
+    return EffectiveRate(
+        math.sqrt(2 * product / amplification),
+        math.sqrt(lr * dimension / (2 * weight_decay)),
+        1 / (2 * product),
+        1 / product,
+        math.exp(-2 * product),
+        math.sqrt(2 * product),
+    )

@@ -12,6 +12,8 @@ exactly it is the sign of gamma - beta^2 that counts. All functions broadcast, i
 Source: Gould and Tanaka, Eq. 5 (continuous); the exact counterpart is ours.
 """
 
+import math
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -194,6 +196,59 @@ def worst_growth(beta: Values, gamma: Values) -> Array:
     """
     beta, gamma = _pair(beta, gamma)
     return np.asarray(np.log(gamma / beta))
+
+
+@dataclass(frozen=True)
+class Safety:
+    """What a pair of decays allows. Updates are in units of the learning rate.
+
+    Attributes:
+        exponent: C of the continuous theory; positive is stable there.
+        limit: largest update any gradients can ever cause, exact; infinite if unstable.
+        continuous_limit: the same in continuous time.
+        rate: growth of the largest update per step (of its logarithm); 0 if stable.
+        least_gamma: gamma must exceed this with the given beta (beta^2).
+        largest_beta: beta must stay below this with the given gamma (its root).
+    """
+
+    beta: float
+    gamma: float
+    region: Region
+    exponent: float
+    limit: float
+    continuous_limit: float
+    rate: float
+    least_gamma: float
+    largest_beta: float
+
+    def __str__(self) -> str:
+        pair = f"beta = {self.beta:g}, gamma = {self.gamma:g}"
+        if self.region == "unstable":
+            return (
+                f"{pair}: unstable, the largest update grows by {math.expm1(self.rate):.3%} per "
+                f"step; with this beta, gamma must exceed {self.least_gamma:.4f}."
+            ).replace("%", " %")
+        return f"{pair}: {self.region}, no update ever exceeds {self.limit:.3f} learning rates."
+
+
+def safe_betas(beta: float, gamma: float) -> Safety:
+    """Is (beta, gamma) safe, and how large can an update get? ValueError outside [0, 1).
+
+    >>> pair = safe_betas(0.95, 0.9)
+    >>> pair.region, pair.least_gamma
+    ('unstable', 0.9025)
+    """
+    return Safety(
+        beta,
+        gamma,
+        region(beta, gamma),
+        float(exponent(beta, gamma)),
+        float(exact_limit(beta, gamma)),
+        float(continuous_limit(beta, gamma)),
+        max(0.0, float(exact_rate(beta, gamma))) if beta else 0.0,
+        float(frontier(beta)),
+        math.sqrt(gamma),
+    )
 
 
 def _pair(beta: Values, gamma: Values) -> tuple[Array, Array]:

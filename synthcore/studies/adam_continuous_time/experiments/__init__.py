@@ -1,0 +1,1 @@
+"""Experiments: each makes gradients or networks, runs the optimiser, measures."""
