@@ -8,9 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PORT ?= 8000
 JOBS ?= 2
-LOCKED := pyproject.toml constraints.txt hashes.txt tools/install.sh
+LOCKED := pyproject.toml constraints.txt hashes.txt book/vendor.json tools/install.sh
 
-.PHONY: help book test smoke lint types serve pdf release audit bench llm lock clean
+.PHONY: help book test smoke lint types serve pdf release audit bench gpu llm lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
@@ -47,6 +47,9 @@ audit: ## ask the advisory database about every locked package
 
 bench: $(VENV)/.installed-test ## time populations against loops and peers
 	@$(BIN)/python -m benchmarks
+
+gpu: $(VENV)/.installed-test ## does a GPU work here? its tests, a population and a chapter on it, in a table
+	@$(BIN)/python tools/gpu.py
 
 llm: $(VENV)/.installed-book ## add a small language model, what reads it and a server that runs it
 	@tools/llm.sh $(VENV)

@@ -11,11 +11,14 @@ import yaml
 
 ROOT = Path(__file__).parents[1]
 INSTALL = """\
-# On Colab: install the library. Anywhere it is installed already, this cell does nothing.
+# On Colab: the project with its reference runs, and its library, without touching a PyTorch that
+# is new enough. Where the library is installed already, this cell does nothing.
 import importlib.util
 
 if importlib.util.find_spec("synthcore") is None:
-    %pip install --quiet "synthcore @ git+{url}"
+    !git clone --quiet --depth 1 {url} model-systems
+    %cd model-systems
+    %pip install --quiet .
 """
 
 

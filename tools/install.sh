@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# install.sh VENV EXTRAS: install this project, editable and under the lock, into VENV (made if absent).
+# install.sh VENV EXTRAS: install this project, editable and under the lock, into VENV (made if absent), and fetch what its pages load.
 # Uses uv where present (seconds), else pip. Set PYTHON to choose the interpreter.
 # With VERIFY=1 a package is taken only if its file has a digest of hashes.txt. Torch and what it brings are the exception:
 # their builds differ by platform and come from several indexes.
@@ -55,3 +55,6 @@ else
   "$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check \
     --constraint constraints.txt --editable ".[$extras]"
 fi
+
+echo "Fetching what the pages need in a browser ..."
+"$venv/bin/python" -m synthcore.press.vendor

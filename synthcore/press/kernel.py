@@ -19,6 +19,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
 from synthcore.evidence.files import write_atomic
+from synthcore.press.surroundings import FIRST
 
 ENGINE = "synthcore"
 LONGEST = 90  # characters of a folder of sockets; with a socket's name they may have about 104
@@ -48,6 +49,7 @@ class _Kernel(AsyncKernelManager):
     @property
     def kernel_spec(self) -> KernelSpec:
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        command.append(f"--IPKernelApp.exec_lines={FIRST}")
         return KernelSpec(argv=command, display_name="Python 3", language="python")
 
 

@@ -23,6 +23,9 @@ NOT_OURS = (
     "MALLOC_TRIM_THRESHOLD_",  # Dask's, for its workers: half of a kernel's time would go there
 )
 
+# What a kernel does first: matplotlib would rather read a file in the folder it starts in.
+FIRST = "import os, matplotlib; matplotlib.rc_file(os.environ['MATPLOTLIBRC']); del os, matplotlib"
+
 
 def kernel_environment(outside: Mapping[str, str], root: Path) -> dict[str, str]:
     """The environment of a kernel that runs a chapter of the project at `root`.

@@ -111,3 +111,7 @@ def _anywidget() -> bytes:
         if file.as_posix().endswith(ANYWIDGET):
             return Path(str(file.locate())).read_bytes()
     raise Failed("The installed anywidget has no index.js: reinstall it with pip.")
+
+
+if __name__ == "__main__":
+    vendor_files(Path.cwd())  # at installation: nothing is fetched after it

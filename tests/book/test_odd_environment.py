@@ -21,11 +21,14 @@ def test_a_book_is_made_under_odd_settings(
     project: "Project", tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Spaces and letters beyond ASCII, no home, the C locale, a dumb terminal, output in ASCII, one
-    thread. What is made can be read by the user, and by nobody else.
+    thread, no network. What is made can be read by the user, and by nobody else.
     """
     parent = tmp_path_factory.mktemp("odd")
     project = type(project)(project.root.rename(parent / "Modell-Systeme für α & β"))
+    offline = Path(__file__).parents[1] / "offline"
     settings = {
+        "PYTHONPATH": os.pathsep.join([str(project.root), str(offline)]),
+        "OFFLINE_LOG": str(parent / "network.log"),
         "HOME": str(parent / "absent"),
         "LC_ALL": "C",
         "TERM": "dumb",
@@ -34,6 +37,7 @@ def test_a_book_is_made_under_odd_settings(
     }
     done = project.run("book", "--jobs", "1", **settings)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert not (parent / "network.log").exists()
     made = [project.root / "_build/html/index.html", project.root / "_build/runs/toy/check"]
     made.append(made[1] / "record.json")
     assert [stat.S_IMODE(path.stat().st_mode) & 0o077 for path in made] == [0, 0, 0]

@@ -233,6 +233,8 @@ def test_what_is_the_users_own_does_not_reach_a_run(
     files = {
         startup: "import builtins; builtins.INTRUDER = 1",
         home / ".config/matplotlib/matplotlibrc": "text.usetex: True\nfigure.facecolor: black\n",
+        project.root / "matplotlibrc": "text.usetex: True\nfont.size: 30\n",
+        project.root / "notebooks/matplotlibrc": "text.usetex: True\nfont.size: 31\n",
         home / "startup.py": "import builtins; builtins.INTRUDER = 2",
         home / "seaborn.py": "raise RuntimeError('another seaborn')",
         home / "tmp/here": "",
@@ -247,6 +249,7 @@ def test_what_is_the_users_own_does_not_reach_a_run(
         "assert not hasattr(builtins, 'INTRUDER')\n"
         "assert not matplotlib.rcParams['text.usetex']\n"
         "assert matplotlib.rcParams['figure.facecolor'] == 'white'\n"
+        "assert matplotlib.rcParams['font.size'] == 10\n"
         "import os, signal",
     )
     mine = {

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from IPython.core.interactiveshell import InteractiveShell
 from jupytext import TextFileContentsManager
 
 from synthcore.press.notebooks import read_source
@@ -44,7 +45,9 @@ def test_jupyterlab_opens_and_saves_a_chapter(study: Study, tmp_path: Path) -> N
     assert not list(tmp_path.rglob("*.ipynb"))
 
 
-def test_the_cloud_opens_what_the_workflow_pushes(tmp_path: Path) -> None:
+def test_the_cloud_opens_what_the_workflow_pushes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Buttons name a branch and a path; the workflow fills that branch with these paths."""
     config = yaml.safe_load((ROOT / "_config.yml").read_text())
     branch = config["repository"]["branch"]
@@ -64,6 +67,9 @@ def test_the_cloud_opens_what_the_workflow_pushes(tmp_path: Path) -> None:
     for path in pushed:
         first = nbformat.read(tmp_path / path, as_version=4).cells[0].source
         assert config["repository"]["url"] in first
+        shell = InteractiveShell()
+        monkeypatch.setattr(shell, "system", lambda command: pytest.fail(command))
+        assert shell.run_cell(first).success  # does nothing here
 
 
 def test_binder_installs_what_is_there() -> None:
