@@ -78,6 +78,9 @@ def fork(
     samples: Annotated[
         int, typer.Option("-S", "--samples", min=1, help="completions per branch")
     ] = 30,
+    start: Annotated[
+        int, typer.Option(min=0, help="completions of the prompt alone; the paper has 300")
+    ] = 0,
     p_thresh: Annotated[
         float, typer.Option(min=0.0, max=0.99, help="branch to tokens of higher probability")
     ] = 0.05,
@@ -164,7 +167,9 @@ def fork(
         _say(f"{backend.path}: {backend.answers.damaged} damaged lines are ignored.")
     ends = tuple(text.replace(r"\n", "\n") for text in stop or ())
     try:
-        plan = plan_fpa(backend, prompt, samples, p_thresh, k_max, max_tokens, logprobs, ends)
+        plan = plan_fpa(
+            backend, prompt, samples, p_thresh, k_max, max_tokens, logprobs, ends, start
+        )
         outcome = greedy_outcome(plan, outcome_of)
         left = _print_cost(backend, plan, outcome, seed, n_per_request, ends)
         if budget is not None and plan.tokens_expected > budget:
@@ -197,7 +202,7 @@ def _print_cost(
     read = sum(len(asked[i].text) for i in left) * length / len(plan.base.text)
     print(
         f"Greedy answer: {length} tokens, outcome '{outcome}'; {len(plan.branches)} branches x "
-        f"{plan.samples} completions.\n"
+        f"{plan.samples} completions{_and_start(plan.start)}.\n"
         f"Sampled tokens: about {plan.tokens_expected:,}, at most {plan.tokens_at_most:,}.\n"
         f"Requests: {len(asked)}, {len(asked) - len(left)} of them answered already; those left "
         f"read about {read:,.0f} tokens of prompts.",
@@ -248,10 +253,16 @@ def _report(run: "FPA", out: Path, model: str, samples: int, p_thresh: float, ep
     from synthcore.studies.forking_paths.measure.report import Findings
 
     found = Findings(run, eps)
+    start = 0 if run.start is None else int(run.start.sum())
     counted = f"{samples} completions after each of {len(run.t)} tokens above {p_thresh:g}"
+    counted += _and_start(start)
     write_atomic(out / "counts.json", found.to_json())
     write_atomic(out / "report.html", found.to_html(model, counted))
     print(f"{found.sentence()} Report: {out / 'report.html'}")
+
+
+def _and_start(start: int) -> str:
+    return f" and {start} of the prompt alone" if start else ""
 
 
 def _prompt(path: Path) -> str:

@@ -128,6 +128,23 @@ def test_a_dry_run_says_what_the_rest_costs(fork: Fork) -> None:
     assert sum(b["n"] for b in bodies) == 12 * sum(branch["token"] != "" for branch in found)
 
 
+def test_the_prompt_alone_is_sampled_as_often_as_asked(fork: Fork) -> None:
+    """What later distributions are compared with (in survival) then comes from there."""
+    fake = FakeServer("vllm")
+    with running(fake) as url:
+        _, said, _ = fork(url, "--dry-run", "-S", "4", "--start", "60")
+        assert "4 completions and 60 of the prompt alone." in said
+        dry = int(re.search(r"about ([\d,]+)", said)[1].replace(",", ""))
+        assert fork(url, "-S", "4", "--start", "60")[0] == 0
+    found = fork.counts()
+    assert dry == 4 * sum(14 - b["t"] for b in found["branches"]) + 60 * 15
+    assert sum(found["start"]) == 60
+    alone = sum(b["n"] for _, _, b in fake.asked[2:] if b["prompt"] == fake.asked[0][2]["prompt"])
+    assert alone == 60
+    page = BeautifulSoup((fork.out / "report.html").read_text(), "html.parser")
+    assert "and 60 of the prompt alone" in page.text
+
+
 def test_a_budget_is_kept_before_anything_is_sampled(fork: Fork) -> None:
     fake = FakeServer("vllm")
     with running(fake) as url:

@@ -121,7 +121,9 @@ class Findings:
         }
 
     def to_json(self) -> str:
-        """Summary and every branch: position, token, probability, counts."""
+        """Summary, counts of the prompt alone (null if none were asked for), and every branch:
+        position, token, probability, counts.
+        """
         run = self.run
         rows = zip(run.t, run.token, run.p, run.is_base, run.counts, strict=True)
         branches = [
@@ -132,6 +134,7 @@ class Findings:
             "summary": self.summary(),
             "text": list(run.tokens),
             "p_tau": self.posterior.p_tau[0].tolist(),
+            "start": None if run.start is None else run.start.tolist(),
             "branches": branches,
         }
         return json.dumps(content, ensure_ascii=False, indent=1)
