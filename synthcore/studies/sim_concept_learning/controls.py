@@ -6,6 +6,7 @@ full_batch, slopes, depth, widths, maps, laws, searches.
 """
 
 import numpy as np
+import torch
 import xarray as xr
 
 from synthcore.evidence.results import with_experiment
@@ -55,35 +56,35 @@ def closed_form_order(results: xr.DataTree) -> xr.DataTree:
     return with_experiment(results, "order", data.assign(network_arrival=arrival))
 
 
-def compositions_dealt(results: xr.DataTree) -> xr.DataTree:
-    """Every network's compositions change places at random: which contains which means nothing."""
-    data = results["compositions"].to_dataset()
-    arrival = data.composition_arrival.copy(deep=True)
-    loss = data.composition_loss.copy(deep=True)
-    for seed in data.seed.values.tolist():
-        dealt = seeded(seed, "dealt")
-        order = np.random.default_rng(dealt.initial_seed()).permutation(np.arange(1, 16))
-        places = [0, *order.tolist()]
-        arrival.loc[{"seed": seed}] = data.composition_arrival.sel(seed=seed).values[places]
-        loss.loc[{"seed": seed}] = data.composition_loss.sel(seed=seed).values[:, places]
-    shuffled = data.assign(composition_arrival=arrival, composition_loss=loss)
-    return with_experiment(results, "compositions", shuffled)
-
-
-def concept_by_concept(results: xr.DataTree) -> xr.DataTree:
+def weakest_decides(results: xr.DataTree) -> xr.DataTree:
     """A learner of one concept after the other, strongest first: a composition is right when its
-    weakest concept is."""
+    weakest concept is, give or take a tenth, whatever else it holds."""
     data = results["compositions"].to_dataset()
+    drawn = [
+        torch.randn(16, generator=seeded(seed, "weakest")).numpy()
+        for seed in data.seed.values.tolist()
+    ]
+    return _learned_at(results, _weakest_times() * np.exp(0.1 * np.stack(drawn)))
+
+
+def every_concept_costs(results: xr.DataTree) -> xr.DataTree:
+    """The same learner, exactly, to which every further concept of a composition costs a tenth."""
+    further = task.compositions(4).sum(1).clamp_min(1).numpy() - 1
+    return _learned_at(results, _weakest_times() * (1 + 0.1 * further))
+
+
+def _weakest_times() -> np.ndarray:
+    """4, 3, 2, 1 for compositions whose weakest concept is the first, second, third, last."""
     bits = task.compositions(4).numpy()
-    weakest = [int(np.flatnonzero(row)[0]) if row.any() else 4 for row in bits]
-    times = np.broadcast_to(5.0 - np.array(weakest), data.composition_arrival.shape)
-    ideal = data.composition_arrival.copy(data=times.astype("float32"))
-    loss = (bits * (5 - np.arange(1, 5)) ** 2).sum(-1)
-    ordered = data.composition_loss.copy(
-        data=np.broadcast_to(loss, data.composition_loss.shape).astype("float32")
-    )
-    learner = data.assign(composition_arrival=ideal, composition_loss=ordered)
-    return with_experiment(results, "compositions", learner)
+    return np.array([4.0 - np.flatnonzero(row)[0] if row.any() else 0.0 for row in bits])
+
+
+def _learned_at(results: xr.DataTree, times: np.ndarray) -> xr.DataTree:
+    """Arrivals of the 16 compositions, in units of that of the strongest concept."""
+    data = results["compositions"].to_dataset()
+    arrival = data.composition_arrival
+    own = arrival.copy(data=np.broadcast_to(times, arrival.shape).astype(arrival.dtype))
+    return with_experiment(results, "compositions", data.assign(composition_arrival=own))
 
 
 # --- swing-by -------------------------------------------------------------------------------------
@@ -157,18 +158,21 @@ def never_deeper(results: xr.DataTree) -> xr.DataTree:
 
 def swings_with_depth(results: xr.DataTree) -> xr.DataTree:
     """A learner whose output swings by as the exact flow of alike rows does: in twelve of a hundred
-    starts more with every layer after the first, and in the fewest dimensions only."""
+    starts more with every layer after the first, if layers are narrow, and in the fewest dimensions
+    only. All arrive."""
     data = results["depth"].to_dataset()
     flow = results["tied"].to_dataset().flow_draw_up.sel(condition=tied.ALIKE).mean()
-    share = 0.12 * (data.depth - 1) * (data.dimension == data.dimension[0])
+    few, narrow = data.dimension == data.dimension[0], data.width == data.width[0]
+    share = 0.12 * (data.depth - 1) * few * narrow
     count = data.sizes["initialisation"]
     drawn = [
-        np.random.default_rng(seeded(seed, "ideal").initial_seed()).random(count)
+        torch.rand(count, generator=seeded(seed, "ideal")).numpy()
         for seed in data.seed.values.tolist()
     ]
     uniform = xr.DataArray(drawn, dims=("seed", "initialisation"), coords={"seed": data.seed})
     rise = xr.where(uniform < share, float(flow), 0.0).transpose(*data.draw_up.dims)
-    return with_experiment(results, "depth", data.assign(draw_up=rise))
+    arrived = data.assign(draw_up=rise, remaining=xr.zeros_like(data.remaining))
+    return with_experiment(results, "depth", arrived)
 
 
 # --- checks of code -------------------------------------------------------------------------------
@@ -225,7 +229,8 @@ def untrained(results: xr.DataTree) -> xr.DataTree:
     first = compositions.composition_loss.isel(epoch=0, drop=True)
     compositions["composition_loss"] = first.broadcast_like(compositions.composition_loss)
     two["draw_up"] = xr.zeros_like(two.draw_up)
-    two["end"] = xr.zeros_like(two.end)
+    two["end"], two["fall"] = xr.zeros_like(two.end), xr.zeros_like(two.fall)
+    two["ood_loss"] = two.ood_loss.isel(tau=0, drop=True).broadcast_like(two.ood_loss)
     depth = results["depth"].to_dataset()
     depth["draw_up"] = xr.zeros_like(depth.draw_up)
     depth["remaining"] = xr.ones_like(depth.remaining)

@@ -104,3 +104,67 @@ def test_a_lag_is_of_the_architecture_nearest_to_failing() -> None:
     assert float(lags[0, 4]) == np.inf
     results = xr.DataTree.from_dict({"order": data})
     assert orders.stronger_is_first(results).observed == pytest.approx(np.log(2))
+
+
+def test_the_order_of_concepts_alone_is_no_order_of_compositions(results: xr.DataTree) -> None:
+    """A learner in which the weakest concept decides has most of all pairs in order, and half of
+    those that say something."""
+    null = controls.weakest_decides(results)
+    assert orders.parts_come_first(null).observed > 0.75
+    assert orders.later_if_it_holds_more(null).observed == pytest.approx(0.5, abs=0.1)
+
+
+def test_what_is_right_from_the_start_is_in_no_order(results: xr.DataTree) -> None:
+    data = results["compositions"].to_dataset()
+    at_once = data.assign(composition_arrival=xr.zeros_like(data.composition_arrival))
+    changed = controls.with_experiment(results, "compositions", at_once)
+    assert orders.later_if_it_holds_more(changed).observed == 0.5
+
+
+def test_a_slower_second_concept_is_no_faster_first(results: xr.DataTree) -> None:
+    """ln t1/t2 falls with diversity as it does in the theory, but only because t2 rises."""
+    exact = controls.closed_form_order(results)["order"].to_dataset()
+    arrival = exact.network_arrival.copy(deep=True)
+    first = arrival.isel(concept=0).copy(deep=True)
+    arrival[{"concept": 0}] = first.isel(condition=0, drop=True).broadcast_like(first)
+    arrival[{"concept": 1}] = arrival.isel(concept=0) * exact.a_1 / exact.a_2
+    slower = exact.assign(network_arrival=arrival)
+    changed = controls.with_experiment(results, "order", slower)
+    assert orders.diversity_speeds_up(changed).verdict is Word.NOT
+
+
+def test_a_strong_coordinate_that_overshoots_is_no_swing(results: xr.DataTree) -> None:
+    """The weak coordinate only rises; the loss rises because the strong one goes too far, and
+    stays there."""
+    tau = torch.linspace(0, 10, 200).double()
+    weights = torch.zeros(200, 6, 2, 2).double()
+    weights[..., 0, 0] = (0.1 + 0.9 * tau / 10)[:, None]
+    weights[..., 1, 1] = (0.1 + 1.3 * (tau / 4).clamp(max=1))[:, None]
+    measured = measure.swing(weights, (1.0, 2.0), tau)
+    data = results["tied"].to_dataset().copy(deep=True)
+    for name in ("draw_up", "approach", "fall", "end"):
+        data[name].loc[{"condition": tied.ALIKE}] = measured[name].numpy()
+    loss = ((weights.sum(-1) - 1) ** 2 * torch.tensor([1.0, 4.0])).sum(-1)[[0, -1]] / 2
+    for at, values in zip((0, -1), loss, strict=True):
+        end = {"tau": at, "condition": data.condition.values.tolist().index(tied.ALIKE)}
+        data["ood_loss"][end] = values.numpy()
+    changed = controls.with_experiment(results, "tied", data)
+    assert swings.leaves(changed).verdict is Word.REPRODUCED
+    assert swings.weak_coordinate_falls(changed).verdict is Word.NOT
+    assert swings.arrives(changed).verdict is Word.NOT
+
+
+def test_nothing_that_does_not_swing_is_left_by_rejection(results: xr.DataTree) -> None:
+    data = results["tied"].to_dataset()
+    changed = controls.with_experiment(results, "tied", data.assign(draw_up=data.draw_up * 1e-3))
+    claim = next(claim for claim in CLAIMS if claim.id == "C13b")
+    assert decide(claim, changed, "check").verdict.verdict is Word.NOT_TESTABLE
+
+
+def test_who_goes_and_stays_away_does_not_swing_by(results: xr.DataTree) -> None:
+    data = results["depth"].to_dataset()
+    gone = data.assign(
+        draw_up=xr.full_like(data.draw_up, 0.5), remaining=xr.full_like(data.remaining, 0.9)
+    )
+    assert float(orders.swinging(gone).max()) == 0
+    assert float(orders.swinging(gone.assign(remaining=gone.remaining * 0)).min()) == 1

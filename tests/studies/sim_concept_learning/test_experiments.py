@@ -72,6 +72,16 @@ def test_a_population_is_the_loop_of_single_networks() -> None:
             torch.testing.assert_close(own, together[m])
 
 
+def test_dimension_and_width_are_told_apart() -> None:
+    """A network of one layer has no width; deeper ones are others at another width."""
+    data = depth.run(config(n_seeds=2))
+    assert data.draw_up.dims[:3] == ("dimension", "width", "depth")
+    assert data.width.values.tolist() == data.dimension.values[[0, -1]].tolist()
+    narrow, wide = (data.remaining.isel(width=i, drop=True) for i in (0, 1))
+    xr.testing.assert_identical(narrow.sel(depth=1), wide.sel(depth=1))
+    assert bool((narrow.sel(depth=3) != wide.sel(depth=3)).all())
+
+
 def test_small_steps_follow_the_exact_flow_at_twice_the_clock() -> None:
     a = theory.strengths([1.0, 2.0], [0.05, 0.05])
     w0, rate, steps = theory.initial(0.1, 0.9, 2)[None], 0.001, 3500

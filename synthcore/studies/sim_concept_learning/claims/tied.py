@@ -95,8 +95,11 @@ def leaves(results: xr.DataTree) -> Verdict:
 
 
 def arrives(results: xr.DataTree) -> Verdict:
-    """Distance of the weak coordinate from its target at the end."""
-    return at_most(np.abs(_main(results).end - 1), 0.05, "distance at the end")
+    """Distance from where the output should be at the end: that of the weak coordinate in units of
+    its target, or that of the whole output in units of its distance at the start, if larger."""
+    data = _main(results)
+    whole = np.sqrt(data.ood_loss.isel(tau=-1, drop=True) / data.ood_loss.isel(tau=0, drop=True))
+    return at_most(np.maximum(np.abs(data.end - 1), whole), 0.05, "distance at the end")
 
 
 def weak_coordinate_falls(results: xr.DataTree) -> Verdict:
@@ -176,6 +179,13 @@ def _rejected_over_all(results: xr.DataTree) -> xr.DataArray:
 def rejection_changes_little(results: xr.DataTree) -> Verdict:
     """Relative change of the draw-up when samples near x^ are rejected."""
     return at_most(abs(_rejected_over_all(results) - 1), 0.1, "change by rejection")
+
+
+def swings_with_all(results: xr.DataTree) -> Gate:
+    """With all samples there is a swing."""
+    data = of(results, "tied")
+    wide = next(n for n in data.condition.values.tolist() if n.startswith("sigma "))
+    return reaches(_at(results, wide).draw_up, measure.LARGE, "draw-up with all samples")
 
 
 def rejection_leaves_it(results: xr.DataTree) -> Verdict:

@@ -1,6 +1,6 @@
-"""How often does it happen? Draw-ups of deep linear networks over random initial weights, by depth
-and dimension, and of the tied network with Gaussian U, by width. No noise: the data are replaced by
-their second moment.
+"""How often does it happen? Draw-ups of deep linear networks over random initial weights, by depth,
+dimension and width, and of the tied network with Gaussian U, by width. No noise: the data are
+replaced by their second moment.
 """
 
 import numpy as np
@@ -29,27 +29,36 @@ HIDDEN, SIZES = (2, 4, 16, 64), (0.01, 0.1)
     )
 )
 def run(config: Config, progress: Progress) -> xr.Dataset:
-    """Draw-up of the OOD loss, and the share of it that is left, from PyTorch's usual weights."""
-    shape = (len(config.deep_dimensions), len(config.deep_depths), len(config.seeds))
-    rise, left = np.empty((2, *shape, config.initialisations), np.float32)
-    for i, d in enumerate(config.deep_dimensions):
-        for j, layers in enumerate(config.deep_depths):
-            loss = _descend(d, layers, config, progress)
-            rise[i, j] = measure.draw_up(loss).view(shape[2], -1).numpy()
-            left[i, j] = (loss[-1] / loss[0]).view(shape[2], -1).numpy()
-    cell = ("dimension", "depth", "seed", "initialisation")
+    """Draw-up of the OOD loss, and the share of it that is left, from PyTorch's usual weights.
+
+    Every dimension is met with hidden layers as wide as the fewest dimensions and as the most, so
+    that dimension and width are told apart. A network of one layer has no width.
+    """
+    dimensions, depths, seeds = config.deep_dimensions, config.deep_depths, list(config.seeds)
+    widths = (dimensions[0], dimensions[-1])
+    shape = (len(dimensions), len(widths), len(depths), len(seeds), config.initialisations)
+    rise, left = np.empty((2, *shape), np.float32)
+    for i, j, k in np.ndindex(shape[:3]):
+        if depths[k] == 1 and j > 0:
+            rise[i, j, k], left[i, j, k] = rise[i, 0, k], left[i, 0, k]
+            continue
+        loss = _descend(dimensions[i], widths[j], depths[k], config, progress)
+        rise[i, j, k] = measure.draw_up(loss).view(shape[3:]).numpy()
+        left[i, j, k] = (loss[-1] / loss[0]).view(shape[3:]).numpy()
+    cell = ("dimension", "width", "depth", "seed", "initialisation")
     data = xr.Dataset(
         {"draw_up": (cell, rise), "remaining": (cell, left)},
         {
-            "dimension": list(config.deep_dimensions),
-            "depth": list(config.deep_depths),
-            "seed": list(config.seeds),
+            "dimension": list(dimensions),
+            "width": list(widths),
+            "depth": list(depths),
+            "seed": seeds,
         },
     )
     return labelled(data, {})
 
 
-def _descend(d: int, layers: int, config: Config, progress: Progress) -> torch.Tensor:
+def _descend(d: int, width: int, layers: int, config: Config, progress: Progress) -> torch.Tensor:
     """OOD loss over training of every start, (K, M)."""
     members = [
         1000 * seed + start for seed in config.seeds for start in range(config.initialisations)
@@ -58,7 +67,7 @@ def _descend(d: int, layers: int, config: Config, progress: Progress) -> torch.T
     points = task.points_with_moment(a[None], d).float().expand(len(members), -1, -1)
     probe = pad(torch.tensor(config.mu), (0, d - 2)).expand(len(members), 1, d)
     steps = round(config.deep_time / config.deep_learning_rate)
-    model = linear_or_relu(layers, d, d, members)
+    model = linear_or_relu(layers, d, width, members)
 
     def look(_: int, network: nn.Module) -> dict[str, np.ndarray]:
         with torch.no_grad():
@@ -73,7 +82,7 @@ def _descend(d: int, layers: int, config: Config, progress: Progress) -> torch.T
         on_checkpoint=look,
         loss=identity_loss,
         progress=progress,
-        name=f"{layers} layers, d = {d}",
+        name=f"{layers} layers, d = {d}, width {width}",
     )
     return torch.from_numpy(np.stack([row["loss"] for row in history.measured.values()]))
 

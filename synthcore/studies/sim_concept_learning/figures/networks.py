@@ -168,36 +168,41 @@ def lattice_explorer(data: xr.Dataset) -> LatticeExplorer:
 
 
 def learned_in_order(data: xr.Dataset) -> Figure:
-    """When compositions of one to four concepts are right, and the share of pairs in order."""
+    """When compositions of one to four concepts are right, with the weakest concept and without;
+    and the share of pairs with the same weakest concept in which the larger is later.
+    """
     arrival = data.composition_arrival
-    size = task.compositions(4).sum(1).numpy()
+    held = task.compositions(4).bool().numpy()
     fig, (left, right) = canvas(2, 2.6)
-    rows = [
-        arrival.isel(composition=np.flatnonzero(size == k)).mean("composition", skipna=False)
-        for k in range(1, 5)
-    ]
-    together = xr.concat(rows, "size", coords="minimal", compat="override")
-    points(left, range(1, 5), together.transpose("seed", "size"), THIRD, "mean")
-    left.set(xticks=range(1, 5), xlabel="concepts in the composition", ylabel="learned at [epochs]")
-    share = measure.in_order(arrival, 0.05).values
+    kinds = (("with the weakest concept", held[:, 0], WEAK), ("without", ~held[:, 0], THIRD))
+    for name, kind, colour in kinds:
+        sizes = range(1, 5 if held[kind].all(1).any() else 4)
+        chosen = [np.flatnonzero(kind & (held.sum(1) == k)) for k in sizes]
+        rows = [arrival.isel(composition=at).mean("composition", skipna=False) for at in chosen]
+        together = xr.concat(rows, "size", coords="minimal", compat="override")
+        points(left, sizes, together.transpose("seed", "size"), colour, name)
+    left.set(xticks=range(1, 5), xlabel="concepts in the composition", ylabel="right at [epochs]")
+    left.set_ylim(bottom=0)
+    key(left)
+    share = networks.later_share(arrival).values
     right.hist(share, bins=[k / 25 for k in range(26)], color=THIRD, alpha=0.7)
     right.axvline(0.5, color=GREY, ls=":", lw=1.2)
     right.annotate("chance", (0.5, 1), xycoords=("data", "axes fraction"), xytext=(-3, -9),
                    textcoords="offset points", ha="right", fontsize=8.5)  # fmt: skip
-    right.set(xlabel="share of pairs learned in order", ylabel="seeds")
+    right.set(xlabel="share of pairs in which more is later", ylabel="seeds")
     return fig
 
 
 def how_often(depth: xr.Dataset, widths: xr.Dataset) -> Figure:
-    """Share of starts with a draw-up above 2 %: deep linear networks by depth, one line per
-    dimension; the tied network with Gaussian U by width.
+    """Share of starts that swing by: deep linear networks by depth, in the fewest and the most
+    dimensions, narrow and wide; the tied network with Gaussian U by width.
     """
     fig, (left, right) = canvas(2, 2.8, sharey=True)
     share = networks.swinging(depth)
-    dimensions = depth.dimension.values.tolist()
-    for colour, d in zip(shades(len(dimensions)), dimensions, strict=True):
-        one = share.sel(dimension=d, drop=True).transpose("seed", "depth")
-        points(left, depth.depth.values, one, colour, f"d = {d}")
+    for d, colour in zip(depth.dimension.values[[0, -1]].tolist(), (WEAK, STRONG), strict=True):
+        for width, style in zip(depth.width.values.tolist(), ("-", "--"), strict=True):
+            one = share.sel(dimension=d, width=width, drop=True).transpose("seed", "depth")
+            points(left, depth.depth.values, one, colour, f"d = {d}, width {width}", ls=style)
     left.set(xlabel="layers", xticks=depth.depth.values, ylabel="share of starts that swing by")
     tag(left, "deep linear networks, usual weights")
     key(left)
