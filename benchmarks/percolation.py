@@ -4,21 +4,20 @@ import random
 import statistics
 
 import nltk
-import torch
 
 from benchmarks.measuring import Benchmark, seconds
-from synthcore.studies.percolation.constraints import (
+from synthcore.studies.percolation.model import line_loss, transformer
+from synthcore.studies.percolation.task.grammar import GRAMMARS, rules
+from synthcore.studies.percolation.task.language import Draws, Language, LineSampler
+from synthcore.studies.percolation.task.skeletons import draw_skeletons
+from synthcore.studies.percolation.task.vocabulary import (
     Classes,
     ConstraintGraph,
+    Vocabulary,
     random_edges,
-    seeded,
 )
-from synthcore.studies.percolation.grammar import GRAMMARS, rules
-from synthcore.studies.percolation.networks import Recipe, build, line_loss
-from synthcore.studies.percolation.skeletons import draw_skeletons
-from synthcore.studies.percolation.task import Language, Mixture
-from synthcore.studies.percolation.vocabulary import Vocabulary
 from synthcore.training.optimizers import clip_members, population_adamw
+from synthcore.training.seeding import seeded
 
 PAPER = Vocabulary(Classes(10, 900, 18_000), verbs=100, adjectives=20)
 BOOK = Vocabulary(Classes(4, 80, 640), verbs=8)
@@ -81,7 +80,7 @@ def against_nltk() -> float:
     more than 34 tokens again, one in a hundred."""
     lang = language(PAPER, "paper", 34, 1)
     recursive = Recursive(PAPER, random_edges(PAPER.classes, 0.15, seeded(0)))
-    draw = seeded(1)
+    draw = Draws([0], "benchmark")
 
     def theirs() -> None:
         for _ in range(SENTENCES):
@@ -96,9 +95,8 @@ def share_of_a_step() -> float:
     """Time of drawing a batch of all tasks over that of the training step it is for, in percent:
     three networks of the book's size, batches of 64 lines."""
     lang = language(BOOK, "plain", 9, 3)
-    sample = Mixture(lang, (0.2, 0.4, 0.4), 64, seed=0)
-    recipe = Recipe(64, 2, 2, 3e-3, 1, 1)
-    model = build(recipe, BOOK.size, 20, [0, 1, 2], torch.device("cpu"))
+    sample = LineSampler(lang, (0.2, 0.4, 0.4), 64, [0, 1, 2])
+    model = transformer(BOOK.size, 20, 64, 2, 2, 0.02, [0, 1, 2])
     optimizer = population_adamw(model, 3e-3)
     batch = sample(0)
 

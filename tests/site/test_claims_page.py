@@ -102,10 +102,9 @@ def test_filters_by_keyboard(opened: Opened, rows: list[dict[str, object]]) -> N
 
 
 def test_the_address_may_preset_a_filter(opened: Opened, rows: list[dict[str, object]]) -> None:
-    with opened("?study=percolation&scale=reference", width=390) as page:
-        chosen = [
-            row for row in rows if (row["study"], row["scale"]) == ("percolation", "reference")
-        ]
+    with opened("?study=sim_concept_learning&scale=reference", width=390) as page:
+        asked = ("sim_concept_learning", "reference")
+        chosen = [row for row in rows if (row["study"], row["scale"]) == asked]
         assert page.locator(VISIBLE).count() == len(chosen) > 0
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 

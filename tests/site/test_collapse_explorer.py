@@ -9,7 +9,7 @@ from browsing import Run, Show
 
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.collapse import CollapseExplorer, Curves
-from synthcore.studies.percolation.collapse import collapse
+from synthcore.studies.percolation.measure.scaling import collapse, grows
 
 pytestmark = pytest.mark.browser
 TIMES = np.geomspace(10, 1e5, 30)
@@ -54,6 +54,17 @@ def test_interpolation_is_constant_beyond_the_ends(loaded: Run) -> None:
         assert loaded("$.interpolate(x, [0, 1, 2], [3, 5, 2])", x=x) == pytest.approx(
             np.interp(x, [0, 1, 2], [3, 5, 2])
         ), y
+
+
+@pytest.mark.parametrize("draw", range(8))
+def test_of_noise_there_is_nothing_to_estimate(loaded: Run, draw: int) -> None:
+    """As in Python: a flat curve with noise does not grow, and one that rises out of it does."""
+    noise = np.random.default_rng(draw).normal(0.25, 0.03, 30)
+    for values in (noise, noise + np.linspace(0, 0.5, 30)):
+        found = loaded("$.grows(values, 0.25)", values=values.tolist())
+        assert found == grows(values, 0.25)
+    flat = {"rows": [{"values": noise.tolist()}] * 2, "floor": 0.25}
+    assert loaded("$.growthPart(flat)", flat=flat) is None
 
 
 def test_rules(keeps_the_rules: Callable[..., None]) -> None:

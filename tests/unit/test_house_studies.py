@@ -20,7 +20,6 @@ FIRST_EDITION = {
     "compositional_capabilities",
     "concept_space",
     "finetuning_wrappers",
-    "percolation",
     "representation_shattering",
     "stepwise_inference",
 }
@@ -30,7 +29,7 @@ ENTRIES = {
 }
 FOLDERS = {"task", "theory", "experiments", "measure", "claims", "figures"}
 MOST_MODULES = 15
-LARGER = {"finetuning_wrappers": 20, "concept_space": 20, "forking_paths": 20}
+LARGER = {"finetuning_wrappers": 20, "concept_space": 20, "forking_paths": 20, "percolation": 20}
 
 
 def studies() -> dict[str, Path]:

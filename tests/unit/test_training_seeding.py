@@ -17,7 +17,6 @@ OWN_GENERATORS = {
     "compositional_capabilities",
     "concept_space",
     "finetuning_wrappers",
-    "percolation",
     "representation_shattering",
     "stepwise_inference",
 }

@@ -23,15 +23,30 @@ export function readMetrics(model) {
   });
 }
 
+/** Whether a curve leaves the floor for good: the mean of its last quarter lies above it by .02, and by four standard errors, of
+ *  which the noise is that of second differences. */
+export function grows(values, floor) {
+  const y = values.map((v) => (Number.isFinite(v) ? v : floor)),
+    count = Math.max(Math.floor(y.length / 4), 3),
+    end = y.slice(-count),
+    bends = y.slice(2).map((v, i) => Math.abs(v - 2 * y[i + 1] + y[i])),
+    sorted = bends.sort((a, b) => a - b),
+    half = sorted.length >> 1,
+    middle = sorted.length % 2 ? sorted[half] : (sorted[half - 1] + sorted[half]) / 2,
+    noise = y.length > 4 ? middle / (0.6745 * Math.sqrt(6)) : 0,
+    rise = end.reduce((a, b) => a + b, 0) / end.length - floor;
+  return rise > Math.max(0.02, (4 * noise) / Math.sqrt(count));
+}
+
 /** Every curve from 0 (floor, or the first tenth of the shared rise) to 1 (nine tenths of it);
- *  null if some curve never leaves the floor. A curve that has had its maximum stays there. */
+ *  null if some curve does not grow. A curve that has had its maximum stays there. */
 export function growthPart({ rows, floor }) {
+  if (!rows.every(({ values }) => grows(values, floor))) return null;
   const risen = rows.map(({ values }) => {
     let most = -Infinity;
     return values.map((v) => (most = Math.max(most, Number.isFinite(v) ? v : floor)));
   });
   const shared = Math.min(...risen.map((row) => row.at(-1))) - floor;
-  if (!(shared > 0)) return null;
   const [low, high] = GROWTH.map((share) => floor + share * shared);
   return risen.map((row) => row.map((v) => (Math.min(Math.max(v, low), high) - low) / (high - low)));
 }
@@ -77,7 +92,7 @@ export function scan(metric) {
 
 /** What the reader sees, in words. */
 export function collapseWords(metric, found, nu) {
-  if (!found.grown) return `${metric.name}: some curve never leaves its floor, so there is nothing to collapse.`;
+  if (!found.grown) return `${metric.name}: some curve does not leave its floor by more than its noise, so there is nothing to collapse.`;
   const now = residual(metric, found.grown, nu),
     least = Math.min(...found.residuals);
   const [low, high] = metric.interval;

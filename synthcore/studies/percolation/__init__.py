@@ -1,9 +1,5 @@
 """A percolation model of emergence: a formal language whose grammar and type constraints a
 transformer learns one after the other, and a graph whose components say when the last can come.
-
-`grammar`, `constraints`, `vocabulary`, `task` and `altered` are the process; `theory`, `graphs` and
-`collapse` hold what can be known exactly; `pairs`, `networks`, `measure` and `lessons` train and
-measure; `experiment` joins the stages; `decisions` and `claims` decide.
 """
 
 TITLE = "A percolation model of emergence"

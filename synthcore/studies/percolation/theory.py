@@ -1,14 +1,39 @@
-"""What percolation says: thresholds, reachable pairs, and when enough edges have been seen.
+"""What can be known exactly: thresholds and reachable pairs of percolation, when enough edges have
+been seen, random graphs as they grow, and the probability of a sentence.
 
 |E| entities, |K| properties, each pair an edge with probability q. Two sides, so the branching
-process alternates: an entity has q |K| properties, each of them q |E| entities.
+process alternates: an entity has q |K| properties, each of them q |E| entities. In graphs entities
+are the nodes 0..|E| - 1, properties the nodes behind them.
+
+Axis letters: M member, B sentences, L slots of a sentence.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
+import torch
+import xarray as xr
+from jaxtyping import Float, Int
+from numpy.typing import NDArray
+from scipy import sparse
 from scipy.optimize import brentq
+from scipy.sparse import csgraph
 from scipy.stats import poisson
+from torch import Tensor
+
+from synthcore.studies.percolation.measure.checks import read
+from synthcore.studies.percolation.task.grammar import Group
+from synthcore.studies.percolation.task.language import Language, last_subject
+from synthcore.studies.percolation.task.vocabulary import (
+    CONJUNCTIONS,
+    LINKS,
+    PAD,
+    PREPOSITION_SHARES,
+    PREPOSITIONS,
+)
+
+Pairs = NDArray[np.int64]
 
 MENTIONS_PER_SENTENCE = 2 / 3
 """Expected descriptors of a sentence, each a pair (last subject, property)."""
@@ -107,3 +132,121 @@ def reach(density: np.ndarray, n: int) -> np.ndarray:
     for _ in range(n):
         linked = ((edges @ (edges.T @ linked)) > 0).astype(np.int64)
     return linked > 0
+
+
+# --- random graphs ------------------------------------------------------------------------------
+
+
+def distinct_pairs(
+    entities: int, properties: int, count: int, random: np.random.Generator
+) -> Pairs:
+    """(count, 2) different pairs (entity, property), uniform, in random order."""
+    flat = random.choice(entities * properties, size=count, replace=False, shuffle=True)
+    return np.stack(np.divmod(flat, properties), 1)
+
+
+def components(entities: int, properties: int, pairs: Pairs) -> NDArray[np.int32]:
+    """Component of every node."""
+    nodes = entities + properties
+    ones = np.ones(len(pairs), dtype=np.int8)
+    graph = sparse.coo_matrix((ones, (pairs[:, 0], entities + pairs[:, 1])), shape=(nodes, nodes))
+    labels: NDArray[np.int32] = csgraph.connected_components(graph, directed=False)[1]
+    return labels
+
+
+def joined_share(labels: NDArray[np.int32], entities: int) -> float:
+    """Share of pairs (entity, property) whose ends lie in one component."""
+    of_e = np.bincount(labels[:entities], minlength=labels.max() + 1).astype(float)
+    of_k = np.bincount(labels[entities:], minlength=labels.max() + 1).astype(float)
+    return float((of_e * of_k).sum() / (of_e.sum() * of_k.sum()))
+
+
+def second_largest(labels: NDArray[np.int32]) -> int:
+    """Nodes of the second largest component."""
+    sizes = np.sort(np.bincount(labels))
+    return int(sizes[-2]) if len(sizes) > 1 else 0
+
+
+def growth(
+    entities: int, properties: int, ratios: Sequence[float], repeats: int, seed: int
+) -> xr.Dataset:
+    """Graphs that grow edge by edge, looked at when q / p_c passes each of `ratios`.
+
+    Dimensions repeat and ratio: `joined`, the share of joined pairs, and `second`, the second
+    largest component as a share of the nodes. `theory` is S_E S_K.
+    """
+    random = np.random.default_rng([seed, entities, properties])
+    critical = threshold(entities, properties)
+    counts = [round(r * critical * entities * properties) for r in ratios]
+    joined, second = np.zeros((2, repeats, len(counts)))
+    for i in range(repeats):
+        pairs = distinct_pairs(entities, properties, max(counts), random)
+        for j, count in enumerate(counts):
+            labels = components(entities, properties, pairs[:count])
+            joined[i, j] = joined_share(labels, entities)
+            second[i, j] = second_largest(labels) / len(labels)
+    expected = [reachable(r * critical, entities, properties) for r in ratios]
+    return xr.Dataset(
+        {
+            "joined": (("repeat", "ratio"), joined),
+            "second": (("repeat", "ratio"), second),
+            "theory": (("ratio",), expected),
+        },
+        coords={"ratio": list(ratios)},
+    )
+
+
+def peak(ratios: NDArray[np.float64], second: NDArray[np.float64]) -> float:
+    """q / p_c at which a curve of second-largest components has its maximum: a parabola through the
+    highest point and two on each side, over the logarithm."""
+    top = int(np.clip(second.argmax(), 2, len(second) - 3))
+    around = slice(top - 2, top + 3)
+    a, b, _ = np.polyfit(np.log(ratios[around]), second[around], 2)
+    return float(np.exp(-b / (2 * a)))
+
+
+# --- sentences ----------------------------------------------------------------------------------
+
+
+def log_probability(
+    language: Language, row: Int[Tensor, "M B"], sentences: Int[Tensor, "M B L"]
+) -> Float[Tensor, "M B"]:
+    """log P(sentence) in nats, float64, for sentences on these rows of the language's table.
+
+    A skeleton is as likely as it is frequent in the table, from which training draws as well; its
+    probability under the grammar differs by the noise of the table, up to .03 nats per token.
+    """
+    words = language.vocabulary
+    slots = language.skeletons.slots
+    _, kind, times = torch.unique(slots, dim=0, return_inverse=True, return_counts=True)
+    total = (times.double() / len(slots)).log()[kind][row]
+    groups = words.groups.to(sentences.device)[sentences]
+    reading = read(words, sentences)
+    half, entities = words.verb_groups, words.classes.entities // words.classes.count
+
+    def count(which: Tensor) -> Tensor:
+        return which.sum(-1).double()
+
+    total = total - count(groups == Group.MODIFIER) * math.log(max(words.adjectives, 1))
+    total = total - count(groups == Group.CONJUNCTION) * math.log(len(CONJUNCTIONS))
+    total = total - count(groups == Group.LINK) * math.log(len(LINKS))
+    for i in range(len(PREPOSITIONS)):
+        chance = PREPOSITION_SHARES.count(i) / len(PREPOSITION_SHARES)
+        total = total + count(sentences == words.preposition + i) * math.log(chance)
+    verbs = count(reading.verb)
+    classes = torch.where(verbs > 0, half, words.classes.count).double()
+    total = total - classes.log() - count(reading.subject | reading.object) * math.log(entities)
+    total = total - verbs * math.log(words.verbs / half)
+    member = torch.arange(len(sentences), device=sentences.device)[:, None]
+    entity = last_subject(reading.subject, sentences)[..., 0] - words.entity
+    degree = language.edges.degree[member, entity].double()
+    return total - count(reading.descriptor) * degree.log()
+
+
+def entropy(
+    language: Language, row: Int[Tensor, "M B"], sentences: Int[Tensor, "M B L"]
+) -> Float[Tensor, "M"]:
+    """Loss (nats per token) of the language itself on these sentences. No predictor has a lower
+    expected loss; on the sentences of one test set one may be ahead by chance."""
+    tokens = (sentences != PAD).sum((1, 2))
+    return -log_probability(language, row, sentences).sum(1) / tokens

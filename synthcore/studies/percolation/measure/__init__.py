@@ -1,0 +1,1 @@
+"""What is measured: sentences, networks at a checkpoint, times and exponents of curves."""

@@ -1,0 +1,1 @@
+"""The formal language: its syntax, its words and type constraints, its sentences and tasks."""
