@@ -64,6 +64,7 @@ from synthcore.evidence.chapter import Chapter
 from synthcore.evidence.exercise import Exercise
 from synthcore.evidence.statistics import t_interval
 from synthcore.explorers.collapse import CollapseExplorer
+from synthcore.explorers.pair_training import PairTrainingExplorer
 from synthcore.explorers.percolation import PercolationExplorer
 from synthcore.studies.percolation import theory
 from synthcore.studies.percolation.claims import CLAIMS
@@ -493,6 +494,21 @@ chapter.explorer(
     caption="Percolation of pairs within classes, computed in the browser.",
     alt="Sliders for the numbers of entities, properties and mentions, a matrix of pairs sorted by component, and the share of joined pairs against mentions for three sizes.",
     still=graph_figures.percolation(simulated),
+)
+
+# %% [markdown]
+# ## Explore: train it here
+#
+# A pair learner of a few thousand numbers, trained in your browser. Press *Train*: a plateau at chance, an onset, and then memory. Move $|K|$ and train again; the power with which
+# onsets grow is written below the buttons. Then a density so small that the graph does not percolate.
+
+# %% tags=["hide-input"]
+chapter.explorer(
+    PairTrainingExplorer(),
+    id="training-explorer",
+    caption="The pairs shown so far percolate long before the learner notices the classes; never-shown pairs gain, and lose again to memory.",
+    alt="An interactive panel with buttons to train, pause and restart a small model: the probability of the class, of edges and of never-shown pairs over updates, and the share of pairs that shown pairs join.",
+    still=pair_figures.memory(learners),
 )
 
 # %% [markdown]

@@ -11,6 +11,7 @@ import traitlets
 
 from synthcore.explorers.base import FOLDER, MAX_BYTES, Explorer, pack, unpack
 from synthcore.explorers.lattice import LatticeExplorer
+from synthcore.explorers.pair_training import PairTrainingExplorer
 from synthcore.explorers.phase import PhaseExplorer
 from synthcore.explorers.retrieval import RetrievalExplorer
 from synthcore.explorers.swing_by import SwingByExplorer
@@ -159,6 +160,25 @@ def test_a_training_that_no_control_reaches_is_named(
         SwingByTrainingExplorer(**arguments)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"entities": 20}, r"entities must be one of \(16, 24, 32, 48, 64, 96\) \(got 20\)"),
+        ({"properties": 100}, "properties must be one of"),
+        ({"classes": 3}, "classes must be one of"),
+        ({"batch": 7}, "batch must be one of"),
+        ({"density": 0.0}, r"density must be between 0.05 and 0.95 \(got 0.0\)"),
+        ({"rate": 1.0}, "rate must be between"),
+        ({"seed": 100}, "seed must be between 0 and 99"),
+    ],
+)
+def test_a_pair_learner_that_no_control_reaches_is_named(
+    arguments: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        PairTrainingExplorer(**arguments)
+
+
 def lattice(**changes: Any) -> LatticeExplorer:
     """Three checkpoints of three concepts; the loss of a composition is its number of concepts."""
     sizes = np.array([v.bit_count() for v in range(8)])
@@ -215,7 +235,14 @@ def test_the_paper_sized_grid_fits() -> None:
 
 @pytest.mark.parametrize(
     "explorer",
-    [phase(), RetrievalExplorer(), SwingByExplorer(), SwingByTrainingExplorer(), lattice()],
+    [
+        phase(),
+        RetrievalExplorer(),
+        SwingByExplorer(),
+        SwingByTrainingExplorer(),
+        PairTrainingExplorer(),
+        lattice(),
+    ],
     ids=lambda e: type(e).__name__,
 )
 def test_the_module_needs_nothing_from_anywhere(explorer: Explorer) -> None:
