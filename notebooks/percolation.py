@@ -127,7 +127,9 @@ chapter.card(
     low=low,
     high=high,
     joined=cut.odds_joined.max("step").mean() if cut is not None else 0,
-    apart=at_best(cut.odds_apart, cut.odds_joined).mean() if cut is not None else 0,
+    apart=np.round(at_best(cut.odds_apart, cut.odds_joined).mean(), 1) + 0
+    if cut is not None
+    else 0,
 )
 
 # %% tags=["hide-input"]
@@ -252,9 +254,7 @@ chapter.same(U @ V, both(torch.arange(24).expand(2, -1))[0])
 # %%
 p = (U @ V).softmax(-1)
 held = p[same & ~shown].mean() / p[~same].mean()
-print(
-    f"pairs of a class that were never shown are {held:.1f} times as likely as pairs across classes"
-)
+print(f"never-shown pairs of a class: {held:.1f} times as likely as pairs across classes")
 
 # %% [markdown]
 # ## What percolation says
@@ -336,7 +336,7 @@ chapter.figure(
 chapter.figure(
     pair_figures.memory(learners),
     id="memory",
-    caption="Where the probability of properties goes. Never-shown pairs of the class gain first; edges gain later, the earlier the fewer properties there are.",
+    caption="Where the probability of properties goes over training: to edges, to same-class pairs that are never shown, to other classes; at the fewest properties and at the most.",
     alt="Two panels over training: probability on edges, on never-shown same-class pairs and on other classes.",
     source=pair_figures.memory,
 )
@@ -430,7 +430,7 @@ if config.worlds:
     chapter.figure(
         pair_figures.densities(experiments["worlds"]),
         id="interventions",
-        caption="Never-shown pairs of a class are learned where a path of edges joins them. Left: over the densities of this run. Right: classes in four fragments without edges between them, degrees unchanged.",
+        caption="How much likelier than pairs across classes are never-shown pairs of a class that a path of edges joins, and that none joins? Left: over the density. Right: classes in four fragments without edges between them, degrees unchanged.",
         alt="Log odds of joined and of separate pairs against density, and over training in fragments.",
         source=pair_figures.densities,
     )
@@ -506,7 +506,7 @@ chapter.explorer(
 chapter.explorer(
     PairTrainingExplorer(),
     id="training-explorer",
-    caption="The pairs shown so far percolate long before the learner notices the classes; never-shown pairs gain, and lose again to memory.",
+    caption="A pair learner trained in the page: where its probability goes, and the share of pairs that those shown so far join.",
     alt="An interactive panel with buttons to train, pause and restart a small model: the probability of the class, of edges and of never-shown pairs over updates, and the share of pairs that shown pairs join.",
     still=pair_figures.memory(learners),
 )

@@ -118,7 +118,10 @@ def design(pair_noise: float, graph_noise: float) -> Figure:
         heat(ax, power_table(noise), "design", "seeds", "power", annot=True, fmt=".2f", vmin=0,
              vmax=1, cbar=False)  # fmt: skip
         ax.set(xlabel="seeds", ylabel="")
-        tag(ax, f"{words}: onsets scatter by {noise:.0%}")
+        scatter = (
+            f"onsets scatter by {noise:.0%}" if np.isfinite(noise) else "no onsets in this run"
+        )
+        tag(ax, f"{words}: {scatter}")
     return fig
 
 
