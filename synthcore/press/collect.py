@@ -56,7 +56,7 @@ def row(name: str, record: Record) -> dict[str, Any]:
         "seconds": record.seconds,
         "cpu_seconds": record.cpu_seconds,
         "peak_rss_mb": record.peak_rss_mb,
-        "code": record.code.digest,
+        "code": f"sha256:{record.code.digest}",  # digits alone would be read as a number
     }
 
 

@@ -21,7 +21,7 @@ def constraint_edges(
     """Properties that training may show with every entity; a row without edges is drawn again.
 
     >>> constraint_edges(2, 4, 2, 0.95, seed=0)
-    [[0, 1], [2, 3]]
+    [[0, 1], [2]]
     """
     per_class, rows = properties // classes, list[list[int]]()
     drawn, place = uniforms(3 * seed + 1, 4 * entities * per_class + 4096), 0

@@ -138,11 +138,12 @@ class Hinge:
 
 def hinge(times: ArrayLike, curve: Sequence[float] | Array) -> Hinge:
     """Least-squares two-segment fit over log time, up to where the curve has made nineteen
-    twentieths of its rise: a long stay at the top is no part of the bend.
+    twentieths of its rise: a long stay at the top is no part of the bend. The onset is one of 201
+    places between the second point and the last but one.
 
     >>> t = np.geomspace(1, 1e4, 41)
-    >>> round(hinge(t, np.maximum(np.log(t / 100), 0)).onset)
-    100
+    >>> round(hinge(t, np.maximum(np.log(t / 100), 0)).onset, -1)
+    100.0
     """
     y = np.asarray(curve, float)
     t = np.asarray(times, float)
