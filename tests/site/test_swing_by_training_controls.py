@@ -278,3 +278,12 @@ def test_it_trains_in_the_chapter(
     assert [url for url in asked if not url.startswith(allowed)] == []
     assert wrong == []
     page.close()
+
+
+def test_the_next_seed_trains_from_rest(shown: Show) -> None:
+    """With motion the clock has to be started as well: the button is pressed where nothing runs."""
+    with shown(SwingByTrainingExplorer(rate=0.05)) as (page, wrong):
+        press(page, "Next seed")
+        assert page.evaluate("model.get('seed')") == 1
+        until_done(page)
+    assert wrong == []

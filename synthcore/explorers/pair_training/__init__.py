@@ -45,11 +45,12 @@ class PairTrainingExplorer(Explorer):
         "shared/common.js",
         "shared/chart.js",
         "shared/random.js",
+        "shared/training.js",
         "pair_training/network.js",
         "pair_training/worker.js",
         "pair_training/view.js",
     )
-    _css = bundle("shared/common.css", "pair_training/style.css")
+    _css = bundle("shared/common.css", "shared/training.css", "pair_training/style.css")
 
     entities = traitlets.Int().tag(sync=True)
     properties = traitlets.Int().tag(sync=True)

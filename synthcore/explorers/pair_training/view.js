@@ -114,130 +114,54 @@ function drawCurves(host, run) {
   };
 }
 
-function render({ model, el }) {
-  const view = frame(el, "learner", draw),
-    { root } = view,
-    calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-  let run = null,
-    key = "",
-    family = "", // settings without |K| and seed, to which finished runs belong
-    move = () => {},
-    worker = null,
-    sent = 0, // the run that the worker knows
-    waiting = false,
-    playing = false,
-    due = 0,
-    before = 0,
-    ticking = 0;
-  const done = new Map(); // |K| and seed -> onset of finished runs
-  const finished = () => run.made >= UPDATES;
-
-  function ask(count) {
-    const asked = Math.min(count, UPDATES - run.made);
-    if (waiting || asked < 1) return;
-    worker ??= trainingWorker(receive);
-    waiting = true;
-    worker.ask({ run: run.id, settings: sent === run.id ? undefined : run.settings, count: asked });
-    sent = run.id;
-  }
-  function receive({ run: id, made, seen }) {
-    if (id !== run.id) return; // of a run that was given up
-    waiting = false;
+const KIND = {
+  traits: TRAITS,
+  apart: ["properties", "seed"],
+  start: newRun,
+  worker: trainingWorker,
+  made: (run) => run.made,
+  updates: () => UPDATES,
+  ended: (run) => run.made >= UPDATES,
+  // on a log axis: as many again in every equal stretch of time
+  pace: (run) => (Math.log(UPDATES) * Math.max(run.made, 8)) / SECONDS,
+  take(run, { made, seen }) {
     run.made = made;
     run.rows.push(...seen);
-    if (finished()) {
-      playing = false;
+  },
+};
+
+function render({ model, el }) {
+  const view = frame(el, "learner", () => training.draw()),
+    { root } = view;
+  let move = () => {};
+  const done = new Map(); // |K| and seed -> onset of finished runs
+  const training = trainingOf(model, view.redraw, KIND, {
+    build,
+    refresh,
+    finish(run) {
       const { properties, seed } = run.settings,
         { onset } = readOff(run);
       if (onset !== null) done.set(`${properties} ${seed}`, { properties, onset });
-    }
-    refresh();
-  }
-  /** Updates on a log axis: as many again in every equal stretch of time. */
-  function tick(now) {
-    ticking = 0;
-    if (!playing) return;
-    due += (Math.min(now - before, 100) / 1000 / SECONDS) * Math.log(UPDATES) * Math.max(run.made, 8);
-    before = now;
-    if (due >= 1 && !waiting) {
-      ask(Math.floor(due));
-      due -= Math.floor(due);
-    }
-    ticking = requestAnimationFrame(tick);
-  }
-  function play() {
-    playing = true;
-    if (calm.matches) ask(UPDATES);
-    else if (!ticking) {
-      due = 1;
-      before = performance.now();
-      ticking = requestAnimationFrame(tick);
-    }
-    refresh();
-  }
-  function restart() {
-    const settings = Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]));
-    key = JSON.stringify(settings);
-    run = newRun(settings);
-    waiting = false;
-    due = 0;
-    const group = JSON.stringify({ ...settings, properties: 0, seed: 0 });
-    if (group !== family) done.clear();
-    family = group;
-    build();
-    if (playing && calm.matches) ask(UPDATES);
-  }
+    },
+    forget: () => done.clear(),
+  });
 
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
-  const among = (label, trait, values) =>
-    slider(label, { max: values.length - 1, text: (i) => number(values[i]), oninput: (i) => change({ [trait]: values[i] }) });
+  const { change } = training,
+    among = (label, trait, values) =>
+      slider(label, { max: values.length - 1, text: (i) => number(values[i]), oninput: (i) => change({ [trait]: values[i] }) });
   const entities = among("Entities |E|", "entities", ENTITIES),
     properties = among("Properties |K|", "properties", PROPERTIES),
     batch = among("Pairs per update", "batch", BATCHES),
     density = slider("Density of edges", { min: 5, max: 95, step: 5, text: (v) => `${v} %`, oninput: (v) => change({ density: v / 100 }) }),
     seed = slider("Seed", { max: 99, oninput: (v) => change({ seed: v }) }),
     classes = choice("Classes |C|", CLASSES.map((c) => [String(c), String(c)]), (c) => change({ classes: Number(c) }));
-  const train = button("Train", () => {
-    if (playing) {
-      playing = false;
-      return refresh();
-    }
-    if (finished()) restart();
-    play();
-  });
-  train.classList.add("sx-primary");
-  const step = button(
-    "One update",
-    () => {
-      playing = false;
-      ask(1);
-      refresh();
-    },
-    "pause, and make a single update",
-  );
-  const again = button("Restart", () => restart(), "back to the start, with the same seed");
-  const another = button(
-    "Next seed",
-    () => {
-      playing = true;
-      change({ seed: (model.get("seed") + 1) % 100 });
-      if (!calm.matches) play();
-    },
-    "train from other random numbers",
-  );
   const line = summary(),
-    bar = h("progress", { max: 1, value: 0, "aria-label": "updates made" }),
-    count = h("span", { class: "sx-count" }),
     tally = h("p", { class: "sx-hint sx-tally" }),
     chart = h("div"),
     marks = h("div");
   root.append(
     line,
-    h("div", { class: "sx-actions" }, train, step, again, another, bar, count),
+    training.row,
     tally,
     chart,
     marks,
@@ -245,8 +169,7 @@ function render({ model, el }) {
     h("div", { class: "sx-switches" }, classes.node),
   );
 
-  /** Everything that stays while a learner trains. */
-  function build() {
+  function build(run) {
     const { settings } = run;
     entities.set(ENTITIES.indexOf(settings.entities));
     properties.set(PROPERTIES.indexOf(settings.properties));
@@ -262,33 +185,16 @@ function render({ model, el }) {
         { name: "the class is noticed", colour: "--sx-accent", dot: 4 },
       ]),
     );
-    refresh();
   }
 
-  /** Everything that moves while a learner trains. */
-  function refresh() {
+  function refresh(run) {
     move();
-    bar.value = run.made / UPDATES;
-    say(count, `${number(run.made)} of ${number(UPDATES)} updates`);
-    say(train, playing ? "Pause" : finished() ? "Train again" : run.made ? "Go on" : "Train");
-    step.disabled = finished();
-    again.disabled = run.made === 0;
     say(tally, slopeText(done));
     say(line, learnerVerdict(run));
   }
 
-  function draw() {
-    if (JSON.stringify(Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]))) !== key) restart();
-    else build();
-  }
-
-  const events = TRAITS.map((trait) => `change:${trait}`);
-  events.forEach((event) => model.on(event, view.redraw));
   return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    playing = false;
-    cancelAnimationFrame(ticking);
-    worker?.stop();
+    training.stop();
     view.stop();
   };
 }

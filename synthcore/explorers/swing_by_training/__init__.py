@@ -66,6 +66,7 @@ class SwingByTrainingExplorer(Explorer):
         "shared/common.js",
         "shared/chart.js",
         "shared/random.js",
+        "shared/training.js",
         "shared/swing.js",
         "swing_by_training/network.js",
         "swing_by_training/worker.js",
@@ -74,7 +75,7 @@ class SwingByTrainingExplorer(Explorer):
         "swing_by_training/views.js",
         "swing_by_training/view.js",
     )
-    _css = bundle("shared/common.css", "swing_by_training/style.css")
+    _css = bundle("shared/common.css", "shared/training.css", "swing_by_training/style.css")
 
     mu = traitlets.List(traitlets.Float()).tag(sync=True)
     sigma = traitlets.List(traitlets.Float()).tag(sync=True)

@@ -46,92 +46,34 @@ export function extend(run, seen) {
   }
 }
 
-const finished = (run) => run.diverged || run.f.length > run.updates;
+const KIND = {
+  traits: TRAITS,
+  apart: ["seed"],
+  start: newRun,
+  worker: trainingWorker,
+  made: (run) => run.f.length - 1,
+  updates: (run) => run.updates,
+  ended: (run) => run.diverged || run.f.length > run.updates,
+  pace: (run) => Math.max(run.updates / SECONDS, SLOWEST),
+  take: (run, { seen }) => extend(run, seen),
+};
 
 function render({ model, el }) {
-  const view = frame(el, "train", draw),
-    { root } = view,
-    calm = window.matchMedia("(prefers-reduced-motion: reduce)");
-  let run = null,
-    key = "",
-    scenes = [],
-    worker = null,
-    sent = 0, // the run that the worker knows
-    waiting = false,
-    playing = false,
-    due = 0, // updates that the clock allows
-    before = 0,
-    ticking = 0,
+  const view = frame(el, "train", () => training.draw()),
+    { root } = view;
+  let scenes = [],
     said = "";
   const rises = new Map(); // of finished runs, by seed
-  let family = ""; // settings without the seed, to which they belong
-
-  // ------------------------------------------------------------ training
-
-  function ask(count) {
-    const asked = Math.min(count, run.updates - (run.f.length - 1));
-    if (waiting || asked < 1) return;
-    worker ??= trainingWorker(receive);
-    waiting = true;
-    worker.ask({ run: run.id, settings: sent === run.id ? undefined : run.settings, count: asked });
-    sent = run.id;
-  }
-  function receive({ run: id, seen }) {
-    if (id !== run.id) return; // of a run that was given up
-    waiting = false;
-    extend(run, seen);
-    if (finished(run)) {
-      playing = false;
+  const training = trainingOf(model, view.redraw, KIND, {
+    build,
+    refresh,
+    finish(run) {
       if (!run.diverged) rises.set(run.settings.seed, measuredRise(run)?.size ?? 0);
-    }
-    refresh();
-  }
-  function tick(now) {
-    ticking = 0;
-    if (!playing) return;
-    due += (Math.min(now - before, 100) / 1000) * Math.max(run.updates / SECONDS, SLOWEST);
-    before = now;
-    if (due >= 1 && !waiting) {
-      ask(Math.floor(due));
-      due -= Math.floor(due);
-    }
-    ticking = requestAnimationFrame(tick);
-  }
-  function play() {
-    playing = true;
-    if (calm.matches) ask(run.updates);
-    else if (!ticking) {
-      due = 1;
-      before = performance.now();
-      ticking = requestAnimationFrame(tick);
-    }
-    refresh();
-  }
-  function pause() {
-    playing = false;
-    refresh();
-  }
-  /** A new run from the traits. An answer that is still on its way belongs to the old one. */
-  function restart() {
-    const settings = Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]));
-    key = JSON.stringify(settings);
-    run = newRun(settings);
-    waiting = false;
-    due = 0;
-    const group = JSON.stringify({ ...settings, seed: 0 });
-    if (group !== family) rises.clear();
-    family = group;
-    build();
-    if (playing && calm.matches) ask(run.updates);
-  }
+    },
+    forget: () => rises.clear(),
+  });
 
-  // ------------------------------------------------------------ controls
-
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
+  const { change } = training;
   const listed = (label, trait, options, read = (v) => v) =>
     choice(label, options, (value) => change({ [trait]: read(value) }));
   const choices = {
@@ -181,36 +123,7 @@ function render({ model, el }) {
     seed = plain("seed", "Seed", { min: 0, max: 99 }),
     dials = [signals[0], spreads[0], signals[1], spreads[1], omega, rho, width, rate, seed];
 
-  const train = button("Train", () => {
-    if (playing) return pause();
-    if (finished(run)) restart();
-    play();
-  });
-  train.classList.add("sx-primary");
-  const step = button(
-    "One update",
-    () => {
-      playing = false;
-      ask(1);
-      refresh();
-    },
-    "pause, and make a single update",
-  );
-  const again = button("Restart", () => restart(), "back to the start, with the same seed");
-  const another = button(
-    "Next seed",
-    () => {
-      playing = true;
-      change({ seed: (model.get("seed") + 1) % 100 });
-    },
-    "train from other random numbers",
-  );
-
-  // -------------------------------------------------------------- drawing
-
   const line = summary(),
-    bar = h("progress", { max: 1, value: 0, "aria-label": "updates made" }),
-    count = h("span", { class: "sx-count" }),
     tally = h("p", { class: "sx-hint sx-tally" }),
     formula = h("p", { class: "sx-hint" }),
     flowHint = h(
@@ -232,7 +145,7 @@ function render({ model, el }) {
   );
   root.append(
     line,
-    h("div", { class: "sx-actions" }, train, step, again, another, bar, count),
+    training.row,
     tally,
     h(
       "div",
@@ -244,8 +157,7 @@ function render({ model, el }) {
     h("div", { class: "sx-dials" }, ...dials.map((control) => control.node)),
   );
 
-  /** Everything that stays while a network trains. */
-  function build() {
+  function build(run) {
     const { settings } = run,
       random = settings.start === "random";
     for (const [name, control] of Object.entries(choices)) control.set(String(settings[name]));
@@ -263,38 +175,19 @@ function render({ model, el }) {
     planeKey.replaceChildren(legend(marks));
     chartKey.replaceChildren(legend(charts));
     said = "";
-    refresh();
   }
 
-  /** Everything that moves while a network trains. */
-  function refresh() {
+  function refresh(run, playing) {
     for (const move of scenes) move();
     comparison(run).forEach((row, i) => row.forEach((text, j) => say(cells[i][j], text)));
-    const made = run.f.length - 1,
-      done = finished(run);
-    bar.value = made / run.updates;
-    say(count, `${number(made)} of ${number(run.updates)} updates`);
-    say(train, playing ? "Pause" : done ? "Train again" : made ? "Go on" : "Train");
-    step.disabled = done;
-    again.disabled = made === 0;
     say(tally, tallyText(rises));
-    const stage = playing ? phaseOf(run) : `${made}`; // while it moves, a new sentence for a new phase only
+    const stage = playing ? phaseOf(run) : `${KIND.made(run)}`; // while it moves, a new sentence for a new phase only
     if (stage !== said) say(line, trainingVerdict(run, playing));
     said = stage;
   }
 
-  function draw() {
-    if (JSON.stringify(Object.fromEntries(TRAITS.map((name) => [name, model.get(name)]))) !== key) restart();
-    else build();
-  }
-
-  const events = TRAITS.map((trait) => `change:${trait}`);
-  events.forEach((event) => model.on(event, view.redraw));
   return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    playing = false;
-    cancelAnimationFrame(ticking);
-    worker?.stop();
+    training.stop();
     view.stop();
   };
 }

@@ -1,5 +1,4 @@
-// Training away from the page: a worker whose text is made of the functions of network.js, so that it needs no file and no
-// network and works from a folder too. One request at a time: how many updates to make.
+// Training away from the page. One request at a time: how many updates to make.
 
 /** Answers requests: { run, settings } starts a network, { run, count } trains it; the answer is { run, seen, first, second },
  *  what `look()` said after each update and the weights after the last. */
@@ -11,29 +10,6 @@ function answerRequests(answer) {
   };
 }
 
-export const WORKER_TEXT = [
-  ...[generator, normals, initialWeights, trainingPoints, trainer, answerRequests].map(String),
-  "const request = answerRequests((answer) => postMessage(answer));",
-  "onmessage = (event) => request(event.data);",
-].join("\n");
+export const WORKER_TEXT = workerText([generator, normals, initialWeights, trainingPoints, trainer, answerRequests]);
 
-/** { ask, stop }: a worker, or where a page may not have one the same work in the page, after what is now under way. */
-export function trainingWorker(answer) {
-  try {
-    const address = URL.createObjectURL(new Blob([WORKER_TEXT], { type: "text/javascript" })),
-      worker = new Worker(address);
-    worker.onmessage = (event) => answer(event.data);
-    return {
-      inPage: false,
-      ask: (request) => worker.postMessage(request),
-      stop: () => {
-        worker.terminate();
-        URL.revokeObjectURL(address);
-      },
-    };
-  } catch {
-    let stopped = false;
-    const request = answerRequests((found) => stopped || answer(found));
-    return { inPage: true, ask: (asked) => setTimeout(request, 0, asked), stop: () => (stopped = true) };
-  }
-}
+export const trainingWorker = (answer) => workerOf(WORKER_TEXT, answerRequests, answer);
