@@ -15,6 +15,7 @@ from synthcore.config import ParameterError
 from synthcore.evidence import claim
 from synthcore.evidence.decide import decide
 from synthcore.evidence.first_edition import Claim, Word
+from synthcore.evidence.verdict import together
 from synthcore.press.parameters import scale_parameters
 from synthcore.press.studies import find_study
 
@@ -24,6 +25,25 @@ ROOT = Path(__file__).parents[1]
 def smoke(study: str, **changes: Any) -> dict[str, Any]:
     """A study's parameters at smoke scale, on the CPU, with changes."""
     return {**scale_parameters(find_study(ROOT, study), "smoke").all, "device": "cpu", **changes}
+
+
+def has_the_effect(rule: claim.Claim, run: xr.DataTree, gates: bool = False) -> None:
+    """Every primary endpoint of a claim reproduces in the ideal; and every gate holds, if asked."""
+    assert rule.ideal is not None
+    ideal = rule.ideal(run)
+    for endpoint in rule.endpoints:
+        verdict = endpoint(ideal)
+        assert verdict.verdict == "reproduced", (rule.id, verdict)
+    for gate in rule.gates if gates else ():
+        assert gate(ideal).holds, (rule.id, gate(ideal))
+
+
+def lacks_the_effect(rule: claim.Claim, run: xr.DataTree) -> None:
+    """The primary endpoints of a claim, together, do not reproduce in the control."""
+    assert rule.control is not None
+    control = rule.control(run)
+    verdict = together([endpoint(control) for endpoint in rule.endpoints])
+    assert verdict.verdict != "reproduced", (rule.id, verdict)
 
 
 def experiment_of(tests: ModuleType) -> ModuleType:

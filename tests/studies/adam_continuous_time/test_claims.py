@@ -5,12 +5,13 @@ measurement.
 import numpy as np
 import pytest
 import xarray as xr
+from contracts import has_the_effect, lacks_the_effect
 
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.decide import decide
 from synthcore.evidence.results import of, with_experiment
 from synthcore.evidence.rules import judge
-from synthcore.evidence.verdict import Word, together
+from synthcore.evidence.verdict import Word
 from synthcore.studies.adam_continuous_time import controls
 from synthcore.studies.adam_continuous_time.claims import CLAIMS, endpoints
 
@@ -20,19 +21,12 @@ EMPIRICAL = [claim for claim in CLAIMS if claim.kind == "empirical"]
 
 @pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)
 def test_the_ideal_passes(claim: Claim, results: xr.DataTree) -> None:
-    assert claim.ideal is not None
-    ideal = claim.ideal(results)
-    for endpoint in claim.endpoints:
-        verdict = endpoint(ideal)
-        assert verdict.verdict is Word.REPRODUCED, (claim.id, verdict)
+    has_the_effect(claim, results)
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_the_run_without_the_effect_does_not(claim: Claim, results: xr.DataTree) -> None:
-    assert claim.control is not None
-    control = claim.control(results)
-    verdict = together([endpoint(control) for endpoint in claim.endpoints])
-    assert verdict.verdict is not Word.REPRODUCED, (claim.id, verdict)
+    lacks_the_effect(claim, results)
 
 
 @pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)

@@ -5,10 +5,11 @@ at this study's own measurement, and knows untrained networks.
 import numpy as np
 import pytest
 import xarray as xr
+from contracts import has_the_effect, lacks_the_effect
 
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.decide import decide
-from synthcore.evidence.verdict import Word, together
+from synthcore.evidence.verdict import Word
 from synthcore.studies.icl_markov.claims import CLAIMS
 from synthcore.studies.icl_markov.measure import scores
 
@@ -21,13 +22,7 @@ WITH_CONTROL = [claim for claim in EMPIRICAL if claim.control is not None]
 
 @pytest.mark.parametrize("claim", WITH_IDEAL, ids=lambda claim: claim.id)
 def test_the_ideal_learner_passes(claim: Claim, results: xr.DataTree) -> None:
-    assert claim.ideal is not None
-    ideal = claim.ideal(results)
-    for endpoint in claim.endpoints:
-        verdict = endpoint(ideal)
-        assert verdict.verdict is Word.REPRODUCED, (claim.id, verdict)
-    for gate in claim.gates:
-        assert gate(ideal).holds, (claim.id, gate(ideal))
+    has_the_effect(claim, results, gates=True)
 
 
 @pytest.mark.parametrize("claim", [claim for claim in EMPIRICAL if claim.id in TOO_FINE])
@@ -37,10 +32,7 @@ def test_what_is_too_fine_for_a_run_is_not_testable(claim: Claim, results: xr.Da
 
 @pytest.mark.parametrize("claim", WITH_CONTROL, ids=lambda claim: claim.id)
 def test_the_learner_without_the_effect_does_not(claim: Claim, results: xr.DataTree) -> None:
-    assert claim.control is not None
-    control = claim.control(results)
-    verdict = together([endpoint(control) for endpoint in claim.endpoints])
-    assert verdict.verdict is not Word.REPRODUCED, (claim.id, verdict)
+    lacks_the_effect(claim, results)
 
 
 @pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)

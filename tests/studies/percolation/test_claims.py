@@ -5,6 +5,7 @@ measurement.
 import numpy as np
 import pytest
 import xarray as xr
+from contracts import has_the_effect, lacks_the_effect
 
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.decide import decide
@@ -32,23 +33,15 @@ def held(results: xr.DataTree) -> xr.DataTree:
 
 @pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)
 def test_the_ideal_learner_passes(claim: Claim, results: xr.DataTree) -> None:
-    assert claim.ideal is not None
-    ideal = claim.ideal(results)
-    for endpoint in claim.endpoints:
-        verdict = endpoint(ideal)
-        assert verdict.verdict is Word.REPRODUCED, (claim.id, verdict)
-    assert all(gate(ideal).holds for gate in claim.gates)
+    has_the_effect(claim, results, gates=True)
 
 
 @pytest.mark.parametrize("claim", WITH_CONTROL, ids=lambda claim: claim.id)
 def test_the_run_without_the_effect_does_not(
     claim: Claim, results: xr.DataTree, held: xr.DataTree
 ) -> None:
-    assert claim.control is not None
     for run in (results, held):
-        control = claim.control(run)
-        verdict = together([endpoint(control) for endpoint in claim.endpoints])
-        assert verdict.verdict is not Word.REPRODUCED, (claim.id, verdict)
+        lacks_the_effect(claim, run)
 
 
 @pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)

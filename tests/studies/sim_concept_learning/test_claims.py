@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
+from contracts import has_the_effect, lacks_the_effect
 
 from synthcore.evidence.claim import Claim
 from synthcore.evidence.decide import decide
-from synthcore.evidence.verdict import Word, together
+from synthcore.evidence.verdict import Word
 from synthcore.studies.sim_concept_learning import controls, measure, task
 from synthcore.studies.sim_concept_learning.claims import CLAIMS
 from synthcore.studies.sim_concept_learning.claims import networks as orders
@@ -24,19 +25,12 @@ EXACT = [claim for claim in CLAIMS if claim.id in ("C1", "C7", "C8b", "C9", "C14
 
 @pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)
 def test_the_ideal_learner_passes(claim: Claim, results: xr.DataTree) -> None:
-    assert claim.ideal is not None
-    ideal = claim.ideal(results)
-    for endpoint in claim.endpoints:
-        verdict = endpoint(ideal)
-        assert verdict.verdict is Word.REPRODUCED, (claim.id, verdict)
+    has_the_effect(claim, results)
 
 
 @pytest.mark.parametrize("claim", WITH_CONTROL, ids=lambda claim: claim.id)
 def test_the_run_without_the_effect_does_not(claim: Claim, results: xr.DataTree) -> None:
-    assert claim.control is not None
-    control = claim.control(results)
-    verdict = together([endpoint(control) for endpoint in claim.endpoints])
-    assert verdict.verdict is not Word.REPRODUCED, (claim.id, verdict)
+    lacks_the_effect(claim, results)
 
 
 @pytest.mark.parametrize("claim", EMPIRICAL, ids=lambda claim: claim.id)
