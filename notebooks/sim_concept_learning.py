@@ -102,12 +102,16 @@ results = xr.DataTree.from_dict(
 # %% tags=["hide-input"]
 alike = swing.sel(condition=tied.ALIKE)
 often = orders.swinging(deep)
+hardest = deep.remaining.isel(
+    dimension=-1, width=0, depth=-1
+)  # of many dimensions and narrow layers
+arrived = hardest.median() <= orders.ARRIVED
 chapter.card(
     "Train a two-layer linear network on points that show one concept each, and test it where both meet. If its two rows start nearly alike, the loss there "
     "falls, rises again by **{rise:.1%}** of its first value, and vanishes. The training loss only falls: it cannot tell you. The cause is an "
     "off-diagonal weight, which lends the strong concept's signal to the weak coordinate and withdraws it once the strong concept is learned. From PyTorch's usual "
     "weights **{few:.0%}** of networks of {layers} layers do this where dimension and width are {least}, **{wide:.0%}** where the width alone is {most}, and **{many:.0%}** where the "
-    "dimension alone is.",
+    "dimension alone is" + ("." if arrived else ", but most of these have not learned by the end."),
     rise=alike.draw_up.mean(),
     few=often.isel(dimension=0, width=0, depth=-1).mean(),
     wide=often.isel(dimension=0, width=-1, depth=-1).mean(),

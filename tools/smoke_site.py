@@ -23,7 +23,7 @@ make(Path(sys.argv[1]), scale="smoke")
 
 def main() -> int:
     """Exit code of the build."""
-    vendor_files(ROOT)  # browser files are fetched once, at installation
+    vendor_files(ROOT)  # an emptied cache is filled again, before other machines are shut out
     guard = {
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests" / "offline")]),
         "OFFLINE_LOG": str(ROOT / "_build" / "smoke" / "network.log"),

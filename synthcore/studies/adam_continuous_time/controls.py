@@ -67,7 +67,7 @@ def silence_elsewhere(results: xr.DataTree) -> xr.DataTree:
 
 
 def growth_by_silence(results: xr.DataTree) -> xr.DataTree:
-    """The largest update is e^(r_d x silence), from 20 steps of silence on."""
+    """The largest update is e^(r_d x silence), and silence lasts for 60 steps or more."""
     data = of(results, "growth")
     rate = xr.DataArray(
         bounds.exact_rate(data.growth_beta.values, data.growth_gamma.values), dims="growth_point"

@@ -74,12 +74,12 @@ def _world(results: xr.DataTree, name: str) -> xr.Dataset:
     return of(results, "worlds").sel(world=name).reset_coords(drop=True)
 
 
-def has_world(name: str) -> Callable[[xr.DataTree], Gate]:
-    """A gate: the run has this world."""
+def has_run(kind: str, name: str) -> Callable[[xr.DataTree], Gate]:
+    """A gate: the run has this `world` of pair learners, or this `variant` of the language."""
 
     def gate(results: xr.DataTree) -> Gate:
-        there = "worlds" in results and name in of(results, "worlds").world.values
-        return reaches(float(there), 1.0, f"runs of the world '{name}'")
+        there = f"{kind}s" in results and name in of(results, f"{kind}s")[kind].values
+        return reaches(float(there), 1.0, f"runs of the {kind} '{name}'")
 
     return gate
 
@@ -119,16 +119,6 @@ def unused_words_do_nothing(results: xr.DataTree) -> Verdict:
     """Time of the onset with three times as many properties that are never shown."""
     factor = onset_factor(of(results, "worlds"), "spare tokens")
     return at_most(factor, 1.1, "time with unused words")
-
-
-def has_variant(name: str) -> Callable[[xr.DataTree], Gate]:
-    """A gate: the run has this variant of the language."""
-
-    def gate(results: xr.DataTree) -> Gate:
-        there = "variants" in results and name in of(results, "variants").variant.values
-        return reaches(float(there), 1.0, f"runs of the variant '{name}'")
-
-    return gate
 
 
 def _variant(results: xr.DataTree, name: str) -> xr.Dataset:

@@ -126,6 +126,7 @@ CLAIMS = (
         threshold_source="ours: a tenth",
         further=(tied.size_by_closed_form,),
         control=controls.other_starts,
+        effect=(0.0, 0.0),
         kind="check of code",
         required=("check",),
         scales=CHECK,

@@ -200,9 +200,9 @@ def how_often(depth: xr.Dataset, widths: xr.Dataset) -> Figure:
     fig, (left, right) = canvas(2, 2.8, sharey=True)
     share = networks.swinging(depth)
     for d, colour in zip(depth.dimension.values[[0, -1]].tolist(), (WEAK, STRONG), strict=True):
-        for width, style in zip(depth.width.values.tolist(), ("-", "--"), strict=True):
+        for width, inside in zip(depth.width.values.tolist(), (colour, "white"), strict=True):
             one = share.sel(dimension=d, width=width, drop=True).transpose("seed", "depth")
-            points(left, depth.depth.values, one, colour, f"d = {d}, width {width}", ls=style)
+            points(left, depth.depth.values, one, colour, f"d = {d}, width {width}", mfc=inside)
     left.set(xlabel="layers", xticks=depth.depth.values, ylabel="share of starts that swing by")
     tag(left, "deep linear networks, usual weights")
     key(left)
