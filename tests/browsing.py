@@ -1,13 +1,25 @@
-"""What the fixtures of the browser tests give."""
+"""What the fixtures of the browser tests give, and how an explorer gets onto a page."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 from playwright.sync_api import Page
 
+from synthcore.explorers.base import Explorer
+
 Run = Callable[..., Any]
 """`run(expression, **names)`: a value of JavaScript, with the module of an explorer as `$`."""
 
 Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 """`shown(explorer, size, theme)`: a page with the explorer, and what went wrong there so far."""
+
+
+def state_of(explorer: Explorer) -> dict[str, Any]:
+    """What `mount` in harness.html takes; bytes go as base64."""
+    return {
+        name: {"base64": b64encode(value).decode()} if isinstance(value, bytes) else value
+        for name, value in explorer.get_state().items()
+        if name != "layout"
+    }

@@ -5,7 +5,6 @@ import re
 import subprocess
 import sys
 import threading
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Run, Show
+from browsing import Run, Show, state_of
 from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
@@ -113,12 +112,7 @@ def shown(browser: Browser) -> Show:
         page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
         page.goto(HARNESS)
         page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-        state = {
-            name: {"base64": b64encode(value).decode()} if isinstance(value, bytes) else value
-            for name, value in explorer.get_state().items()
-            if name != "layout"
-        }
-        page.evaluate("mount", state)
+        page.evaluate("mount", state_of(explorer))
         try:
             yield page, wrong
         finally:

@@ -1,7 +1,6 @@
 """The Adam explorer: its mathematics against Python, and its controls by mouse and keyboard."""
 
 import math
-from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from browsing import Run
+from browsing import Run, state_of
 from playwright.sync_api import Browser, Page
 
 from synthcore.explorers.adam import AdamExplorer
@@ -92,12 +91,7 @@ def shown(
     page.on("console", lambda m: m.type not in ("error", "warning") or wrong.append(m.text))
     page.goto(HARNESS)
     page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-    state = {
-        name: {"base64": b64encode(value).decode()} if isinstance(value, bytes) else value
-        for name, value in AdamExplorer(**traits).get_state().items()
-        if name != "layout"
-    }
-    page.evaluate("mount", state)
+    page.evaluate("mount", state_of(AdamExplorer(**traits)))
     page.evaluate("settled()")
     try:
         yield page

@@ -30,7 +30,12 @@ class AdamExplorer(Explorer):
     """
 
     _esm = bundle(
-        "shared/common.js", "shared/chart.js", "shared/random.js", "adam/model.js", "adam/view.js"
+        "shared/common.js",
+        "shared/address.js",
+        "shared/chart.js",
+        "shared/random.js",
+        "adam/model.js",
+        "adam/view.js",
     )
     _css = bundle("shared/common.css", "adam/style.css")
 

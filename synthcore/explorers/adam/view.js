@@ -213,10 +213,18 @@ function render({ model, el }) {
         `${number(Math.round(rate.memory))}. Only η·λ and beta set the angle; d sets the norm.`,
     );
   }
-  const names = ["beta", "gamma", "stream", "density", "eta", "decay", "momentum", "dimension", "seed"];
+  const decays = numberIn(0.1, 0.9999);
+  const readers = {
+    ...{ beta: decays, gamma: decays, stream: oneOf(STREAMS.map(([kind]) => kind)), density: numberIn(0.02, 1) },
+    ...{ eta: numberIn(1e-5, 0.1), decay: numberIn(1e-4, 10), momentum: decays, dimension: numberIn(1, 1e8) },
+    seed: wholeIn(0, 2 ** 31),
+  };
+  const linked = addressed({ model, el }, "adam.1", readers),
+    names = Object.keys(readers);
   for (const name of names) model.on(`change:${name}`, view.redraw);
   view.redraw();
   return () => {
+    linked();
     for (const name of names) model.off(`change:${name}`, view.redraw);
     view.stop();
   };

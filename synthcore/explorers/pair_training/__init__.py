@@ -43,6 +43,7 @@ class PairTrainingExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/chart.js",
         "shared/random.js",
         "shared/training.js",

@@ -6,7 +6,11 @@ const ENTITIES = [16, 24, 32, 48, 64, 96],
   PROPERTIES = [64, 128, 256, 512, 1024],
   CLASSES = [2, 4, 8],
   BATCHES = [16, 32, 64, 128];
-const TRAITS = ["entities", "properties", "classes", "density", "batch", "rate", "seed"];
+// what reads each trait in the page's address
+const READERS = {
+  ...{ entities: oneOf(ENTITIES), properties: oneOf(PROPERTIES), classes: oneOf(CLASSES), density: numberIn(0.05, 0.95) },
+  ...{ batch: oneOf(BATCHES), rate: numberIn(0.0005, 0.02), seed: wholeIn(0, 99) },
+};
 const SERIES = [
   { name: "probability of the class", colour: "--sx-accent", of: (row) => row[1] },
   { name: "of it, on edges", colour: "--sx-edges", of: (row) => row[2] },
@@ -115,7 +119,7 @@ function drawCurves(host, run) {
 }
 
 const KIND = {
-  traits: TRAITS,
+  traits: Object.keys(READERS),
   apart: ["properties", "seed"],
   start: newRun,
   worker: trainingWorker,
@@ -193,7 +197,9 @@ function render({ model, el }) {
     say(line, learnerVerdict(run));
   }
 
+  const linked = addressed({ model, el }, "learner.1", READERS);
   return () => {
+    linked();
     training.stop();
     view.stop();
   };

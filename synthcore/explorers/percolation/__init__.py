@@ -37,6 +37,7 @@ class PercolationExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/chart.js",
         "shared/select.js",
         "percolation/model.js",

@@ -49,6 +49,7 @@ class PhaseExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/chart.js",
         "shared/algorithms.js",
         "phase/model.js",

@@ -45,6 +45,7 @@ class SwingByExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/chart.js",
         "shared/swing.js",
         "swing_by/model.js",

@@ -186,9 +186,19 @@ function render({ model, el }) {
     curveKey.replaceChildren(legend(curves));
   }
 
+  const linked = addressed(
+    { model, el },
+    "swing-by.1",
+    {
+      ...{ mu: listOf(numberIn(0.5, 4), 2, 3), sigma: listOf(numberIn(0, 2), 2, 3), omega: numberIn(1e-4, 0.5) },
+      ...{ rho: numberIn(-0.99, 0.99), clock: numberIn(0, 1e4), minor: oneOf([true, false]) },
+    },
+    ({ mu, sigma, rho }) => mu.length === sigma.length && rho >= lowestRho(mu.length),
+  );
   const events = ["mu", "sigma", "omega", "rho", "clock", "minor"].map((trait) => `change:${trait}`);
   events.forEach((event) => model.on(event, view.redraw));
   return () => {
+    linked();
     events.forEach((event) => model.off?.(event, view.redraw));
     view.stop();
   };

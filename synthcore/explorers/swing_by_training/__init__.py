@@ -64,6 +64,7 @@ class SwingByTrainingExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/chart.js",
         "shared/random.js",
         "shared/training.js",

@@ -3,7 +3,12 @@
 const SECONDS = 9, // that a whole run takes on the screen
   SLOWEST = 25, // updates per second at least
   STOPS = 20; // of sliders on a log axis, per factor of ten
-const TRAITS = ["mu", "sigma", "network", "start", "omega", "rho", "width", "rate", "batch", "seed"];
+// what reads each trait in the page's address
+const READERS = {
+  ...{ mu: listOf(numberIn(0.5, 4), 2), sigma: listOf(numberIn(0, 2), 2), network: oneOf(["tied", "linear", "relu"]) },
+  ...{ start: oneOf(["alike", "random"]), omega: numberIn(1e-4, 0.5), rho: numberIn(-0.99, 0.99), width: wholeIn(2, 16) },
+  ...{ rate: numberIn(1e-3, 0.1), batch: oneOf([8, 32, 0]), seed: wholeIn(0, 99) },
+};
 
 const FORMULAS = { tied: "f(x) = U Uᵀ x", linear: "f(x) = W₂ W₁ x", relu: "f(x) = W₂ max(0, W₁ x)" };
 const hiddenUnits = ({ network, width }) => (network === "relu" ? 2 * width : width);
@@ -47,7 +52,7 @@ export function extend(run, seen) {
 }
 
 const KIND = {
-  traits: TRAITS,
+  traits: Object.keys(READERS),
   apart: ["seed"],
   start: newRun,
   worker: trainingWorker,
@@ -186,7 +191,9 @@ function render({ model, el }) {
     said = stage;
   }
 
+  const linked = addressed({ model, el }, "train.1", READERS);
   return () => {
+    linked();
     training.stop();
     view.stop();
   };

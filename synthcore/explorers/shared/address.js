@@ -1,0 +1,52 @@
+// A view that can be linked: what the reader has set stands in the address of the page, "#adam.1:beta=0.95,stream=dying".
+
+/** Readers of one value of an address; undefined for what it may not be. */
+export const numberIn = (least, most) => (text) => (text !== "" && +text >= least && +text <= most ? +text : undefined);
+export const wholeIn = (least, most) => (text) => (Number.isInteger(+text) ? numberIn(least, most)(text) : undefined);
+export const oneOf = (values) => (text) => values.find((value) => String(value) === text);
+export const listOf = (read, least, most = least) => (text) => {
+  const values = text.split("+").map((part) => read(part));
+  return values.length >= least && values.length <= most && !values.includes(undefined) ? values : undefined;
+};
+
+const ours = (part) => /^[a-z-]+\.\d+:/.test(part);
+const parts = () => location.hash.slice(1).split(";").filter(ours);
+
+/** Begins with what the address says of `name` and writes there what the reader changes from then on.
+ *
+ *  `name` ends in a version, "adam.1", which rises when old links no longer mean what they meant. `readers` has for each trait of
+ *  `model` what reads it; a link in which one value is none is left alone, as a whole if `fits(values)` says that they do not go
+ *  together. Explorers of one page share its address. Only pages of the book: the address of a notebook is not ours.
+ *  Returns a function that stops it. */
+export function addressed({ model, el }, name, readers, fits = () => true) {
+  if (document.documentElement.dataset.content_root === undefined) return () => {};
+  const traits = Object.keys(readers),
+    own = (part) => part.startsWith(`${name}:`),
+    events = traits.map((trait) => `change:${trait}`);
+  let timer = 0;
+  function read() {
+    const part = parts().find(own);
+    if (part === undefined || part === written()) return;
+    const said = new Map(part.slice(name.length + 1).split(",").map((item) => item.split("="))),
+      values = Object.fromEntries(traits.map((trait) => [trait, said.has(trait) ? readers[trait](said.get(trait)) : undefined]));
+    if (Object.values(values).includes(undefined) || !fits(values)) return;
+    for (const trait of traits) model.set(trait, values[trait]);
+    model.save_changes();
+    el.scrollIntoView();
+  }
+  const written = () => `${name}:${traits.map((trait) => `${trait}=${[model.get(trait)].flat().join("+")}`).join(",")}`;
+  function write() {
+    clearTimeout(timer); // a browser refuses an address that changes with every pixel of a slider
+    timer = setTimeout(() => {
+      history.replaceState(history.state, "", `#${[...parts().filter((part) => !own(part)), written()].join(";")}`);
+    }, 250);
+  }
+  read();
+  window.addEventListener("hashchange", read);
+  events.forEach((event) => model.on(event, write));
+  return () => {
+    clearTimeout(timer);
+    window.removeEventListener("hashchange", read);
+    events.forEach((event) => model.off?.(event, write));
+  };
+}
