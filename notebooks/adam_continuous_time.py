@@ -415,6 +415,7 @@ for _ in range(20):
 # %% [markdown]
 # Adam, AdamW (decay 0.1), 2-Adam and 5-Adam meet SGD with momentum and PyTorch's Muon {cite}`jordan2024muon` (hidden matrices; the rest by AdamW). All are tuned by one rule: rates half a decade apart, the
 # same at first for all, extended until the best is inside, per seed, on draws of their own; the run that counts has data, weights and batches of another draw.
+# All take as many steps; what a step of `KAdam` costs in time is measured in {doc}`/book/benchmarks`.
 
 # %% tags=["hide-input"]
 chapter.figure(
