@@ -33,7 +33,7 @@ from synthcore.evidence.difference_table import difference_html, difference_text
 from synthcore.evidence.files import find_root, write_atomic
 from synthcore.evidence.legibility import PIXELS_PER_INCH, faults
 from synthcore.evidence.parameter_table import parameter_tables, parameter_text
-from synthcore.evidence.picture import draw, picture
+from synthcore.evidence.picture import cut, draw
 from synthcore.evidence.record import RESULTS_NAME, Record, verify_file
 from synthcore.evidence.source import source_of
 from synthcore.evidence.table import claims_html, claims_text
@@ -117,7 +117,8 @@ class Chapter:
         shown as wide as it is drawn, on pages light and dark, so it may have at most 7 inches, two
         panels in a row and no text below 8 points; ValueError says what cannot be read.
 
-        Under the runner a figure is drawn once more for narrow screens, where that differs.
+        In a run, not in its rehearsal, a figure is drawn once more for narrow screens, where that
+        differs.
         """
         self._new_id(id)
         about: dict[str, Any] = {"id": id, "caption": caption, "alt": alt}
@@ -127,7 +128,8 @@ class Chapter:
                 raise ValueError(f"Figure {id!r} cannot be read: {'; '.join(found)}.")
             about["width"] = round(PIXELS_PER_INCH * fig.get_figwidth())
             shown["image/png"] = {"width": about["width"]}
-        pictures = draw(fig, themed=source is not None, every=self.directory is not None)
+        every = self.directory is not None and not self.progress.rehearsing
+        pictures = draw(fig, themed=source is not None, every=every)
         pyplot.close(fig)
         self._keep(id, pictures["wide"])
         about |= {name: _text(png) for name, png in pictures.items() if name != "wide"}
@@ -150,7 +152,7 @@ class Chapter:
         `source` is the function that made the widget from data: below it, its code unfolds.
         """
         self._new_id(id)
-        png = picture(still)
+        png = cut(still)
         pyplot.close(still)
         self._keep(id, png)
         about = {"synthcore": {"id": id, "caption": caption, "alt": alt, "explorer": True}}

@@ -1,10 +1,10 @@
 """Figures as PNG: wide and narrow, on white and on the dark ground."""
 
 import io
-from collections.abc import Iterator
-from contextlib import contextmanager
 
+from matplotlib import rc_context, rcParams
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from PIL import Image
 
 from synthcore.evidence.dark import dark
@@ -14,19 +14,26 @@ from synthcore.evidence.narrow import narrow
 DPI = 144
 
 
-def picture(fig: Figure, tight: bool = True) -> bytes:
+def picture(fig: Figure, box: Bbox | None = None) -> bytes:
     """The figure as PNG of at most 256 colours, the same bytes for the same figure.
 
-    `tight` cuts it to what is drawn; else it keeps its size. A figure has few colours: as a palette
-    they look the same and take a quarter of the bytes.
+    `box` is what of it is shown, in inches; the whole without. A figure has few colours: as a
+    palette they look the same and take a quarter of the bytes.
     """
     drawn, stream = io.BytesIO(), io.BytesIO()
-    cut = "tight" if tight else None
-    fig.savefig(drawn, format="png", dpi=DPI, bbox_inches=cut, metadata={"Software": None})
+    passing = {"compress_level": 0}  # it is read again at once
+    fig.savefig(drawn, format="png", dpi=DPI, bbox_inches=box, pil_kwargs=passing)
     with Image.open(drawn) as image:
         few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
     few.save(stream, "PNG", optimize=True)
     return stream.getvalue()
+
+
+def cut(fig: Figure) -> bytes:
+    """The figure as PNG, cut to what is drawn. It stays as it is laid out then."""
+    fig.draw_without_rendering()
+    _settle(fig)
+    return picture(fig, _drawn(fig))
 
 
 def draw(fig: Figure, themed: bool, every: bool) -> dict[str, bytes]:
@@ -35,32 +42,34 @@ def draw(fig: Figure, themed: bool, every: bool) -> dict[str, bytes]:
     These are `narrow` for a small screen, where that differs, and for a `themed` figure `dark` and
     `dark-narrow`. A themed figure keeps its size. Changes the figure.
     """
-    if not themed:
-        found = {"wide": picture(fig)}
-        if every and narrow(fig):
-            found["narrow"] = picture(fig)
-        return found
+    engine = fig.get_layout_engine()
     fig.draw_without_rendering()
-    with _settled(fig):
-        found = {"wide": picture(fig, tight=False)}
-        if every:
-            with dark(fig):
-                found["dark"] = picture(fig, tight=False)
-    if every and narrow(fig, WIDEST):
-        with _settled(fig):
-            found["narrow"] = picture(fig)
-            with dark(fig):
-                found["dark-narrow"] = picture(fig)
+    _settle(fig)
+    found = _both("", fig, None if themed else _drawn(fig), themed and every)
+    if every:
+        if engine is not None:
+            fig.set_layout_engine(engine)
+        if narrow(fig, WIDEST) if themed else narrow(fig):
+            _settle(fig)
+            found |= _both("narrow", fig, _drawn(fig), themed)
     return found
 
 
-@contextmanager
-def _settled(fig: Figure) -> Iterator[None]:
-    """Inside, what has been laid out stays where it is, and is not laid out at every drawing."""
-    engine = fig.get_layout_engine()
-    fig.set_layout_engine("none")
-    try:
-        yield
-    finally:
-        if engine is not None:
-            fig.set_layout_engine(engine)
+def _both(name: str, fig: Figure, box: Bbox | None, darkly: bool) -> dict[str, bytes]:
+    """The picture called `name`, or `wide`, and the one on the dark ground."""
+    found = {name or "wide": picture(fig, box)}
+    if darkly:
+        with dark(fig):
+            found["-".join(filter(None, ["dark", name]))] = picture(fig, box)
+    return found
+
+
+def _settle(fig: Figure) -> None:
+    """What has been laid out stays where it is, and is not laid out at every drawing."""
+    with rc_context({"figure.constrained_layout.use": False, "figure.autolayout": False}):
+        fig.set_layout_engine(None)
+
+
+def _drawn(fig: Figure) -> Bbox:
+    """What the figure shows, in inches, with the margin that a tight picture has."""
+    return fig.get_tightbbox().padded(rcParams["savefig.pad_inches"])

@@ -58,7 +58,7 @@ def test_a_figure_is_as_wide_as_the_column_at_most() -> None:
     assert faults(lines(7.0)[0]) == []
     assert faults(lines(7.2)[0]) == ["it is 7.2 inches wide; 7 fit"]
     fig, _ = lines(7.0)
-    width, _ = size(picture(fig, tight=False))
+    width, _ = size(picture(fig))
     assert width == 7 * 144
 
 
