@@ -32,13 +32,6 @@ class _Quiet(SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of this test session, the same for all workers of xdist."""
-    own = tmp_path_factory.getbasetemp()
-    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
-
-
-@pytest.fixture(scope="session")
 def network_log() -> Path:
     """Where attempts to reach another machine are noted; absent if there was none."""
     return SITE.with_name("network.log")

@@ -1,8 +1,13 @@
 """What the tests of all studies share."""
 
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
 import pytest
 import xarray as xr
 from contracts import experiment_of
+from filelock import FileLock
 
 
 @pytest.fixture(scope="module")
@@ -11,3 +16,18 @@ def tiny(request: pytest.FixtureRequest) -> xr.Dataset:
     experiment = experiment_of(request.module)
     data: xr.Dataset = experiment.run(experiment.Config(**request.module.TINY))
     return data
+
+
+@pytest.fixture(scope="session")
+def once(shared: Path) -> Callable[[Callable[[], xr.DataTree]], xr.DataTree]:
+    """`once(run)`: what `run()` returns, computed by the first worker that asks for it."""
+
+    def load(run: Callable[[], xr.DataTree]) -> xr.DataTree:
+        kept = shared / f"{run.__module__}.pickle"
+        with FileLock(f"{kept}.lock"):
+            if not kept.exists():
+                kept.write_bytes(pickle.dumps(run()))
+        found: xr.DataTree = pickle.loads(kept.read_bytes())
+        return found
+
+    return load

@@ -1,5 +1,6 @@
 """A small run of every experiment that a claim reads, shared by the tests of this study."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,8 +16,7 @@ def config(**changed: Any) -> Config:
     return Config(**smoke("adam_continuous_time", **changed))
 
 
-@pytest.fixture(scope="session")
-def results() -> xr.DataTree:
+def run() -> xr.DataTree:
     """What the notebook judges: one dataset per experiment."""
     small = config(n_seeds=5, stream_steps=300, angular_steps=200)
     return xr.DataTree.from_dict(
@@ -33,3 +33,8 @@ def results() -> xr.DataTree:
             "tournament": comparison.tournament(small),
         }
     )
+
+
+@pytest.fixture(scope="session")
+def results(once: Callable[[Callable[[], xr.DataTree]], xr.DataTree]) -> xr.DataTree:
+    return once(run)

@@ -1,5 +1,6 @@
 """A small run of every experiment that a claim reads, shared by the tests of this study."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -21,8 +22,7 @@ def config(**changed: Any) -> Config:
     return Config(**smoke("sim_concept_learning", **changed))
 
 
-@pytest.fixture(scope="session")
-def results() -> xr.DataTree:
+def run() -> xr.DataTree:
     """What the notebook judges: one dataset per experiment."""
     small = config(
         n_seeds=6, draws=40, tied_hidden=32, points=512, tied_learning_rate=0.005, initialisations=8
@@ -40,3 +40,8 @@ def results() -> xr.DataTree:
             "searches": flow.searches(small),
         }
     )
+
+
+@pytest.fixture(scope="session")
+def results(once: Callable[[Callable[[], xr.DataTree]], xr.DataTree]) -> xr.DataTree:
+    return once(run)
