@@ -333,7 +333,7 @@ def test_theme_can_be_switched(address: str, browser: Browser) -> None:
 
 
 def test_every_module_has_a_place_in_the_reference() -> None:
-    pages = "\n".join(p.read_text() for p in sorted((ROOT / "book" / "api").glob("*.md")))
+    pages = "\n".join(p.read_text() for p in sorted((ROOT / "book" / "api").rglob("*.md")))
     listed = set(re.findall(r"automodule:: (\S+)|\{automodule\} (\S+)", pages))
     named = {a or b for a, b in listed}
     modules = {

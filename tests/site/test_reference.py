@@ -18,7 +18,7 @@ def public_names() -> Iterator[str]:
 
 
 def test_every_public_name_has_an_entry(site: Path) -> None:
-    pages = sorted((site / "book" / "api").glob("*.html"))
+    pages = sorted((site / "book" / "api").rglob("*.html"))
     entries = {name for page in pages for name in re.findall(r'id="([\w.]+)"', page.read_text())}
     names = list(public_names())
     assert len(names) > 500
