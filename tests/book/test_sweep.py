@@ -20,7 +20,7 @@ import xarray as xr
 from synthcore.evidence.record import Record
 from synthcore.press.sweep import Grid
 
-KILLS = 20
+KILLS = 20 if os.environ.get("THOROUGH") else 8
 
 
 def test_no_scheduler(project: "Project") -> None:
