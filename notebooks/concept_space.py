@@ -21,7 +21,7 @@
 # *concept space*, and follow the point through training. They find that a concept is learned the sooner, the more it changes the pixels; that
 # the model first draws the training class of the stronger concept and then turns sharply; and that at the turn it *could* already draw the
 # small blue disc, if only it were asked for more blue. {cite:t}`okawa2023compositional` had seen that such compositions are learned as the product of
-# their parts. Here the discs are small enough to train forty models in minutes, every image is read by a
+# their parts. Here the discs are small enough to train dozens of models in minutes, every image is read by a
 # decoder that inverts the renderer, and the pixels and the prompts can be varied apart from each other.
 
 # %% [markdown]
@@ -29,7 +29,7 @@
 
 # %% tags=["parameters"]
 seed = 0
-n_seeds = 8
+n_seeds = 5
 device = "auto"
 colours = [0.137, 0.2, 0.3, 0.5, 0.8]
 size = 0.4
