@@ -29,7 +29,7 @@
 
 # %% tags=["parameters"]
 seed = 0
-n_seeds = 5
+n_seeds = 4
 device = "auto"
 colours = [0.137, 0.2, 0.3, 0.5, 0.8]
 size = 0.4

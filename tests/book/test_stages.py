@@ -113,6 +113,7 @@ def test_a_killed_run_goes_on_where_it_was(
     xr.testing.assert_identical(stage_of(staged), resumed)
 
 
+@pytest.mark.thorough
 def test_runs_of_a_sweep_share_a_stage(staged: "Project", tmp_path: Path) -> None:
     """The toy's rate is not read by its training."""
     done = staged.run(

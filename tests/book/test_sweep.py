@@ -20,7 +20,7 @@ import xarray as xr
 from synthcore.evidence.record import Record
 from synthcore.press.sweep import Grid
 
-KILLS, RATES = (20, "1,2,3,4,5,6") if os.environ.get("THOROUGH") else (5, "1,2,3")
+KILLS = 20
 
 
 def test_no_scheduler(project: "Project") -> None:
@@ -139,9 +139,10 @@ def test_two_sweeps_into_one_folder(project: "Project") -> None:
     first.communicate()
 
 
+@pytest.mark.thorough
 def test_kills_lose_and_repeat_nothing(project: "Project") -> None:
     """kill -9 of the sweep, its workers and its kernels at random moments."""
-    options = ("sweep", "toy", "-g", f"rate={RATES}", "--seeds", "2", "--workers", "2")
+    options = ("sweep", "toy", "-g", "rate=1,2,3,4,5,6", "--seeds", "2", "--workers", "2")
     whole = project.run(*options, "--out", "whole")
     assert whole.returncode == 0, whole.stdout + whole.stderr
     chance, running, kills = random.Random(0), None, 0
@@ -160,7 +161,7 @@ def test_kills_lose_and_repeat_nothing(project: "Project") -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     found, wanted = (runs(project.root / name) for name in ("killed", "whole"))
     assert [path.parent.name for path in found] == [path.parent.name for path in wanted]
-    assert len(found) == 2 * len(RATES.split(","))
+    assert len(found) == 12
     assert not list((project.root / "killed").glob(".*.partial"))
     for one, other in zip(found, wanted, strict=True):
         a, b = (json.loads(path.read_bytes()) for path in (one, other))
@@ -172,6 +173,7 @@ def test_kills_lose_and_repeat_nothing(project: "Project") -> None:
         )
 
 
+@pytest.mark.thorough
 def test_a_cluster_over_tcp_and_the_loss_of_its_scheduler(project: "Project") -> None:
     """Workers that others started; when the scheduler is killed, a new one goes on."""
     options = ("sweep", "toy", "-g", "rate=1,2,3,4", "--out", "many", "--scheduler")
@@ -202,6 +204,7 @@ def small_disk(project: "Project") -> Iterator[Path]:
     subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
+@pytest.mark.thorough
 def test_full_disk(project: "Project", small_disk: Path) -> None:
     """Finished runs are intact, the others fail; with room again the sweep goes on."""
     ballast = small_disk / "ballast"

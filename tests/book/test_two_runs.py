@@ -166,7 +166,7 @@ def test_nothing_to_do_twice(shipped: "Project") -> None:
     assert "Nothing to build" in done.stdout
 
 
-@pytest.mark.parametrize("fault", ["damaged", "missing"])
+@pytest.mark.parametrize("fault", ["missing", pytest.param("damaged", marks=pytest.mark.thorough)])
 def test_without_a_stage_the_page_shows_the_check_run(
     own: "Project", capsys: pytest.CaptureFixture[str], fault: str
 ) -> None:

@@ -114,7 +114,12 @@ def shown(browser: Browser) -> Show:
     return show
 
 
-@pytest.fixture(params=["desktop-light", "desktop-dark", "phone-light", "phone-dark"])
+OTHERS = (
+    pytest.param(look, marks=pytest.mark.thorough) for look in ("desktop-dark", "phone-light")
+)
+
+
+@pytest.fixture(params=["desktop-light", "phone-dark", *OTHERS])
 def keeps_the_rules(request: pytest.FixtureRequest, shown: Show) -> Callable[[Explorer], None]:
     """`keeps_the_rules(explorer)`: what every explorer owes its reader, at both sizes and themes.
 

@@ -90,9 +90,11 @@ def click_at(page: Page, control: Locator, across: float) -> None:
 
 def everywhere(test: Callable[..., None]) -> Callable[..., None]:
     """Run a test on every explorer, both sizes and both themes."""
-    for name, values in (("theme", ["light", "dark"]), ("size", SIZES), ("name", EXPLORERS)):
-        test = pytest.mark.parametrize(name, list(values))(test)
-    return test
+    looks = [("light", "desktop"), ("dark", "phone")]
+    others = [("dark", "desktop"), ("light", "phone")]
+    thorough = [pytest.param(*look, marks=pytest.mark.thorough) for look in others]
+    test = pytest.mark.parametrize(("theme", "size"), looks + thorough)(test)
+    return pytest.mark.parametrize("name", list(EXPLORERS))(test)
 
 
 @everywhere
