@@ -46,9 +46,8 @@ def documents() -> list[str]:
 PAGES = documents()
 CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
 WITH_EXPLORER = ["book/index", *CHAPTERS]
-# pages of the reference are made alike: one of them is looked at in the dark
-DARK = [page for page in PAGES if not page.startswith("book/api/") or page == "book/api/nn"]
-LOOKS = [*((page, "light") for page in PAGES), *((page, "dark") for page in DARK)]
+LOOKS = [(page, "light") for page in PAGES]  # of the reference, one page is looked at in the dark
+LOOKS += [(page, "dark") for page in PAGES if "/api/" not in page or page.endswith("/nn")]
 
 
 @contextmanager
