@@ -40,28 +40,31 @@ def draw(fig: Figure, themed: bool, every: bool) -> dict[str, bytes]:
     """The figure as pictures by name: `wide`, and with `every` those for other readers.
 
     These are `narrow` for a small screen, where that differs, and for a `themed` figure `dark` and
-    `dark-narrow`. A themed figure keeps its size. Changes the figure.
+    `dark-narrow`. A themed figure keeps its size. Each is drawn once. Changes the figure.
     """
     engine = fig.get_layout_engine()
     fig.draw_without_rendering()
     _settle(fig)
-    found = _both("", fig, None if themed else _drawn(fig), themed and every)
-    if every:
-        if engine is not None:
-            fig.set_layout_engine(engine)
-        if narrow(fig, WIDEST) if themed else narrow(fig):
-            _settle(fig)
-            found |= _both("narrow", fig, _drawn(fig), themed)
+    box = None if themed else _drawn(fig)
+    found = {"wide": picture(fig, box)}
+    if not every:
+        return found
+    if themed:
+        found["dark"] = _on_dark(fig, box)
+    if engine is not None:
+        fig.set_layout_engine(engine)
+    if narrow(fig, WIDEST) if themed else narrow(fig):
+        _settle(fig)
+        box = _drawn(fig)
+        found["narrow"] = picture(fig, box)
+        if themed:
+            found["dark-narrow"] = _on_dark(fig, box)
     return found
 
 
-def _both(name: str, fig: Figure, box: Bbox | None, darkly: bool) -> dict[str, bytes]:
-    """The picture called `name`, or `wide`, and the one on the dark ground."""
-    found = {name or "wide": picture(fig, box)}
-    if darkly:
-        with dark(fig):
-            found["-".join(filter(None, ["dark", name]))] = picture(fig, box)
-    return found
+def _on_dark(fig: Figure, box: Bbox | None) -> bytes:
+    with dark(fig):
+        return picture(fig, box)
 
 
 def _settle(fig: Figure) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 from PIL import Image
@@ -144,3 +146,28 @@ def test_pictures_for_every_reader() -> None:
 def corner(png: bytes) -> object:
     with Image.open(io.BytesIO(png)) as image:
         return image.convert("RGB").getpixel((0, 0))
+
+
+@pytest.mark.parametrize(
+    ("themed", "every", "names", "shapes"),
+    [
+        (True, True, {"wide", "dark", "narrow", "dark-narrow"}, 2),
+        (True, False, {"wide"}, 1),
+        (False, True, {"wide", "narrow"}, 2),
+    ],
+)
+def test_each_picture_is_drawn_once(
+    themed: bool, every: bool, names: set[str], shapes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beside its pictures, a panel is drawn only to lay out each shape of its figure."""
+    drawn = 0
+    draw_axes = Axes.draw
+
+    def counted(axes: Axes, renderer: RendererBase) -> None:
+        nonlocal drawn
+        drawn += 1
+        draw_axes(axes, renderer)
+
+    monkeypatch.setattr(Axes, "draw", counted)
+    assert set(draw(lines(5.0)[0], themed, every)) == names
+    assert drawn == len(names) + shapes
