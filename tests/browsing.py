@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page
 
 from synthcore.explorers.base import Explorer
@@ -14,6 +15,17 @@ Run = Callable[..., Any]
 
 Show = Callable[..., AbstractContextManager[tuple[Page, list[str]]]]
 """`shown(explorer, size, theme)`: a page with the explorer, and what went wrong there so far."""
+
+LOOKS = [
+    pytest.param((size, theme), id=f"{size}-{theme}", marks=marks)
+    for size, theme, *marks in (
+        ("desktop", "light"),
+        ("phone", "dark"),
+        ("desktop", "dark", pytest.mark.thorough),
+        ("phone", "light", pytest.mark.thorough),
+    )
+]
+"""Sizes and themes in which an explorer is looked at; half of them by schedule."""
 
 
 def state_of(explorer: Explorer) -> dict[str, Any]:

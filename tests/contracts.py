@@ -2,7 +2,7 @@
 own: parameters that run in seconds, changes of them that are refused, an invented run.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +20,9 @@ from synthcore.press.parameters import scale_parameters
 from synthcore.press.studies import find_study
 
 ROOT = Path(__file__).parents[1]
+
+Once = Callable[[Callable[[], xr.DataTree]], xr.DataTree]
+"""`once(run)`: what `run()` returns, computed by the first worker that asks for it."""
 
 
 def smoke(study: str, **changes: Any) -> dict[str, Any]:

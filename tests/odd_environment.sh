@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # odd_environment.sh: the whole book for the unluckiest of readers. Slow: continuous integration runs it by schedule.
 # From an archive without .git, in a folder whose name has spaces and letters beyond ASCII, files for the user alone (umask 077), no home,
-# locale C, a dumb terminal, output in ASCII, one thread, and no network once `make` has installed; on a machine of 2 GB, such as Binder lends.
+# locale C, a dumb terminal, output in ASCII, one thread, and no network once `make` has installed. Also: no chapter needs 1.5 GB (Binder lends 2).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

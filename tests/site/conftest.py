@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Run, Show, state_of
+from browsing import LOOKS, Run, Show, state_of
 from filelock import FileLock
 from playwright.sync_api import Browser, Page
 
@@ -92,18 +92,27 @@ def module_of(browser: Browser) -> Iterator[Callable[[Explorer], Run]]:
 
 @pytest.fixture
 def shown(browser: Browser) -> Show:
-    """`shown(explorer, size, theme)`: the explorer on a page, and what went wrong there so far."""
+    """`shown(explorer, size, theme)`: the explorer on a page, and what went wrong there so far.
+
+    `fragment` is the end of the page's address; a page of the `book` says so.
+    """
 
     @contextmanager
     def show(
-        explorer: Explorer, size: str = "desktop", theme: str = "light"
+        explorer: Explorer,
+        size: str = "desktop",
+        theme: str = "light",
+        fragment: str = "",
+        book: bool = False,
     ) -> Iterator[tuple[Page, list[str]]]:
         context = browser.new_context(viewport=SIZES[size])
         page, wrong = context.new_page(), []
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda m: m.type not in ("error", "warning") or wrong.append(m.text))
         page.on("requestfailed", lambda request: wrong.append(f"failed: {request.url}"))
-        page.goto(HARNESS)
+        page.goto(HARNESS + fragment)
+        if book:
+            page.evaluate("document.documentElement.dataset.content_root = './'")
         page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
         page.evaluate("mount", state_of(explorer))
         try:
@@ -114,12 +123,7 @@ def shown(browser: Browser) -> Show:
     return show
 
 
-OTHERS = (
-    pytest.param(look, marks=pytest.mark.thorough) for look in ("desktop-dark", "phone-light")
-)
-
-
-@pytest.fixture(params=["desktop-light", "phone-dark", *OTHERS])
+@pytest.fixture(params=LOOKS)
 def keeps_the_rules(request: pytest.FixtureRequest, shown: Show) -> Callable[[Explorer], None]:
     """`keeps_the_rules(explorer)`: what every explorer owes its reader, at both sizes and themes.
 
@@ -127,11 +131,9 @@ def keeps_the_rules(request: pytest.FixtureRequest, shown: Show) -> Callable[[Ex
     name; nothing sticks out or overlaps; a closed view leaves nothing behind.
     """
 
-    size, theme = request.param.split("-")
-
     def check(explorer: Explorer) -> None:
         _needs_nothing_from_anywhere(explorer._esm, explorer._css)
-        with shown(explorer, size, theme) as (page, wrong):
+        with shown(explorer, *request.param) as (page, wrong):
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             assert page.evaluate("overlaps()") == []
             nameless = page.evaluate(

@@ -1,13 +1,12 @@
 """What a reader has set in an explorer stands in the page's address, and comes back from there."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import numpy as np
 import pytest
-from browsing import state_of
+from browsing import Show
 from playwright.sync_api import Browser, Page
 
 from synthcore.explorers.adam import AdamExplorer
@@ -19,7 +18,7 @@ from synthcore.explorers.swing_by import SwingByExplorer
 from synthcore.explorers.swing_by_training import SwingByTrainingExplorer
 
 pytestmark = pytest.mark.browser
-HARNESS = Path(__file__).with_name("harness.html").as_uri()
+Mounted = Callable[..., AbstractContextManager[Page]]
 
 
 def phase(cursor: tuple[int, int, int] = (4, 10, 50)) -> Explorer:
@@ -60,24 +59,17 @@ OTHER: dict[str, tuple[Callable[[], Explorer], Callable[[], Explorer], tuple[str
 """By the name in the address: an explorer, the same with other settings, and what it keeps."""
 
 
-@contextmanager
-def mounted(
-    browser: Browser, state: Mapping[str, Any], fragment: str = "", *, book: bool = True
-) -> Iterator[Page]:
+@pytest.fixture
+def mounted(shown: Show) -> Mounted:
     """The explorer on a page of the book with that address, on which nothing may go wrong."""
-    context = browser.new_context()
-    page, wrong = context.new_page(), []
-    page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda m: m.type not in ("error", "warning") or wrong.append(m.text))
-    page.goto(HARNESS + fragment)
-    if book:
-        page.evaluate("document.documentElement.dataset.content_root = './'")
-    page.evaluate("mount", state)
-    try:
-        yield page
-        assert wrong == []
-    finally:
-        context.close()
+
+    @contextmanager
+    def mount(explorer: Explorer, fragment: str = "", *, book: bool = True) -> Iterator[Page]:
+        with shown(explorer, fragment=fragment, book=book) as (page, wrong):
+            yield page
+            assert wrong == []
+
+    return mount
 
 
 def kept(page: Page, traits: tuple[str, ...]) -> dict[str, Any]:
@@ -97,16 +89,16 @@ def change(page: Page, values: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", OTHER)
-def test_a_view_comes_back_from_its_address(name: str, browser: Browser) -> None:
+def test_a_view_comes_back_from_its_address(name: str, mounted: Mounted) -> None:
     make, make_other, traits = OTHER[name]
-    state, other = state_of(make()), state_of(make_other())
-    wanted = {trait: other[trait] for trait in traits}
-    with mounted(browser, state) as page:
+    other = make_other()
+    wanted = {trait: getattr(other, trait) for trait in traits}
+    with mounted(make()) as page:
         assert page.evaluate("location.hash") == ""
         change(page, wanted)
         settle(page, f"#{name}:")
         fragment = page.evaluate("location.hash")
-    with mounted(browser, state, fragment) as page:
+    with mounted(make(), fragment) as page:
         assert kept(page, traits) == wanted
         assert page.evaluate("location.hash") == fragment
 
@@ -130,31 +122,31 @@ LINK = "beta=0.9,gamma=0.99,stream=dense,density=0.1,eta=0.001,decay=0.1,momentu
     ],
 )
 def test_an_address_that_says_nothing_sensible_changes_nothing(
-    fragment: str, browser: Browser
+    fragment: str, mounted: Mounted
 ) -> None:
-    state, traits = state_of(AdamExplorer()), OTHER["adam.1"][2]
-    with mounted(browser, state, fragment) as page:
-        assert kept(page, traits) == {trait: state[trait] for trait in traits}
+    adam, traits = AdamExplorer(), OTHER["adam.1"][2]
+    with mounted(adam, fragment) as page:
+        assert kept(page, traits) == {trait: getattr(adam, trait) for trait in traits}
 
 
-def test_values_that_do_not_go_together_are_left(browser: Browser) -> None:
-    state, traits = state_of(SwingByExplorer()), OTHER["swing-by.1"][2]
+def test_values_that_do_not_go_together_are_left(mounted: Mounted) -> None:
+    swing, traits = SwingByExplorer(), OTHER["swing-by.1"][2]
     for mu, rho in (("1+2+3", "0.5"), ("1+2", "-0.995")):
         fragment = f"#swing-by.1:mu={mu},sigma=0+0,omega=0.1,rho={rho},clock=0,minor=true"
-        with mounted(browser, state, fragment) as page:
-            assert kept(page, traits) == {trait: state[trait] for trait in traits}
+        with mounted(swing, fragment) as page:
+            assert kept(page, traits) == {trait: getattr(swing, trait) for trait in traits}
 
 
-def test_another_explorer_keeps_its_part(browser: Browser) -> None:
+def test_another_explorer_keeps_its_part(mounted: Mounted) -> None:
     theirs = "train.1:mu=1+2"
-    with mounted(browser, state_of(AdamExplorer()), f"#theory;{theirs}") as page:
+    with mounted(AdamExplorer(), f"#theory;{theirs}") as page:
         change(page, {"beta": 0.5})
         settle(page, "beta=0.5")
         assert page.evaluate("location.hash").startswith(f"#{theirs};adam.1:")
 
 
-def test_a_link_followed_on_the_page_itself(browser: Browser) -> None:
-    with mounted(browser, state_of(AdamExplorer())) as page:
+def test_a_link_followed_on_the_page_itself(mounted: Mounted) -> None:
+    with mounted(AdamExplorer()) as page:
         page.evaluate("text => { location.hash = text; }", f"#adam.1:{LINK},seed=5")
         page.wait_for_function("model.get('seed') === 5")
         page.evaluate("unmount()")
@@ -163,9 +155,9 @@ def test_a_link_followed_on_the_page_itself(browser: Browser) -> None:
         assert page.evaluate("model.get('seed')") == 5
 
 
-def test_the_address_of_a_notebook_is_not_ours(browser: Browser) -> None:
+def test_the_address_of_a_notebook_is_not_ours(mounted: Mounted) -> None:
     fragment = f"#adam.1:{LINK},seed=5"
-    with mounted(browser, state_of(AdamExplorer()), fragment, book=False) as page:
+    with mounted(AdamExplorer(), fragment, book=False) as page:
         assert page.evaluate("model.get('seed')") == 1
         change(page, {"seed": 8})
         page.wait_for_timeout(400)

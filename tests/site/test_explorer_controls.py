@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from browsing import Show
+from browsing import LOOKS, Show
 from playwright.sync_api import Locator, Page
 
 from synthcore.explorers.base import Explorer
@@ -16,7 +16,6 @@ from synthcore.explorers.retrieval import RetrievalExplorer
 from synthcore.explorers.swing_by import SwingByExplorer
 
 pytestmark = pytest.mark.browser
-SIZES = ["desktop", "phone"]
 
 
 def phase_explorer() -> PhaseExplorer:
@@ -90,16 +89,13 @@ def click_at(page: Page, control: Locator, across: float) -> None:
 
 def everywhere(test: Callable[..., None]) -> Callable[..., None]:
     """Run a test on every explorer, both sizes and both themes."""
-    looks = [("light", "desktop"), ("dark", "phone")]
-    others = [("dark", "desktop"), ("light", "phone")]
-    thorough = [pytest.param(*look, marks=pytest.mark.thorough) for look in others]
-    test = pytest.mark.parametrize(("theme", "size"), looks + thorough)(test)
+    test = pytest.mark.parametrize("look", LOOKS)(test)
     return pytest.mark.parametrize("name", list(EXPLORERS))(test)
 
 
 @everywhere
-def test_every_slider_moves_the_drawing(name: str, size: str, theme: str, shown: Show) -> None:
-    with shown(EXPLORERS[name](), size, theme) as (page, wrong):
+def test_every_slider_moves_the_drawing(name: str, look: tuple[str, str], shown: Show) -> None:
+    with shown(EXPLORERS[name](), *look) as (page, wrong):
         sliders = page.locator("input[type=range]").all()
         assert len(sliders) == {"phase": 3, "retrieval": 1 + 1 + 9, "swing": 7, "lattice": 1}[name]
         for slider in sliders:
@@ -120,9 +116,9 @@ def test_every_slider_moves_the_drawing(name: str, size: str, theme: str, shown:
 
 @everywhere
 def test_every_choice_and_button_changes_the_drawing(
-    name: str, size: str, theme: str, shown: Show
+    name: str, look: tuple[str, str], shown: Show
 ) -> None:
-    with shown(EXPLORERS[name](), size, theme) as (page, wrong):
+    with shown(EXPLORERS[name](), *look) as (page, wrong):
         for group in page.locator("fieldset").all():
             options = group.locator("input[type=radio]").all()
             options[0].focus()
@@ -149,9 +145,9 @@ def test_every_choice_and_button_changes_the_drawing(
 
 @everywhere
 def test_nothing_sticks_out_and_every_control_has_a_name(
-    name: str, size: str, theme: str, shown: Show
+    name: str, look: tuple[str, str], shown: Show
 ) -> None:
-    with shown(EXPLORERS[name](), size, theme) as (page, wrong):
+    with shown(EXPLORERS[name](), *look) as (page, wrong):
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         nameless = page.evaluate(
             """() => [...document.querySelectorAll('.sx input, .sx button')]

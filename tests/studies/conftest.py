@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import xarray as xr
-from contracts import experiment_of
+from contracts import Once, experiment_of
 from filelock import FileLock
 
 
@@ -19,9 +19,7 @@ def tiny(request: pytest.FixtureRequest) -> xr.Dataset:
 
 
 @pytest.fixture(scope="session")
-def once(shared: Path) -> Callable[[Callable[[], xr.DataTree]], xr.DataTree]:
-    """`once(run)`: what `run()` returns, computed by the first worker that asks for it."""
-
+def once(shared: Path) -> Once:
     def load(run: Callable[[], xr.DataTree]) -> xr.DataTree:
         kept = shared / f"{run.__module__}.pickle"
         with FileLock(f"{kept}.lock"):

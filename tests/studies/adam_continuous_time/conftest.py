@@ -1,11 +1,10 @@
 """A small run of every experiment that a claim reads, shared by the tests of this study."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 import xarray as xr
-from contracts import smoke
+from contracts import Once, smoke
 
 from synthcore.studies.adam_continuous_time.config import Config
 from synthcore.studies.adam_continuous_time.experiments import comparison, growth, layers, streams
@@ -36,5 +35,5 @@ def run() -> xr.DataTree:
 
 
 @pytest.fixture(scope="session")
-def results(once: Callable[[Callable[[], xr.DataTree]], xr.DataTree]) -> xr.DataTree:
+def results(once: Once) -> xr.DataTree:
     return once(run)
