@@ -102,10 +102,10 @@ results = xr.DataTree.from_dict(
 # %% tags=["hide-input"]
 alike = swing.sel(condition=tied.ALIKE)
 often = orders.swinging(deep)
-hardest = deep.remaining.isel(
+narrow = deep.remaining.isel(
     dimension=-1, width=0, depth=-1
-)  # of many dimensions and narrow layers
-arrived = hardest.median() <= orders.ARRIVED
+)  # layers of networks of many dimensions
+arrived = narrow.median() <= orders.ARRIVED
 chapter.card(
     "Train a two-layer linear network on points that show one concept each, and test it where both meet. If its two rows start nearly alike, the loss there "
     "falls, rises again by **{rise:.1%}** of its first value, and vanishes. The training loss only falls: it cannot tell you. The cause is an "

@@ -15,9 +15,9 @@ const parts = () => location.hash.slice(1).split(";").filter(ours);
 /** Begins with what the address says of `name` and writes there what the reader changes from then on.
  *
  *  `name` ends in a version, "adam.1", which rises when old links no longer mean what they meant. `readers` has for each trait of
- *  `model` what reads it; a link in which one value is none is left alone, as a whole if `fits(values)` says that they do not go
- *  together. Explorers of one page share its address. Only pages of the book: the address of a notebook is not ours.
- *  Returns a function that stops it. */
+ *  `model` what reads it. A link is followed whole or not at all: not where a value is missing or refused, nor where `fits(values)`
+ *  says that they do not go together. Explorers of one page share its address. Only pages of the book: the address of a notebook
+ *  is not ours. Returns a function that stops it. */
 export function addressed({ model, el }, name, readers, fits = () => true) {
   if (document.documentElement.dataset.content_root === undefined) return () => {};
   const traits = Object.keys(readers),
