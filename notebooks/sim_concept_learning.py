@@ -102,10 +102,8 @@ results = xr.DataTree.from_dict(
 # %% tags=["hide-input"]
 alike = swing.sel(condition=tied.ALIKE)
 often = orders.swinging(deep)
-narrow = deep.remaining.isel(
-    dimension=-1, width=0, depth=-1
-)  # layers of networks of many dimensions
-arrived = narrow.median() <= orders.ARRIVED
+hardest = {"dimension": -1, "width": 0, "depth": -1}  # many dimensions, narrow layers
+arrived = deep.remaining.isel(hardest).median() <= orders.ARRIVED
 chapter.card(
     "Train a two-layer linear network on points that show one concept each, and test it where both meet. If its two rows start nearly alike, the loss there "
     "falls, rises again by **{rise:.1%}** of its first value, and vanishes. The training loss only falls: it cannot tell you. The cause is an "
