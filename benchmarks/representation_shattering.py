@@ -5,13 +5,13 @@ import copy
 import torch
 
 from benchmarks.measuring import Benchmark, ratio, seconds
-from synthcore.nn.gpt import GPT
-from synthcore.studies.representation_shattering.editing import (
+from synthcore.editing import (
     EditedModel,
     Facts,
     edit,
     second_moments,
 )
+from synthcore.nn.gpt import GPT
 from synthcore.studies.representation_shattering.networks import Recipe, build
 
 ENTITIES, RELATIONS, EDITS, QUESTIONS = 128, 24, 64, 512

@@ -61,6 +61,7 @@ month_edits = 0
 # %% tags=["hide-input"]
 import torch
 
+from synthcore.editing import updates
 from synthcore.evidence.chapter import Chapter
 from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
 from synthcore.studies.representation_shattering import (
@@ -74,7 +75,6 @@ from synthcore.studies.representation_shattering import (
     theory,
 )
 from synthcore.studies.representation_shattering.claims import CLAIMS
-from synthcore.studies.representation_shattering.editing import updates
 from synthcore.studies.representation_shattering.holdouts import HoldOuts
 from synthcore.studies.representation_shattering.walks import Walks
 

@@ -9,17 +9,17 @@ import pytest
 import torch
 from browsing import Show
 
-from synthcore.explorers.base import Explorer
-from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
-from synthcore.explorers.shared import gpt_weights
-from synthcore.nn.gpt import GPT, GPTConfig
-from synthcore.studies.representation_shattering import theory
-from synthcore.studies.representation_shattering.editing import (
+from synthcore.editing import (
     EditedModel,
     Facts,
     edit,
     second_moments,
 )
+from synthcore.explorers.base import Explorer
+from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
+from synthcore.explorers.shared import gpt_weights
+from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.studies.representation_shattering import theory
 from synthcore.studies.representation_shattering.geometry import bare_prompts, clouds
 from synthcore.studies.representation_shattering.holdouts import HoldOuts
 from synthcore.studies.representation_shattering.networks import Recipe, build, train

@@ -9,17 +9,17 @@ import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from synthcore.nn.hooks import record
-from synthcore.press.parameters import scale_parameters
-from synthcore.press.studies import find_study
-from synthcore.studies.representation_shattering import geometry, theory, tracing
-from synthcore.studies.representation_shattering.editing import (
+from synthcore.editing import (
     METHODS,
     EditedModel,
     Update,
     edit,
 )
-from synthcore.studies.representation_shattering.editing.updates import with_ridge
+from synthcore.editing.updates import with_ridge
+from synthcore.nn.hooks import record
+from synthcore.press.parameters import scale_parameters
+from synthcore.press.studies import find_study
+from synthcore.studies.representation_shattering import geometry, theory, tracing
 from synthcore.studies.representation_shattering.editors import LEVEL, SEEN_IN, equalised
 from synthcore.studies.representation_shattering.edits import counterfactual
 from synthcore.studies.representation_shattering.effects import change, effects, misses

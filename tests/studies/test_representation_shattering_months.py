@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from synthcore.editing import Facts, edit, second_moments
 from synthcore.nn.hooks import record
 from synthcore.nn.llama import Llama, LlamaConfig
 from synthcore.studies.representation_shattering import months, theory
-from synthcore.studies.representation_shattering.editing import Facts, edit, second_moments
 
 V, T, E, LAYER = 40, 8, 3, 1
 

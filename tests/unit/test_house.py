@@ -22,11 +22,12 @@ MAY_IMPORT = {
     "evidence": {"evidence", "config", "stages"},
     "interp": {"interp", "nn"},
     "changepoints": {"changepoints"},
+    "editing": {"editing", "nn", "training"},
     "completions": {"completions"},
     "stages": {"stages", "config", "training", "evidence"},
     "explorers": {"explorers"},
     "studies": {
-        *("config", "figures", "nn", "training", "interp", "changepoints"),
+        *("config", "figures", "nn", "training", "interp", "changepoints", "editing"),
         *("evidence", "explorers", "stages", "completions"),
     },
     "press": {"press", "config", "evidence", "stages"},

@@ -14,14 +14,14 @@ import xarray as xr
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from synthcore.studies.representation_shattering import geometry
-from synthcore.studies.representation_shattering.editing import (
+from synthcore.editing import (
     METHODS,
     EditedModel,
     edit,
     fine_tune,
     random_directions,
 )
+from synthcore.studies.representation_shattering import geometry
 from synthcore.studies.representation_shattering.effects import effects
 from synthcore.studies.representation_shattering.single_edits import Plan, success
 from synthcore.studies.representation_shattering.world import World, as_numpy

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from synthcore.studies.representation_shattering.editing import Facts
+from synthcore.editing import Facts
 from synthcore.studies.representation_shattering.questions import Questions, one_hop
 from synthcore.studies.representation_shattering.task import Circles
 from synthcore.studies.representation_shattering.walks import Walks

@@ -10,8 +10,8 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from synthcore.editing import EditedModel
 from synthcore.studies.representation_shattering import geometry
-from synthcore.studies.representation_shattering.editing import EditedModel
 from synthcore.studies.representation_shattering.edits import Targets
 from synthcore.studies.representation_shattering.questions import (
     TASKS,

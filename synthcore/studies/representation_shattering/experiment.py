@@ -11,9 +11,9 @@ from dataclasses import replace
 import torch
 import xarray as xr
 
+from synthcore.editing import EditedModel, edit
 from synthcore.evidence.dataset import joined
 from synthcore.studies.representation_shattering import geometry, theory, tracing
-from synthcore.studies.representation_shattering.editing import EditedModel, edit
 from synthcore.studies.representation_shattering.editors import editors, random_changes
 from synthcore.studies.representation_shattering.edits import Targets
 from synthcore.studies.representation_shattering.effects import (

@@ -16,9 +16,9 @@ from scipy.linalg import orthogonal_procrustes
 from sklearn.manifold import Isomap
 from torch import Tensor
 
+from synthcore.editing import EditedModel, Transformer
 from synthcore.nn.hooks import record
 from synthcore.studies.representation_shattering import theory
-from synthcore.studies.representation_shattering.editing import EditedModel, Transformer
 from synthcore.studies.representation_shattering.task import Circles
 
 LOWEST = 4  # frequencies that make a ring

@@ -20,12 +20,7 @@ from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthcore.nn.hooks import record
-from synthcore.nn.llama import Llama
-from synthcore.nn.llama_file import load_llama, load_tokenizer
-from synthcore.nn.smollm2 import smollm2
-from synthcore.studies.representation_shattering import theory
-from synthcore.studies.representation_shattering.editing import (
+from synthcore.editing import (
     EditedModel,
     Facts,
     Search,
@@ -33,6 +28,11 @@ from synthcore.studies.representation_shattering.editing import (
     edit,
     second_moments,
 )
+from synthcore.nn.hooks import record
+from synthcore.nn.llama import Llama
+from synthcore.nn.llama_file import load_llama, load_tokenizer
+from synthcore.nn.smollm2 import smollm2
+from synthcore.studies.representation_shattering import theory
 from synthcore.studies.representation_shattering.parameters import Config
 from synthcore.studies.representation_shattering.world import Progress, as_numpy, seeded
 

@@ -3,8 +3,8 @@ longest short one."""
 
 import xarray as xr
 
+from synthcore.editing import edit
 from synthcore.studies.representation_shattering import theory
-from synthcore.studies.representation_shattering.editing import edit
 from synthcore.studies.representation_shattering.effects import accuracy, effects
 from synthcore.studies.representation_shattering.parameters import Config
 from synthcore.studies.representation_shattering.single_edits import plan, success

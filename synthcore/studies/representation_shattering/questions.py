@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from synthcore.editing import EditedModel
 from synthcore.nn.gpt import GPT
-from synthcore.studies.representation_shattering.editing import EditedModel
 from synthcore.studies.representation_shattering.task import Circles
 from synthcore.studies.representation_shattering.walks import Walks
 

@@ -10,9 +10,9 @@ import torch
 import xarray as xr
 from numpy.typing import NDArray
 
+from synthcore.editing import EditedModel
 from synthcore.nn.population import named_weights
 from synthcore.studies.representation_shattering import geometry
-from synthcore.studies.representation_shattering.editing import EditedModel
 from synthcore.studies.representation_shattering.networks import build
 from synthcore.studies.representation_shattering.parameters import Config
 from synthcore.studies.representation_shattering.single_edits import Plan

@@ -15,9 +15,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
+from synthcore.editing import EditedModel, Facts, edit
 from synthcore.nn.hooks import record
 from synthcore.studies.representation_shattering import geometry
-from synthcore.studies.representation_shattering.editing import EditedModel, Facts, edit
 from synthcore.studies.representation_shattering.edits import (
     EDITED,
     Targets,

@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from synthcore.editing import second_moments
 from synthcore.nn.gpt import GPT
-from synthcore.studies.representation_shattering.editing import second_moments
 from synthcore.studies.representation_shattering.holdouts import HoldOuts
 from synthcore.studies.representation_shattering.networks import build, train
 from synthcore.studies.representation_shattering.parameters import Config

@@ -12,22 +12,22 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from synthcore.studies.representation_shattering.editing import updates as closed
-from synthcore.studies.representation_shattering.editing.edited import (
+from synthcore.editing import updates as closed
+from synthcore.editing.edited import (
     EditedModel,
     Report,
     Transformer,
     Update,
 )
-from synthcore.studies.representation_shattering.editing.facts import Facts
-from synthcore.studies.representation_shattering.editing.keys import (
+from synthcore.editing.facts import Facts
+from synthcore.editing.keys import (
     Averaging,
     Moments,
     activation,
     averaged,
     keys_of,
 )
-from synthcore.studies.representation_shattering.editing.values import Search, Values, search
+from synthcore.editing.values import Search, Values, search
 from synthcore.training import rehearsal
 
 

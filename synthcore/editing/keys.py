@@ -10,13 +10,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from synthcore.nn.hooks import record
-from synthcore.studies.representation_shattering.editing.edited import (
+from synthcore.editing.edited import (
     Transformer,
     Update,
     written,
 )
-from synthcore.studies.representation_shattering.editing.facts import Facts
+from synthcore.editing.facts import Facts
+from synthcore.nn.hooks import record
 
 Moments = Mapping[int, Float[Tensor, "M K K2"]]
 CHUNK = 1 << 14  # tokens of a member in one forward pass

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 from torch import Tensor
 
-from synthcore.studies.representation_shattering.editing import Update
-from synthcore.studies.representation_shattering.editing import updates as closed
+from synthcore.editing import Update
+from synthcore.editing import updates as closed
 
 
 def problem(seed: int, hidden: int = 5, width: int = 3, at_once: int = 1) -> dict[str, Tensor]:

@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from synthcore.editing.edited import Transformer, gather
+from synthcore.editing.facts import Facts
+from synthcore.editing.keys import activation
 from synthcore.nn.hooks import record, replace
-from synthcore.studies.representation_shattering.editing.edited import Transformer, gather
-from synthcore.studies.representation_shattering.editing.facts import Facts
-from synthcore.studies.representation_shattering.editing.keys import activation
 
 Site = Literal["mlp_out", "residual", "attention_and_mlp"]
 HOOKS: dict[Site, tuple[str, ...]] = {

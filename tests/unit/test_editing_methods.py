@@ -7,10 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcore.nn.gpt import GPT, GPTConfig
-from synthcore.nn.hooks import record
-from synthcore.nn.llama import Llama, LlamaConfig
-from synthcore.studies.representation_shattering.editing import (
+from synthcore.editing import (
     METHODS,
     EditedModel,
     Facts,
@@ -20,9 +17,12 @@ from synthcore.studies.representation_shattering.editing import (
     random_directions,
     second_moments,
 )
-from synthcore.studies.representation_shattering.editing.keys import keys_of
-from synthcore.studies.representation_shattering.editing.methods import current_answers
-from synthcore.studies.representation_shattering.editing.values import search
+from synthcore.editing.keys import keys_of
+from synthcore.editing.methods import current_answers
+from synthcore.editing.values import search
+from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.nn.hooks import record
+from synthcore.nn.llama import Llama, LlamaConfig
 
 V, T, M, E, J = 12, 6, 2, 3, 4
 MODEL = GPT(
@@ -250,7 +250,7 @@ def test_several_facts_and_blocks_at_once(method: str) -> None:
     values = search(MODEL, asked, 1, options.search)
     name = f"blocks.1.hook_{'resid_post' if options.search.site == 'residual' else 'mlp_out'}"
     tokens = asked.tokens.flatten(2, 3)  # (M, E, F, T)
-    from synthcore.studies.representation_shattering.editing.edited import written as inside
+    from synthcore.editing.edited import written as inside
 
     with inside(MODEL, edited.updates), record(MODEL, [name]) as seen:
         MODEL(tokens.flatten(1, 2))

@@ -13,20 +13,20 @@ tensor(7)
 Works on any model of `synthcore.nn` with blocks: populations of `GPT`, and `Llama`.
 """
 
-from synthcore.studies.representation_shattering.editing.baselines import (
+from synthcore.editing.baselines import (
     fine_tune,
     random_directions,
 )
-from synthcore.studies.representation_shattering.editing.edited import (
+from synthcore.editing.edited import (
     EditedModel,
     Report,
     Transformer,
     Update,
 )
-from synthcore.studies.representation_shattering.editing.facts import Facts
-from synthcore.studies.representation_shattering.editing.keys import second_moments
-from synthcore.studies.representation_shattering.editing.methods import METHODS, Settings, edit
-from synthcore.studies.representation_shattering.editing.values import Search
+from synthcore.editing.facts import Facts
+from synthcore.editing.keys import second_moments
+from synthcore.editing.methods import METHODS, Settings, edit
+from synthcore.editing.values import Search
 
 __all__ = [
     "METHODS",

@@ -7,16 +7,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from synthcore.nn.hooks import record
-from synthcore.studies.representation_shattering.editing.edited import (
+from synthcore.editing.edited import (
     EditedModel,
     Transformer,
     Update,
     gather,
 )
-from synthcore.studies.representation_shattering.editing.facts import Facts
-from synthcore.studies.representation_shattering.editing.methods import reported
-from synthcore.studies.representation_shattering.editing.values import Values
+from synthcore.editing.facts import Facts
+from synthcore.editing.methods import reported
+from synthcore.editing.values import Values
+from synthcore.nn.hooks import record
 
 
 def random_directions(edited: EditedModel, generator: torch.Generator) -> EditedModel:
