@@ -8,8 +8,8 @@ from benchmarks.measuring import Benchmark, ratio, seconds
 from synthcore.editing import (
     EditedModel,
     Facts,
+    covariances,
     edit,
-    second_moments,
 )
 from synthcore.nn.gpt import GPT
 from synthcore.studies.representation_shattering.networks import Recipe, build
@@ -34,8 +34,8 @@ def _edited(edits: int) -> EditedModel:
     tokens = torch.randint(
         ENTITIES + RELATIONS, (1, 4000, 10), generator=torch.Generator().manual_seed(1)
     )
-    moments = second_moments(model, tokens, [1])
-    return edit(model, _facts(edits), "rome", [1], moments=moments, unchanged=True)
+    C = covariances(model, tokens, [1])
+    return edit(model, _facts(edits), "rome", [1], covariances=C, unchanged=True)
 
 
 def asking() -> float:
@@ -65,8 +65,8 @@ def writing() -> float:
     tokens = torch.randint(
         ENTITIES + RELATIONS, (1, 4000, 10), generator=torch.Generator().manual_seed(1)
     )
-    moments = second_moments(model, tokens, [1])
-    taken = seconds(lambda: edit(model, facts, "rome", [1], moments=moments, unchanged=True))
+    C = covariances(model, tokens, [1])
+    taken = seconds(lambda: edit(model, facts, "rome", [1], covariances=C, unchanged=True))
     return 1000 * taken / EDITS
 
 

@@ -112,7 +112,7 @@ print(small.words(walk[0, 0].tolist()))
 #
 # So an edit that is to move one representation by $\delta$ moves *every* representation, by $\alpha(x)\,\delta$ with
 # $\alpha(x)=k(x)^\top C^{-1}k_*\,/\,k_*^\top C^{-1}k_*$. Right behind the edited MLP the new distances are
-# $\lVert h_i-h_j+(\alpha_i-\alpha_j)\delta\rVert$, exactly.
+# $\lVert h_i-h_j+(\alpha_i-\alpha_j)\delta\rVert$, exactly. All editors here are a room of the library, for any population, Llama or matrix: {doc}`/book/api/editing`.
 #
 # **Shattering** is $R=\lVert D_*-D\rVert_F/\lVert D\rVert_F$. It has two exact parts: with $s=\langle D_*,D\rangle/\lVert D\rVert^2$,
 # $R^2=(s-1)^2+\lVert D_*-sD\rVert^2/\lVert D\rVert^2$. The first is **inflation**, which a layer norm undoes; the second is **shape**.
@@ -549,7 +549,7 @@ key, gap = (torch.randn(1, 1, 1, n, generator=draw, dtype=torch.float64) for n i
 left, right, _ = updates.rome(C, key, key, gap)
 q = float((key * updates.solve(C, key)).sum())
 for weight in (0.1, 10.0):
-    shrunk, same = updates.ridge_solution(C, key, gap, weight)
+    shrunk, same = updates.memit(C, key, gap, weight)
     assert torch.allclose(shrunk @ same, q / (weight + q) * (left @ right))
 print(f"{96 / (20_000 + 96):.1%} of it, for E q is the hidden width")
 

@@ -1,32 +1,32 @@
-"""Knowledge editors that write facts into the output matrix of an MLP in closed form.
+"""Knowledge editors: ROME, MEMIT, PMET and AlphaEdit write facts into MLPs in closed form.
+
+A transformer is told that 7 comes after the prompt 3 5; its own weights stay as they are:
 
 >>> import torch
+>>> from synthcore.editing import Facts, covariances, edit
 >>> from synthcore.nn.gpt import GPT, GPTConfig
 >>> shape = GPTConfig(vocabulary=9, context=4, width=16, depth=2, heads=2, initial_std=0.5)
 >>> model = GPT(shape, seeds=[0])
 >>> facts = Facts.of(prompt=torch.tensor([[[3, 5]]]), target=torch.tensor([[7]]))
->>> moments = second_moments(model, torch.randint(9, (1, 64, 4)), layers=[1])
->>> edited = edit(model, facts, "rome", layers=[1], moments=moments)
+>>> C = covariances(model, torch.randint(9, (1, 64, 4)), layers=[1])
+>>> edited = edit(model, facts, "rome", layers=[1], covariances=C)
 >>> edited(torch.tensor([[[[3, 5]]]]))[0, 0, 0, -1].argmax()  # member, edit, batch; last place
 tensor(7)
 
 Works on any model of `synthcore.nn` with blocks: populations of `GPT`, and `Llama`.
+
+`keys` reads keys and their covariance, `values` searches for the value that makes a model give the
+answer, `updates` has the closed forms, `methods` puts them together; `edited` are the edited
+copies, `facts` what is written, and `baselines` are random changes and fine-tuning.
 """
 
-from synthcore.editing.baselines import (
-    fine_tune,
-    random_directions,
-)
-from synthcore.editing.edited import (
-    EditedModel,
-    Report,
-    Transformer,
-    Update,
-)
+from synthcore.editing import updates
+from synthcore.editing.baselines import fine_tune, random_directions
+from synthcore.editing.edited import EditedModel, Report, Transformer, Update, apply_updates
 from synthcore.editing.facts import Facts
-from synthcore.editing.keys import second_moments
-from synthcore.editing.methods import METHODS, Settings, edit
-from synthcore.editing.values import Search
+from synthcore.editing.keys import activation, compute_keys, covariance, covariances
+from synthcore.editing.methods import METHODS, Settings, current_answers, edit
+from synthcore.editing.values import Search, Values, search
 
 __all__ = [
     "METHODS",
@@ -37,8 +37,16 @@ __all__ = [
     "Settings",
     "Transformer",
     "Update",
+    "Values",
+    "activation",
+    "apply_updates",
+    "compute_keys",
+    "covariance",
+    "covariances",
+    "current_answers",
     "edit",
     "fine_tune",
     "random_directions",
-    "second_moments",
+    "search",
+    "updates",
 ]

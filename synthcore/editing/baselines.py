@@ -1,6 +1,7 @@
 """What closed-form editors are compared with: random changes of equal size, and fine-tuning.
 
-Axis letters: M member, E edit, F fact, J prompts, B batch, K hidden width, D width.
+Axis letters: M member, E edit, F fact of an edit, J prompts of a fact, K hidden width of an MLP, D
+width of the residual stream.
 """
 
 import torch
@@ -11,10 +12,11 @@ from synthcore.editing.edited import (
     EditedModel,
     Transformer,
     Update,
-    gather,
+    take_position,
 )
 from synthcore.editing.facts import Facts
-from synthcore.editing.methods import reported
+from synthcore.editing.keys import check_layers
+from synthcore.editing.methods import make_report
 from synthcore.editing.values import Values
 from synthcore.nn.hooks import record
 
@@ -43,7 +45,19 @@ def fine_tune(
     stop: float = 0.05,
 ) -> EditedModel:
     """Adam on the output matrix of one block's MLP, on the facts' own prompts, until the loss of
-    an edit falls below `stop`."""
+    an edit falls below `stop`.
+
+    Args:
+        layer: the block.
+        rate: Adam's learning rate.
+        steps: updates at most.
+        stop: in nats, the mean over the prompts of all facts of an edit.
+
+    Raises:
+        ValueError: a block that the model lacks, or facts that do not fit the model.
+    """
+    check_layers(model, [layer])
+    facts.check(model.members, model.config.vocabulary)
     M, E, F, J, _ = facts.tokens.shape
     names = [
         f"blocks.{layer}.{name}" for name in ("hook_resid_mid", "mlp.hook_post", "hook_mlp_out")
@@ -53,7 +67,8 @@ def fine_tune(
     middle, keys, out = (seen[name] for name in names)
     stream, read = middle + out, facts.read.flatten(1)
     if layer == len(model.blocks) - 1:  # behind it positions no longer mix
-        stream, keys, read = gather(stream, read), gather(keys, read), torch.zeros_like(read)
+        stream, keys = take_position(stream, read), take_position(keys, read)
+        read = torch.zeros_like(read)
     K, D = keys.shape[-1], out.shape[-1]
     change = torch.zeros(M, E, K, D, device=out.device, requires_grad=True)
     whole = torch.eye(K, device=out.device).expand(M, E, K, K)
@@ -63,7 +78,7 @@ def fine_tune(
     target = facts.target[..., None].expand(M, E, F, J).flatten(1)
     for _ in range(steps):
         logits = model.resume(stream + Update(whole, change)(keys), after=layer)
-        answers = gather(logits, read)[:, :, 0]
+        answers = take_position(logits, read)[:, :, 0]
         each = -answers.log_softmax(-1).gather(-1, target[..., None])[..., 0]
         loss = each.view(M, E, F * J).mean(-1)
         shown = torch.where(active, loss.detach(), shown)
@@ -76,7 +91,7 @@ def fine_tune(
         with torch.no_grad():
             change.copy_(torch.where(active[..., None, None], change, kept))
     update = Update(whole.double(), change.detach().double())
-    written = EditedModel(model, {layer: update})
+    tuned = EditedModel(model, {layer: update})
     nothing = torch.zeros(M, E, F, D, device=out.device)
     values = Values(
         nothing,
@@ -85,4 +100,4 @@ def fine_tune(
         torch.zeros(M, E, F, dtype=torch.bool, device=out.device),
     )
     overlap: Float[Tensor, "M E F"] = torch.full((M, E, F), torch.nan, dtype=torch.float64)
-    return EditedModel(model, written.updates, reported(written, facts, values, overlap))
+    return EditedModel(model, tuned.updates, make_report(tuned, facts, values, overlap))

@@ -1,10 +1,10 @@
 """Edited copies of a model that share its weights: low-rank changes of MLP output matrices.
 
-The base model is never written to. An edit adds right left^T k to what an MLP writes for key k, so
-that many edits run in one forward pass.
+The base model is never written to. An edit adds right^T left^T k to what an MLP writes for key k,
+so that many edits run in one forward pass.
 
-Axis letters: M member, E edit, F fact (rank), B batch, T tokens, K hidden width, D width, V
-vocabulary.
+Axis letters: M member, E edit, F fact of an edit (the rank of its change), B batch, T tokens, K
+hidden width of an MLP, D width of the residual stream, V vocabulary.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,7 +24,12 @@ Transformer = GPT | Llama
 
 @dataclass(frozen=True)
 class Update:
-    """W + right left^T of one block's MLP output matrix, for every edit."""
+    """The change left right of one block's MLP output matrix, for every edit.
+
+    Attributes:
+        left: reads keys: its column f weighs what fact f adds to the output.
+        right: its row f is what fact f adds to the output where its key is met in full.
+    """
 
     left: Float[Tensor, "M E K F"]
     right: Float[Tensor, "M E F D"]
@@ -71,11 +76,18 @@ class Report:
         return [(m, e, f) for m, e, f in (~self.succeeded).nonzero().tolist()]
 
     def pick(self, edits: slice | Sequence[int]) -> "Report":
+        """Some of the edits."""
         return Report(*(getattr(self, field.name)[:, edits] for field in fields(self)))
 
 
 class EditedModel:
-    """E edited copies of each member of a model."""
+    """E edited copies of each member of a model.
+
+    Attributes:
+        model: what was edited; its own weights are as they were.
+        updates: the change of each written block, by block.
+        report: how the writing went; None for changes that nobody checked.
+    """
 
     def __init__(
         self, model: Transformer, updates: Mapping[int, Update], report: Report | None = None
@@ -86,6 +98,7 @@ class EditedModel:
 
     @property
     def edits(self) -> int:
+        """How many copies there are of each member."""
         return next(iter(self.updates.values())).left.shape[1]
 
     @property
@@ -94,7 +107,8 @@ class EditedModel:
         return torch.stack([u.norm for u in self.updates.values()]).square().sum(0).sqrt()
 
     def weight(self, layer: int) -> Float[Tensor, "M E K D"]:
-        """The edited output matrix of a block's MLP."""
+        """The edited output matrix of a block's MLP, inputs x outputs: transposed if it is to go
+        into a `torch.nn.Linear`."""
         mlp = self.model.blocks[layer].mlp
         assert mlp is not None
         return mlp.down.weight[:, None] + self.updates[layer].matrix
@@ -102,7 +116,7 @@ class EditedModel:
     @torch.no_grad()
     def __call__(self, tokens: Int[Tensor, "M E B T"]) -> Float[Tensor, "M E B T V"]:
         """Logits; every edit reads sequences of its own."""
-        with written(self.model, self.updates):
+        with apply_updates(self.model, self.updates):
             logits = self.model(tokens.flatten(1, 2))
         return logits.unflatten(1, tokens.shape[1:3])
 
@@ -137,7 +151,7 @@ class EditedModel:
         middle, keys, out = (seen[name] for name in parts)
         before = middle + out
         if first == len(self.model.blocks) - 1:  # behind it positions no longer mix
-            before, keys = gather(before, at), gather(keys, at)
+            before, keys = take_position(before, at), take_position(keys, at)
             at = torch.zeros_like(at)
         M, B, T, _ = before.shape
         spread = keys[:, None].expand(M, E, B, T, -1).reshape(M, E * B, T, -1)
@@ -145,12 +159,12 @@ class EditedModel:
         stream = stream + self.updates[first](spread)
         places = at[:, None].expand(M, E, B).reshape(M, E * B)
         if block == first:
-            return gather(stream, places).view(M, E, B, -1)
+            return take_position(stream, places).view(M, E, B, -1)
         later = {layer: update for layer, update in self.updates.items() if layer > first}
         names = [] if block is None else [f"blocks.{block}.hook_resid_post"]
-        with written(self.model, later), record(self.model, names) as seen:
+        with apply_updates(self.model, later), record(self.model, names) as seen:
             found = self.model.resume(stream, after=first)
-        return gather(seen[names[0]] if names else found, places).view(M, E, B, -1)
+        return take_position(seen[names[0]] if names else found, places).view(M, E, B, -1)
 
     def scaled(self, strength: float | Float[Tensor, "M E"]) -> "EditedModel":
         """The same edits with their changes multiplied; the report no longer holds and is left
@@ -171,15 +185,18 @@ class EditedModel:
             yield self.pick(slice(start, start + size))
 
 
-def gather(x: Float[Tensor, "M B T D"], at: Int[Tensor, "M B"]) -> Float[Tensor, "M B 1 D"]:
+def take_position(x: Float[Tensor, "M B T D"], at: Int[Tensor, "M B"]) -> Float[Tensor, "M B 1 D"]:
     """One position of every sequence."""
     return x.gather(2, at[..., None, None].expand(-1, -1, 1, x.shape[-1]))
 
 
 @contextmanager
-def written(model: Transformer, updates: Mapping[int, Update]) -> Iterator[None]:
-    """Within the block the model's forward passes are those of edited copies; the batch axis is
-    edits x rows."""
+def apply_updates(model: Transformer, updates: Mapping[int, Update]) -> Iterator[None]:
+    """Within the block the model's forward passes are those of edited copies.
+
+    `updates` are by block. The batch axis of what the model is given is edits x rows, edit by edit;
+    `EditedModel` sees to that.
+    """
     keys: dict[int, Tensor] = {}
 
     def keep(layer: int) -> Callable[[Tensor], Tensor]:

@@ -1,6 +1,8 @@
-"""Keys: the hidden activations that an MLP's output matrix maps to what it writes.
+"""Keys, the hidden activations that an MLP's output matrix maps to what it writes, and their
+covariance.
 
-Axis letters: M member, E edit, F fact, J prompts, B batch, T tokens, K hidden width.
+Axis letters: M member, E edit, F fact, J prompts of a fact, B batch, T tokens, N keys, K = K2
+hidden width of an MLP, D width of an activation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,24 +15,45 @@ from torch import Tensor
 from synthcore.editing.edited import (
     Transformer,
     Update,
-    written,
+    apply_updates,
 )
 from synthcore.editing.facts import Facts
 from synthcore.nn.hooks import record
 
-Moments = Mapping[int, Float[Tensor, "M K K2"]]
+Covariances = Mapping[int, Float[Tensor, "M K K2"]]
 CHUNK = 1 << 14  # tokens of a member in one forward pass
 Averaging = Literal["all", "groups"]
 
 
+def covariance(keys: Float[Tensor, "*M N K"]) -> Float[Tensor, "*M K K2"]:
+    """C = mean of k k^T over N keys, not centred: what editors mean by the covariance. float64.
+
+    For a matrix of your own, of which `keys` are inputs. Source: Meng et al. 2022
+    (arXiv:2202.05262), Section 3.1. ValueError without keys.
+    """
+    if keys.shape[-2] == 0:
+        raise ValueError("a covariance needs at least one key")
+    keys = keys.double()
+    return keys.mT @ keys / keys.shape[-2]
+
+
 @torch.no_grad()
-def second_moments(
+def covariances(
     model: Transformer, tokens: Int[Tensor, "M B T"], layers: Sequence[int]
 ) -> dict[int, Float[Tensor, "M K K2"]]:
-    """C = mean of k k^T over all tokens, not centred, for some blocks. float64.
+    """The `covariance` of the keys of some blocks, by block, over all tokens of what a model reads.
 
-    Rows are summed in chunks, so that B may be large.
+    Args:
+        tokens: sequences of the kind the model was trained on, of every member; more tokens than
+            an MLP is wide. Read in chunks, so that B may be large.
+        layers: blocks.
+
+    Raises:
+        ValueError: a block that the model lacks or that has no MLP, or no tokens.
     """
+    check_layers(model, layers)
+    if tokens.numel() == 0:
+        raise ValueError("a covariance needs at least one token")
     names = {layer: f"blocks.{layer}.mlp.hook_post" for layer in layers}
     sums: dict[int, Tensor] = {}
     for part in tokens.split(max(CHUNK // tokens.shape[2], 1), 1):
@@ -44,10 +67,11 @@ def second_moments(
 
 
 @torch.no_grad()
-def keys_of(
+def compute_keys(
     model: Transformer, facts: Facts, layer: int, updates: Mapping[int, Update] | None = None
 ) -> Float[Tensor, "M E F J K"]:
-    """The key at the lookup position of every prompt, with `updates` written. float64."""
+    """The key in block `layer` at the lookup position of every prompt, with `updates` (by block)
+    written. float64."""
     found = activation(model, facts, f"blocks.{layer}.mlp.hook_post", updates)
     return found.double()
 
@@ -55,18 +79,28 @@ def keys_of(
 def activation(
     model: Transformer, facts: Facts, name: str, updates: Mapping[int, Update] | None = None
 ) -> Float[Tensor, "M E F J D"]:
-    """A named activation at the lookup position of every prompt."""
+    """The activation of a hook point (`synthcore.nn.hooks.names`) at the lookup position of every
+    prompt, with `updates` (by block) written. ValueError for an unknown name."""
     M, E, F, J, _ = facts.tokens.shape
-    with torch.no_grad(), written(model, updates or {}), record(model, [name]) as seen:
+    with torch.no_grad(), apply_updates(model, updates or {}), record(model, [name]) as seen:
         model(facts.tokens.flatten(1, 3))
     value = seen[name]  # (M, E F J, T, D)
     index = facts.lookup.flatten(1)[..., None, None].expand(-1, -1, 1, value.shape[-1])
     return value.gather(2, index).view(M, E, F, J, -1)
 
 
-def averaged(keys: Float[Tensor, "M E F J K"], how: Averaging) -> Float[Tensor, "M E F K"]:
-    """The key of a fact: the mean over its prompts, or (`groups`) half the bare one and half the
-    mean over those with contexts."""
+def average_keys(keys: Float[Tensor, "M E F J K"], how: Averaging) -> Float[Tensor, "M E F K"]:
+    """The key of a fact: the mean over its prompts (`all`, ROME's Eq. 3), or half the bare one and
+    half the mean over those with contexts (`groups`, as in MEMIT's reference code)."""
     if how == "all" or keys.shape[3] == 1:
         return keys.mean(3)
     return (keys[..., 0, :] + keys[..., 1:, :].mean(3)) / 2
+
+
+def check_layers(model: Transformer, layers: Sequence[int]) -> None:
+    """Raises ValueError for no block, a block that the model lacks, or one without an MLP."""
+    depth = len(model.blocks)
+    if not len(layers) or min(layers) < 0 or max(layers) >= depth:
+        raise ValueError(f"layers must be blocks 0..{depth - 1} (got {list(layers)})")
+    if any(model.blocks[layer].mlp is None for layer in layers):
+        raise ValueError("blocks of attention only have no MLP to edit: mlp_ratio must be above 0")

@@ -1,6 +1,7 @@
 """`edit`: ROME, MEMIT, PMET and AlphaEdit behind one call.
 
-Axis letters: M member, E edit, F fact, J prompts, K hidden width, D width.
+Axis letters: M member, E edit, F fact of an edit, L facts of earlier edits, J prompts of a fact, K
+hidden width of an MLP, D width of the residual stream, V vocabulary.
 """
 
 import math
@@ -13,22 +14,17 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from synthcore.editing import updates as closed
-from synthcore.editing.edited import (
-    EditedModel,
-    Report,
-    Transformer,
-    Update,
-)
+from synthcore.editing.edited import EditedModel, Report, Transformer, Update
 from synthcore.editing.facts import Facts
 from synthcore.editing.keys import (
     Averaging,
-    Moments,
+    Covariances,
     activation,
-    averaged,
-    keys_of,
+    average_keys,
+    check_layers,
+    compute_keys,
 )
 from synthcore.editing.values import Search, Values, search
-from synthcore.training import rehearsal
 
 
 @dataclass(frozen=True)
@@ -38,11 +34,12 @@ class Settings:
     Attributes:
         search: of the value.
         averaging: how a fact's key is averaged over its prompts.
-        ridge: added to C, in units of its mean eigenvalue.
+        ridge: added to the covariance, in units of its mean eigenvalue.
         weight: MEMIT and PMET: lambda / K, since E k^T C^-1 k = K. AlphaEdit: lambda in units of
             the median of k^T P k.
-        keep: AlphaEdit: share of directions counted as the null space.
-        root: PMET: what is missing is divided by the root of the number of blocks that are left.
+        null_share: AlphaEdit: share of directions counted as the null space.
+        square_root: PMET: each block writes the residual divided by the root of the number of
+            blocks that are left, instead of by that number.
         consistent_keys: ROME: the averaged key in the denominator too, instead of the bare one.
     """
 
@@ -50,8 +47,8 @@ class Settings:
     averaging: Averaging = "groups"
     ridge: float = 1e-6
     weight: float = 0.05
-    keep: float = 0.5
-    root: bool = False
+    null_share: float = 0.5
+    square_root: bool = False
     consistent_keys: bool = False
 
 
@@ -61,7 +58,7 @@ METHODS: Mapping[str, Settings] = {
     "memit": Settings(search=BEHIND),
     "pmet": Settings(
         search=Search("attention_and_mlp", rate=0.2, steps=30, kl=1.0, clip=0.75, relaxed=True),
-        root=True,
+        square_root=True,
     ),
     "alphaedit": Settings(search=BEHIND),
 }
@@ -73,78 +70,113 @@ def edit(
     method: str,
     layers: Sequence[int],
     *,
-    moments: Moments,
+    covariances: Covariances,
     settings: Settings | None = None,
     earlier: Mapping[int, Float[Tensor, "M E L K"]] | None = None,
     unchanged: bool = False,
 ) -> EditedModel:
     """Write facts into the MLPs of some blocks; the model itself is left as it was.
 
+    The value of each fact is searched for at the last block; then, from the first block to the
+    last, the closed form of `updates` writes its share of what is missing at the keys there.
+
     Args:
+        model: a `GPT` population, or a `Llama`.
+        facts: what to write.
         method: a name in `METHODS`.
-        layers: blocks to write to, one for ROME; the values are searched for at the last.
-        moments: second moment of keys of every such block, from `second_moments`.
+        layers: blocks to write to, one for ROME.
+        covariances: of the keys (M, K, K) of every such block, from `covariances`.
         settings: None for `METHODS[method]`.
         earlier: AlphaEdit: keys of edits made before, by block, which this one leaves alone.
-        unchanged: allow targets that the model answers already (a control that should do nothing);
-            a rehearsal always does.
+        unchanged: allow targets that the model answers already: a control that should do nothing.
 
     Returns:
         The edited copies with a `report`. A fact that is not taken in is reported, not raised.
 
     Raises:
-        ValueError: an unknown method or block, a target that is the current answer or no token,
-            several facts at once for ROME, a missing or singular second moment.
+        ValueError: an unknown method or block, facts that do not fit the model, a target that is
+            the current answer, several facts at once for ROME, a missing or singular covariance.
     """
-    constants = settings or _named(method)
+    constants = settings_of(method, settings)
+    check_layers(model, layers)
     order = sorted(set(layers))
-    depth = len(model.blocks)
-    if not order or order[0] < 0 or order[-1] >= depth:
-        raise ValueError(f"layers must be blocks 0..{depth - 1} (got {list(layers)})")
     if method == "rome" and (len(order) > 1 or facts.shape[2] > 1):
         raise ValueError("rome writes one fact to one block per edit; memit takes several")
-    if missing := [layer for layer in order if layer not in moments]:
-        raise ValueError(f"moments lack block {missing[0]}: see second_moments")
-    vocabulary = model.config.vocabulary
-    if not bool(((facts.target >= 0) & (facts.target < vocabulary)).all()):
-        raise ValueError(f"targets must be tokens below {vocabulary}")
-    if not unchanged and rehearsal.asked() is None:
+    if missing := [layer for layer in order if layer not in covariances]:
+        raise ValueError(f"covariances lack block {missing[0]}: see synthcore.editing.covariances")
+    facts.check(model.members, model.config.vocabulary)
+    if not unchanged:
         _require_news(model, facts)
     last = order[-1]
     values = search(model, facts, last, constants.search)
     written: dict[int, Update] = {}
     overlap = torch.full(facts.shape, math.nan, dtype=torch.float64)
     for done, layer in enumerate(order):
-        keys = keys_of(model, facts, layer, written)
-        key = averaged(keys, constants.averaging)
-        left_over = _missing(model, facts, last, constants.search, values, written)
-        share = len(order) - done
-        left_over = left_over / (math.sqrt(share) if constants.root else share)
-        C = closed.with_ridge(moments[layer].double(), constants.ridge)
-        if method == "rome":
-            own = key if constants.consistent_keys else keys[..., 0, :]
-            left, right, overlap = closed.rome(C, key, own, left_over)
-        elif method == "alphaedit":
-            P = closed.null_projector(C, constants.keep)
-            before = None if earlier is None else earlier.get(layer)
-            left, right = closed.null_space(P, key, left_over, constants.weight, before)
-        else:
-            left, right = closed.ridge_solution(C, key, left_over, constants.weight * key.shape[-1])
-        written[layer] = Update(left, right)
+        keys = compute_keys(model, facts, layer, written)
+        residual = closed.spread_residual(
+            _residual(model, facts, last, constants.search, values, written),
+            len(order) - done,
+            constants.square_root,
+        )
+        written[layer], overlap = solve_update(
+            method,
+            constants,
+            covariances[layer],
+            average_keys(keys, constants.averaging),
+            keys[..., 0, :],
+            residual,
+            None if earlier is None else earlier.get(layer),
+        )
     return EditedModel(
-        model, written, reported(EditedModel(model, written), facts, values, overlap)
+        model, written, make_report(EditedModel(model, written), facts, values, overlap)
     )
 
 
-def _named(method: str) -> Settings:
+def solve_update(
+    method: str,
+    settings: Settings,
+    covariance: Float[Tensor, "M K K2"],
+    mean_key: Float[Tensor, "M E F K"],
+    key: Float[Tensor, "M E F K"],
+    residual: Float[Tensor, "M E F D"],
+    earlier: Float[Tensor, "M E L K"] | None = None,
+) -> tuple[Update, Float[Tensor, "M E F"]]:
+    """The closed form of a method for one matrix, and ROME's k . u (nan for other methods).
+
+    Args:
+        covariance: of keys, without a ridge.
+        mean_key: the key averaged over prompts, which the change answers to.
+        key: that of the bare prompt, which ROME writes at.
+        residual: what this matrix is to add there.
+        earlier: AlphaEdit: keys that the change leaves alone.
+
+    Raises:
+        ValueError: a singular covariance.
+    """
+    C = closed.add_ridge(covariance.double(), settings.ridge)
+    overlap = torch.full(key.shape[:3], math.nan, dtype=torch.float64)
+    if method == "rome":
+        own = mean_key if settings.consistent_keys else key
+        left, right, overlap = closed.rome(C, mean_key, own, residual)
+    elif method == "alphaedit":
+        P = closed.null_space_projector(C, settings.null_share)
+        left, right = closed.alphaedit(P, mean_key, residual, settings.weight, earlier)
+    else:
+        weight = settings.weight * mean_key.shape[-1]
+        left, right = closed.memit(C, mean_key, residual, weight)
+    return Update(left, right), overlap
+
+
+def settings_of(method: str, settings: Settings | None = None) -> Settings:
+    """`settings`, or if None those of a method; ValueError if there is no such method."""
     if method in METHODS:
-        return METHODS[method]
+        return METHODS[method] if settings is None else settings
     near = get_close_matches(method, METHODS, n=1)
     hint = f"Did you mean '{near[0]}'?" if near else f"They are {', '.join(METHODS)}."
     raise ValueError(f"Unknown method '{method}'. {hint}")
 
 
-def _missing(
+def _residual(
     model: Transformer,
     facts: Facts,
     layer: int,
@@ -158,7 +190,7 @@ def _missing(
     return (values.start + values.delta).double() - now.double()
 
 
-def bare(facts: Facts) -> tuple[Tensor, Tensor]:
+def _bare(facts: Facts) -> tuple[Tensor, Tensor]:
     """Tokens (M, E, F, T) of the bare prompts and where they are read (M, E, F)."""
     return facts.tokens[..., 0, :], facts.read[..., 0]
 
@@ -166,7 +198,7 @@ def bare(facts: Facts) -> tuple[Tensor, Tensor]:
 @torch.no_grad()
 def current_answers(model: Transformer, facts: Facts) -> Float[Tensor, "M E F V"]:
     """Logits of the unedited model after the bare prompts."""
-    tokens, read = bare(facts)
+    tokens, read = _bare(facts)
     M, E, F, _ = tokens.shape
     logits = model(tokens.flatten(1, 2))
     index = read.flatten(1)[..., None, None].expand(-1, -1, 1, logits.shape[-1])
@@ -183,11 +215,11 @@ def _require_news(model: Transformer, facts: Facts) -> None:
         )
 
 
-def reported(
+def make_report(
     edited: EditedModel, facts: Facts, values: Values, overlap: Float[Tensor, "M E F"]
 ) -> Report:
     """Whether the edited copies answer the bare prompts as they were told."""
-    tokens, read = bare(facts)
+    tokens, read = _bare(facts)
     logits = edited(tokens)  # (M, E, F, T, V)
     index = read[..., None, None].expand(*read.shape, 1, logits.shape[-1])
     answer = logits.gather(3, index)[..., 0, :]

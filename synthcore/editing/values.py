@@ -4,7 +4,8 @@ ROME adds delta to the MLP's output, MEMIT and AlphaEdit to the residual stream 
 (which changes the same sum, but bounds delta by another norm), PMET to the outputs of attention and
 MLP at once, of which only the second is written later.
 
-Axis letters: M member, E edit, F fact, J prompts, N = E F, T tokens, D width, V vocabulary.
+Axis letters: M member, E edit, F fact of an edit, J prompts of a fact, N = E F, S sites, T tokens,
+D width, V vocabulary.
 """
 
 from collections.abc import Callable
@@ -15,9 +16,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from synthcore.editing.edited import Transformer, gather
+from synthcore.editing.edited import Transformer, take_position
 from synthcore.editing.facts import Facts
-from synthcore.editing.keys import activation
+from synthcore.editing.keys import activation, check_layers
 from synthcore.nn.hooks import record, replace
 
 Site = Literal["mlp_out", "residual", "attention_and_mlp"]
@@ -30,10 +31,11 @@ HOOKS: dict[Site, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Search:
-    """How a value is searched for. The defaults are ROME's.
+    """How a value is searched for. The defaults are those of ROME's reference code.
 
     Attributes:
-        site: where delta is added.
+        site: where delta is added: at `mlp_out` (ROME), to the `residual` stream behind the block
+            (MEMIT, AlphaEdit), or one each at `attention_and_mlp` (PMET).
         rate: Adam's learning rate.
         steps: updates at most.
         kl: weight of KL(p_delta || p_0) on the essence prompt.
@@ -56,7 +58,14 @@ class Search:
 
 @dataclass(frozen=True)
 class Values:
-    """`start + delta` is to be written; `start` is what the bare prompt gives at the site."""
+    """What a search found: the value is v = start + delta.
+
+    Attributes:
+        start: what the bare prompt gives at the site where delta is added.
+        delta: the vector found.
+        loss: when the search stopped, in nats.
+        clipped: whether delta ended on the bound on its norm.
+    """
 
     start: Float[Tensor, "M E F D"]
     delta: Float[Tensor, "M E F D"]
@@ -67,9 +76,21 @@ class Values:
 def search(model: Transformer, facts: Facts, layer: int, how: Search) -> Values:
     """Gradient descent on delta, for every fact on its own (Adam works element by element).
 
+    Args:
+        model: left as it is; its parameters need no gradients.
+        layer: the block at whose site delta is added, at the lookup position of every prompt.
+
+    Raises:
+        ValueError: a block that the model lacks, facts that do not fit the model, or facts of the
+            last block that are looked up elsewhere than they are read.
+
     Source: Meng et al. 2022 (arXiv:2202.05262), Eq. 4; in the reference code the divergence is
-    taken from the edited to the original distribution, and the decay is linear in |delta|.
+    taken from the edited to the original distribution, and the decay is linear in |delta|. MEMIT's
+    Eq. 16 (Meng et al. 2023, arXiv:2210.07229) is the same at its own site; PMET: Li et al. 2024
+    (arXiv:2308.08742).
     """
+    check_layers(model, [layer])
+    facts.check(model.members, model.config.vocabulary)
     M, E, F = facts.shape
     start = torch.stack(
         [activation(model, facts, f"blocks.{layer}.{hook}")[..., 0, :] for hook in HOOKS[how.site]],
@@ -138,7 +159,7 @@ def _answers(
             raise ValueError(
                 f"a fact written to the last block ({layer}) must be looked up where it is read"
             )
-        stream, lookup = gather(stream, read), torch.zeros_like(lookup)
+        stream, lookup = take_position(stream, read), torch.zeros_like(lookup)
         read = lookup
     place = torch.nn.functional.one_hot(lookup, stream.shape[2]).to(stream.dtype)[..., None]
 
@@ -157,6 +178,6 @@ def _answers(
                 logits = model.resume(stream, after=after)
         else:
             logits = model.resume(add(0)(stream), after=after)
-        return gather(logits, read).view(M, E * F, J + 1, -1)
+        return take_position(logits, read).view(M, E * F, J + 1, -1)
 
     return evaluate

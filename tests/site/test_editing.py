@@ -12,8 +12,8 @@ from browsing import Show
 from synthcore.editing import (
     EditedModel,
     Facts,
+    covariances,
     edit,
-    second_moments,
 )
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.editing import LiveEditExplorer, ShatterExplorer
@@ -44,7 +44,7 @@ def world() -> tuple[Circles, HoldOuts, GPT, torch.Tensor]:
     train(model, walks, recipe, 0)
     model.requires_grad_(False)
     tokens = walks.draw(2000, 7, torch.Generator().manual_seed(3))
-    return circles, held, model, second_moments(model, tokens, [1])[1]
+    return circles, held, model, covariances(model, tokens, [1])[1]
 
 
 def arguments(**changes: Any) -> dict[str, Any]:
@@ -77,7 +77,7 @@ def in_python() -> EditedModel:
     essence = torch.tensor([x, 0, 0, 0])[None, None, None]
     target, at = torch.tensor([[[TARGET]]]), torch.tensor([[[0]]])
     facts = Facts(tokens, end, end, target, essence, at)
-    return edit(model, facts, "rome", [1], moments={1: moment})
+    return edit(model, facts, "rome", [1], covariances={1: moment})
 
 
 def test_rome_in_the_browser_is_rome_in_python(shown: Show) -> None:

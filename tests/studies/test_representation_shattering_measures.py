@@ -15,7 +15,7 @@ from synthcore.editing import (
     Update,
     edit,
 )
-from synthcore.editing.updates import with_ridge
+from synthcore.editing.updates import add_ridge
 from synthcore.nn.hooks import record
 from synthcore.press.parameters import scale_parameters
 from synthcore.press.studies import find_study
@@ -124,10 +124,10 @@ def test_alpha_is_the_overlap_of_keys(
 ) -> None:
     """Without contexts: k(x)^T C^-1 k* over k*^T C^-1 k*, and 1 at the edited prompt itself."""
     _, plan, _ = made
-    moments = world.moments([1])
-    copies = edit(world.model, plan.facts.behind(1), "rome", [1], moments=moments)
+    given = world.covariances([1])
+    copies = edit(world.model, plan.facts.first_prompts(1), "rome", [1], covariances=given)
     alpha = alphas(world, copies)
-    C = with_ridge(moments[1], METHODS["rome"].ridge)
+    C = add_ridge(given[1], METHODS["rome"].ridge)
     tokens, _ = geometry.bare_prompts(world.circles)
     with record(world.model, ["blocks.1.mlp.hook_post"]) as seen:
         world.model(tokens)
@@ -251,7 +251,7 @@ def test_equal_success_is_enforced(
     _, plan, copies = made
     full, strength, reached = equalised(copies, plan, halvings=14)
     shrunk, other, also = equalised(copies.scaled(0.3), plan, halvings=14)
-    likely = success(full, plan.facts.behind(SEEN_IN))[0]
+    likely = success(full, plan.facts.first_prompts(SEEN_IN))[0]
     assert torch.equal(reached, also)
     assert reached.double().mean() > 0.8
     np.testing.assert_allclose(likely[reached].numpy(), LEVEL, atol=0.01)

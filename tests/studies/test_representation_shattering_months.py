@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 
-from synthcore.editing import Facts, edit, second_moments
+from synthcore.editing import Facts, covariances, edit
 from synthcore.nn.hooks import record
 from synthcore.nn.llama import Llama, LlamaConfig
 from synthcore.studies.representation_shattering import months, theory
@@ -60,8 +60,8 @@ def test_what_is_measured_is_what_models_edited_one_by_one_show(
     base = model()
     prompt = cycle.running[month][None]
     facts = Facts.of(prompt, torch.tensor([[20, 21, 22]]))
-    moments = second_moments(base, random(1, 80, T, seed=5), [LAYER])
-    copies = edit(base, facts, "rome", [LAYER], moments=moments)
+    C = covariances(base, random(1, 80, T, seed=5), [LAYER])
+    copies = edit(base, facts, "rome", [LAYER], covariances=C)
     found = months.measured(base, copies, cycle, week, plain, ring, month)
 
     def states(of: Llama, lines: torch.Tensor, layer: int) -> torch.Tensor:

@@ -1,10 +1,25 @@
-"""The editors: constraints, optimality by brute force, limits, what is left alone, bad requests."""
+"""`edit`: copies against models edited one by one, what is left alone, several facts and blocks,
+bad requests, controls."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
+import jaxtyping
 import pytest
 import torch
+from editing_cases import (
+    COVARIANCES,
+    MODEL,
+    E,
+    M,
+    T,
+    V,
+    dense,
+    facts,
+    random_tokens,
+    single,
+    written,
+)
 from torch import Tensor
 
 from synthcore.editing import (
@@ -12,61 +27,18 @@ from synthcore.editing import (
     EditedModel,
     Facts,
     Search,
+    apply_updates,
+    compute_keys,
+    covariances,
+    current_answers,
     edit,
     fine_tune,
     random_directions,
-    second_moments,
+    search,
 )
-from synthcore.editing.keys import keys_of
-from synthcore.editing.methods import current_answers
-from synthcore.editing.values import search
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.nn.hooks import record
 from synthcore.nn.llama import Llama, LlamaConfig
-
-V, T, M, E, J = 12, 6, 2, 3, 4
-MODEL = GPT(
-    GPTConfig(V, T, 8, 2, 2, positions="learned", tied=False, initial_std=0.6), [0, 1]
-).requires_grad_(False)
-
-
-def random_tokens(*shape: int, seed: int = 0) -> Tensor:
-    return torch.randint(V, shape, generator=torch.Generator().manual_seed(seed))
-
-
-def facts(edits: int = E, at_once: int = 1, contexts: int = J - 1, seed: int = 0) -> Facts:
-    """Random prompts of two tokens, behind 0 to 3 more, with targets that are news."""
-    F = at_once
-    prompt = random_tokens(M, edits, F, 2, seed=seed)
-    tokens = random_tokens(M, edits, F, 1 + contexts, T, seed=seed + 1)
-    end = torch.empty(M, edits, F, 1 + contexts, dtype=torch.long)
-    for j in range(1 + contexts):
-        before = min(j, T - 2)
-        tokens[..., j, before : before + 2] = prompt
-        end[..., j] = before + 1
-    essence = tokens[..., 0, :]
-    one = torch.zeros(M, edits, F, dtype=torch.long)
-    asked = Facts(tokens, end, end, one, essence, one)
-    worst = current_answers(MODEL, asked).argsort(-1)[..., V // 2]
-    return replace(asked, target=worst)
-
-
-MOMENTS = second_moments(MODEL, random_tokens(M, 400, T, seed=5), [0, 1])
-
-
-def written(method: str, layers: list[int], asked: Facts, **options: Any) -> EditedModel:
-    return edit(MODEL, asked, method, layers, moments=MOMENTS, **options)
-
-
-def dense(edited: EditedModel, member: int, number: int) -> GPT:
-    """An ordinary model with the edited matrices, as the reference."""
-    copy = GPT(MODEL.config, [0])
-    copy.load_state_dict({n: v[member : member + 1] for n, v in MODEL.state_dict().items()})
-    for layer in edited.updates:
-        weight = edited.weight(layer)[member, number]
-        copy.blocks[layer].mlp.down.weight.data = weight[None].float()
-    return copy.requires_grad_(False)
-
 
 # --- the edited model ----------------------------------------------------------------------------
 
@@ -125,40 +97,29 @@ def test_edits_can_be_picked_scaled_and_taken_in_parts() -> None:
 # --- edit ----------------------------------------------------------------------------------------
 
 
-def test_keys_have_on_average_as_much_whitened_power_as_dimensions() -> None:
-    tokens = random_tokens(M, 400, T, seed=5)
-    with record(MODEL, ["blocks.1.mlp.hook_post"]) as seen:
-        MODEL(tokens)
-    keys = seen["blocks.1.mlp.hook_post"].flatten(1, 2).double()
-    expected = keys.transpose(1, 2) @ keys / keys.shape[1]
-    torch.testing.assert_close(MOMENTS[1], expected, rtol=1e-6, atol=1e-8)
-    q = (keys * torch.linalg.solve(expected, keys.transpose(1, 2)).transpose(1, 2)).sum(-1)
-    torch.testing.assert_close(q.mean(1), torch.full((M,), 32.0, dtype=torch.float64))
-
-
 def test_alphaedit_leaves_what_the_model_writes_for_preserved_keys() -> None:
     """Keys in the directions of most power give the same outputs before and after."""
     edited = written("alphaedit", [1], facts())
-    _, vectors = torch.linalg.eigh(MOMENTS[1])
+    _, vectors = torch.linalg.eigh(COVARIANCES[1])
     loud = vectors[..., 16:].transpose(1, 2)  # (M, 16, 32)
     spread = loud[:, None].expand(M, E, 16, 32).reshape(M, E, 16, 32)
     added = edited.updates[1](spread.reshape(M, E * 16, 1, 32))
     assert added.abs().max() < 1e-9
 
 
-def test_a_singular_second_moment_is_refused() -> None:
-    few = second_moments(MODEL, random_tokens(M, 2, T), [1])
+def test_a_singular_covariance_is_refused() -> None:
+    few = covariances(MODEL, random_tokens(M, 2, T), [1])
     options = replace(METHODS["rome"], ridge=0.0)
     with pytest.raises(ValueError, match=r"member 0 is singular: .* or a ridge above 0"):
-        edit(MODEL, facts(), "rome", [1], moments=few, settings=options)
-    edit(MODEL, facts(), "rome", [1], moments=few)
+        edit(MODEL, facts(), "rome", [1], covariances=few, settings=options)
+    edit(MODEL, facts(), "rome", [1], covariances=few)
 
 
 def test_rome_writes_its_value_at_the_bare_key() -> None:
     asked = facts()
     values = search(MODEL, asked, 1, METHODS["rome"].search)
     edited = written("rome", [1], asked)
-    key = keys_of(MODEL, asked, 1)[..., 0, :]  # (M, E, 1, K)
+    key = compute_keys(MODEL, asked, 1)[..., 0, :]  # (M, E, 1, K)
     bias = MODEL.blocks[1].mlp.down.bias
     assert bias is not None
     now = (key @ edited.weight(1)).squeeze(2) + bias.double()
@@ -166,93 +127,16 @@ def test_rome_writes_its_value_at_the_bare_key() -> None:
     torch.testing.assert_close(now, wanted, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize("layers", [[0], [1]])
-def test_the_search_lowers_its_loss_as_a_plain_loop_does(layers: list[int]) -> None:
-    """All facts at once against one fact at a time, with the sum written out."""
-    (layer,) = layers
-    how, asked = METHODS["rome"].search, facts(edits=2)
-    found = search(MODEL, asked, layer, how)
-    for m, e in ((0, 0), (1, 1)):
-        model = GPT(MODEL.config, [0])
-        model.load_state_dict({n: v[m : m + 1] for n, v in MODEL.state_dict().items()})
-        model.requires_grad_(False)
-        delta, loss = by_hand(model, asked, m, e, layer, how)
-        torch.testing.assert_close(found.delta[m, e, 0], delta, rtol=1e-3, atol=1e-3)
-        assert float(found.loss[m, e, 0]) == pytest.approx(loss, rel=1e-3, abs=1e-4)
-
-
-def by_hand(
-    model: GPT, asked: Facts, m: int, e: int, layer: int, how: Search
-) -> tuple[Tensor, float]:
-    from synthcore.nn.hooks import replace as patch
-
-    lines, at = asked.tokens[m, e, 0], asked.lookup[m, e, 0].tolist()
-    essence = asked.essence[m, e, 0][None, None]
-    delta = torch.zeros(8, requires_grad=True)
-    adam = torch.optim.Adam([delta], lr=how.rate)
-
-    def run(line: Tensor, place: int) -> Tensor:
-        def add(x: Tensor) -> Tensor:
-            mask = torch.zeros_like(x)
-            mask[0, 0, place] = 1
-            return x + mask * delta
-
-        with patch(model, {f"blocks.{layer}.hook_mlp_out": add}):
-            return model(line)[0, 0, place].log_softmax(-1)
-
-    with record(model, [f"blocks.{layer}.hook_mlp_out"]) as seen:
-        model(lines[0][None, None])
-    start = seen[f"blocks.{layer}.hook_mlp_out"][0, 0, at[0]]
-    original = run(essence, 0).detach()
-    for step in range(how.steps):
-        target = int(asked.target[m, e, 0])
-        likelihood = torch.stack([run(x[None, None], p)[target] for x, p in zip(lines, at)])  # noqa: B905
-        now = run(essence, 0)
-        kl = (now.exp() * (now - original)).sum()
-        size = delta.norm() if step else torch.zeros(())
-        loss = -likelihood.mean() + how.kl * kl + how.decay * size / start.norm() ** 2
-        if loss < how.stop or step == how.steps - 1:
-            break
-        adam.zero_grad()
-        loss.backward()
-        adam.step()
-        with torch.no_grad():
-            delta *= (how.clip * start.norm() / delta.norm()).clamp(max=1)
-    return delta.detach(), loss.item()
-
-
-def test_behind_the_block_or_at_the_mlp_the_search_is_the_same_but_for_the_bound() -> None:
-    asked = facts()
-    free = Search(decay=0.0, clip=1e9)
-    at_mlp = search(MODEL, asked, 1, free)
-    behind = search(MODEL, asked, 1, replace(free, site="residual"))
-    torch.testing.assert_close(at_mlp.delta, behind.delta)
-    tight = search(MODEL, asked, 1, replace(free, clip=0.1))
-    assert tight.clipped.any()
-    assert (tight.delta.norm(dim=-1) <= 0.1001 * tight.start.norm(dim=-1)).all()
-
-
-def test_pmet_changes_attention_in_the_search_and_writes_the_mlp_only() -> None:
-    asked = facts()
-    how = replace(METHODS["pmet"].search, clip=1e9, relaxed=False, kl=0.0, decay=0.0)
-    values = search(MODEL, asked, 1, how)
-    only = search(MODEL, asked, 1, replace(how, site="mlp_out"))
-    assert not torch.allclose(values.delta, only.delta, atol=1e-3)
-    assert set(written("pmet", [1], asked).updates) == {1}
-
-
 @pytest.mark.parametrize("method", ["memit", "pmet", "alphaedit"])
 def test_several_facts_and_blocks_at_once(method: str) -> None:
     """With almost no ridge the last block gets every fact's value exactly, whatever came before."""
     asked = facts(edits=2, at_once=2, contexts=0)
-    options = replace(METHODS[method], weight=1e-9, keep=1.0)
+    options = replace(METHODS[method], weight=1e-9, null_share=1.0)
     edited = written(method, [0, 1], asked, settings=options)
     values = search(MODEL, asked, 1, options.search)
     name = f"blocks.1.hook_{'resid_post' if options.search.site == 'residual' else 'mlp_out'}"
     tokens = asked.tokens.flatten(2, 3)  # (M, E, F, T)
-    from synthcore.editing.edited import written as inside
-
-    with inside(MODEL, edited.updates), record(MODEL, [name]) as seen:
+    with apply_updates(MODEL, edited.updates), record(MODEL, [name]) as seen:
         MODEL(tokens.flatten(1, 2))
     now = seen[name].view(M, 2, 2, T, -1)[:, :, :, 1]  # bare prompts end at 1
     torch.testing.assert_close(now, values.start + values.delta, rtol=1e-3, atol=1e-3)
@@ -260,9 +144,9 @@ def test_several_facts_and_blocks_at_once(method: str) -> None:
 
 def test_alphaedit_keeps_earlier_edits() -> None:
     first, second = facts(seed=0, contexts=0), facts(seed=20, contexts=0)
-    options = replace(METHODS["alphaedit"], keep=1.0, weight=1e-6)
+    options = replace(METHODS["alphaedit"], null_share=1.0, weight=1e-6)
     old = written("alphaedit", [1], first, settings=options)
-    keys = keys_of(MODEL, first, 1)[:, :, :, 0]  # (M, E, 1, K)
+    keys = compute_keys(MODEL, first, 1)[:, :, :, 0]  # (M, E, 1, K)
     kept = written("alphaedit", [1], second, settings=options, earlier={1: keys})
     free = written("alphaedit", [1], second, settings=options)
 
@@ -292,15 +176,60 @@ def test_a_failed_edit_is_reported_not_raised() -> None:
         ({"layers": [2]}, r"layers must be blocks 0\.\.1"),
         ({"layers": []}, r"layers must be blocks 0\.\.1"),
         ({"layers": [0, 1]}, "rome writes one fact to one block"),
-        ({"moments": {0: MOMENTS[0]}}, "moments lack block 1"),
+        ({"covariances": {0: COVARIANCES[0]}}, "covariances lack block 1"),
         ({"facts": facts(at_once=2)}, "rome writes one fact to one block"),
         ({"facts": replace(facts(), target=facts().target + V)}, "targets must be tokens below 12"),
+        ({"facts": replace(facts(), tokens=facts().tokens - 1)}, r"tokens must lie in 0\.\.11"),
+        ({"facts": replace(facts(), lookup=facts().lookup + T)}, r"lookup must lie in 0\.\.5"),
     ],
 )
 def test_bad_requests_are_one_sentence(change: dict[str, Any], message: str) -> None:
-    request = {"facts": facts(), "method": "rome", "layers": [1], "moments": MOMENTS} | change
+    request = {"facts": facts(), "method": "rome", "layers": [1]}
+    request = request | {"covariances": COVARIANCES} | change
     with pytest.raises(ValueError, match=message):
         edit(MODEL, **request)
+
+
+def test_facts_are_for_as_many_members_as_the_model_has() -> None:
+    asked = facts()
+    with pytest.raises(ValueError, match="the model has 1 members and the facts are for 2"):
+        edit(single(0), asked, "rome", [1], covariances=COVARIANCES)
+    with pytest.raises(ValueError, match="lookup 4 and essence 1 must lie in a prompt of 2"):
+        Facts.of(random_tokens(M, E, 2), asked.target[..., 0], lookup=4)
+
+
+def test_facts_have_one_shape(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)  # as outside tests
+    asked = replace(facts(), read=facts().read[..., :2])
+    with pytest.raises(ValueError, match=r"read must have shape \(2, 3, 1, 4\) \(got \(2, 3, 1, 2"):
+        written("rome", [1], asked)
+
+
+def test_a_network_of_attention_only_has_nothing_to_edit() -> None:
+    bare = GPT(GPTConfig(V, T, 8, 2, 2, mlp_ratio=0.0), [0, 1])
+    with pytest.raises(ValueError, match="have no MLP to edit"):
+        covariances(bare, random_tokens(M, 5, T), [0])
+    with pytest.raises(ValueError, match=r"layers must be blocks 0\.\.1 \(got \[2\]\)"):
+        covariances(bare, random_tokens(M, 5, T), [2])
+    with pytest.raises(ValueError, match="at least one token"):
+        covariances(MODEL, random_tokens(M, 0, T), [0])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_members_and_edits_are_independent(method: str) -> None:
+    """An edit of one member alone changes it as among all others (AlphaEdit with a lambda of almost
+    nothing: it is in units of the median over the edits of a member)."""
+    how = METHODS[method]
+    how = replace(how, weight=1e-12) if method == "alphaedit" else how
+    asked = facts()
+    among = written(method, [0] if method == "rome" else [0, 1], asked, settings=how)
+    m, e = 1, 2
+    alone = Facts(*(getattr(asked, f.name)[m : m + 1, e : e + 1] for f in fields(asked)))
+    own = {layer: C[m : m + 1] for layer, C in COVARIANCES.items()}
+    found = edit(single(m), alone, method, list(among.updates), covariances=own, settings=how)
+    for layer, update in found.updates.items():
+        expected = among.updates[layer].matrix[m, e]
+        torch.testing.assert_close(update.matrix[0, 0], expected, rtol=1e-3, atol=1e-4)
 
 
 def test_a_target_that_is_the_answer_already_is_refused() -> None:
@@ -342,8 +271,8 @@ def test_a_llama_is_edited_by_the_same_call() -> None:
     asked = Facts.of(prompt, torch.zeros(1, 2, dtype=torch.long), essence=2)
     target = current_answers(model, asked).argsort(-1)[..., 3]
     asked = replace(asked, target=target)
-    moments = second_moments(model, random_tokens(1, 100, T, seed=2), [1])
-    edited = edit(model, asked, "rome", [1], moments=moments)
+    C = covariances(model, random_tokens(1, 100, T, seed=2), [1])
+    edited = edit(model, asked, "rome", [1], covariances=C)
     assert edited.report is not None
     assert edited.report.failed == []
     answer = edited(prompt[:, :, None])[:, :, 0, -1].argmax(-1)

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "evidence": {"evidence", "config", "stages"},
     "interp": {"interp", "nn"},
     "changepoints": {"changepoints"},
-    "editing": {"editing", "nn", "training"},
+    "editing": {"editing", "nn"},
     "completions": {"completions"},
     "stages": {"stages", "config", "training", "evidence"},
     "explorers": {"explorers"},

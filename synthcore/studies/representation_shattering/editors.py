@@ -17,11 +17,11 @@ from torch import Tensor
 from synthcore.editing import (
     METHODS,
     EditedModel,
-    edit,
     fine_tune,
     random_directions,
 )
 from synthcore.studies.representation_shattering import geometry
+from synthcore.studies.representation_shattering.edits import write
 from synthcore.studies.representation_shattering.effects import effects
 from synthcore.studies.representation_shattering.single_edits import Plan, success
 from synthcore.studies.representation_shattering.world import World, as_numpy
@@ -41,7 +41,7 @@ def equalised(
     A scan over doublings brackets it, halvings in the logarithm find it.
     """
 
-    few = chosen.facts.behind(SEEN_IN)
+    few = chosen.facts.first_prompts(SEEN_IN)
 
     def likely(strength: Tensor) -> Tensor:
         return success(edited.scaled(strength), few)[0]
@@ -68,13 +68,11 @@ def equalised(
 def all_editors(world: World, chosen: Plan) -> dict[str, EditedModel]:
     """The same facts written by every method, and by two controls."""
     block = world.config.block
-    moments = world.moments([block])
-    found = {
-        name: edit(world.model, chosen.facts, name, [block], moments=moments) for name in METHODS
-    }
-    eye = {b: torch.eye(C.shape[-1], dtype=C.dtype).expand_as(C).to(C) for b, C in moments.items()}
-    found["identity"] = edit(world.model, chosen.facts, "rome", [block], moments=eye)
-    found["fine-tuning"] = fine_tune(world.model, chosen.facts.behind(SEEN_IN), block)
+    C = world.covariances([block])
+    found = {name: write(world.model, chosen.facts, name, block, C) for name in METHODS}
+    eye = {b: torch.eye(c.shape[-1], dtype=c.dtype).expand_as(c).to(c) for b, c in C.items()}
+    found["identity"] = write(world.model, chosen.facts, "rome", block, eye)
+    found["fine-tuning"] = fine_tune(world.model, chosen.facts.first_prompts(SEEN_IN), block)
     return found
 
 

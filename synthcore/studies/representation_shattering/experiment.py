@@ -15,7 +15,7 @@ from synthcore.editing import EditedModel, edit
 from synthcore.evidence.dataset import joined
 from synthcore.studies.representation_shattering import geometry, theory, tracing
 from synthcore.studies.representation_shattering.editors import editors, random_changes
-from synthcore.studies.representation_shattering.edits import Targets
+from synthcore.studies.representation_shattering.edits import Targets, write
 from synthcore.studies.representation_shattering.effects import (
     accuracy,
     coordinates,
@@ -153,8 +153,7 @@ def every_block(world: World, chosen: Plan) -> xr.Dataset:
     last = world.config.depth - 1
     parts = []
     for block in range(world.config.depth):
-        moments = world.moments([block])
-        copies = edit(world.model, chosen.facts, "rome", [block], moments=moments)
+        copies = write(world.model, chosen.facts, "rome", block, world.covariances([block]))
         data = effects(world, copies, chosen.targets, block, tasks=1)
         report = copies.report
         assert report is not None
@@ -175,9 +174,8 @@ def nothing_new(world: World, chosen: Plan) -> xr.Dataset:
     answer = world.circles.table[member, t.relation, t.entity][:, start:]
     same = replace(facts, target=answer[..., None])
     block = world.config.block
-    copies = edit(
-        world.model, same, "rome", [block], moments=world.moments([block]), unchanged=True
-    )
+    C = world.covariances([block])
+    copies = edit(world.model, same, "rome", [block], covariances=C, unchanged=True)
     asked = Targets(t.entity[:, start:], t.relation[:, start:], answer)
     data = effects(world, copies, asked, block).assign_coords(edit=list(range(chosen.each)))
     return data.rename({str(name): f"noop_{name}" for name in data.data_vars})

@@ -25,8 +25,8 @@ from synthcore.editing import (
     Facts,
     Search,
     Settings,
+    covariances,
     edit,
-    second_moments,
 )
 from synthcore.nn.hooks import record
 from synthcore.nn.llama import Llama
@@ -96,7 +96,7 @@ def months(config: Config, progress: Progress | None = None) -> xr.Dataset:
     model, tokenizer = load_llama(path, context=64), load_tokenizer(path)
     cycle, week = Cycle.of(MONTHS, tokenizer), Cycle.of(WEEKDAYS, tokenizer)
     text = licence_tokens(tokenizer)
-    moments = second_moments(model, text[None, : -(TEXT // 32)], [LAYER])
+    C = covariances(model, text[None, : -(TEXT // 32)], [LAYER])
     plain = text[None, -(TEXT // 32) :]
     ring = torch.tensor([tokenizer.encode(f"The month is {word}").ids for word in MONTHS])
     month, target, distance = choose(config.month_edits, config.seed)
@@ -106,7 +106,7 @@ def months(config: Config, progress: Progress | None = None) -> xr.Dataset:
         if progress is not None:
             progress("months", start, len(month))
         few = facts.pick(slice(start, start + AT_ONCE))
-        copies = edit(model, few, "rome", [LAYER], moments=moments, settings=SETTINGS)
+        copies = edit(model, few, "rome", [LAYER], covariances=C, settings=SETTINGS)
         edited = month[start : start + AT_ONCE]
         parts.append(measured(model, copies, cycle, week, plain, ring, edited))
     data = xr.concat(parts, "month_edit").assign_coords(month_edit=np.arange(len(month)))

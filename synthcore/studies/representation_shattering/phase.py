@@ -3,8 +3,8 @@ longest short one."""
 
 import xarray as xr
 
-from synthcore.editing import edit
 from synthcore.studies.representation_shattering import theory
+from synthcore.studies.representation_shattering.edits import write
 from synthcore.studies.representation_shattering.effects import accuracy, effects
 from synthcore.studies.representation_shattering.parameters import Config
 from synthcore.studies.representation_shattering.single_edits import plan, success
@@ -38,7 +38,7 @@ def _one(config: Config, entities: int, width: int, progress: Progress | None) -
     )
     world.learn(progress)
     chosen, block = plan(world, corrective=False), config.block
-    copies = edit(world.model, chosen.facts, "rome", [block], moments=world.moments([block]))
+    copies = write(world.model, chosen.facts, "rome", block, world.covariances([block]))
     measured = chosen.unfold(
         effects(world, copies, chosen.targets, block).assign(
             success=(("seed", "edit"), as_numpy(success(copies, chosen.facts)[1].double()))

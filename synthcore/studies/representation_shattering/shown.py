@@ -44,7 +44,7 @@ def kept(world: World, chosen: Plan, copies: EditedModel) -> xr.Dataset:
             tears.append(torn)
         frames.append(row)
         joined.append(tears)
-    moment = world.moments([block])[block][0]
+    moment = world.covariances([block])[block][0]
     state = world.model.state_dict()
     weights = torch.cat([value[0].flatten().cpu() for value in state.values()])
     return xr.Dataset(

@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from torch import Tensor
 
-from synthcore.editing import EditedModel, Facts, edit
+from synthcore.editing import EditedModel, Facts
 from synthcore.nn.hooks import record
 from synthcore.studies.representation_shattering import geometry
 from synthcore.studies.representation_shattering.edits import (
@@ -24,6 +24,7 @@ from synthcore.studies.representation_shattering.edits import (
     as_facts,
     choose,
     counterfactual,
+    write,
 )
 from synthcore.studies.representation_shattering.effects import effects
 from synthcore.studies.representation_shattering.questions import probability_of
@@ -93,8 +94,7 @@ def plan(world: World, corrective: bool = True) -> Plan:
 def single_edits(world: World, chosen: Plan) -> tuple[xr.Dataset, EditedModel]:
     """Effects of every edit, its report, and how far it reaches along order I."""
     block = world.config.block
-    moments = world.moments([block])
-    edited = edit(world.model, chosen.facts, "rome", [block], moments=moments)
+    edited = write(world.model, chosen.facts, "rome", block, world.covariances([block]))
     data = effects(world, edited, chosen.targets, block)
     report = edited.report
     assert report is not None

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from synthcore.editing import second_moments
+from synthcore.editing import covariances
 from synthcore.nn.gpt import GPT
 from synthcore.studies.representation_shattering.holdouts import HoldOuts
 from synthcore.studies.representation_shattering.networks import build, train
@@ -151,12 +151,12 @@ class World:
         bare = Questions.ask(self.walks, every.entity, every.relation, [[]], self.generator(32))
         return right(self.model, every).view(shape), right(self.model, bare).view(shape)
 
-    def moments(self, layers: Sequence[int]) -> dict[int, Tensor]:
-        """Second moments of keys on walks over orders I and II: no editor sees order III."""
+    def covariances(self, layers: Sequence[int]) -> dict[int, Tensor]:
+        """Covariances of keys on walks over orders I and II: no editor sees order III."""
         seen = Walks(self.circles, self.held, (0, 1), self.config.two_hop, self.walks.device)
         rows = -(-self.config.moment_tokens // (self.config.length - 1))
         tokens = seen.draw(rows, self.config.length - 1, self.generator(40))
-        return second_moments(self.model, tokens, layers)
+        return covariances(self.model, tokens, layers)
 
     @cached_property
     def anchors(self) -> Int[Tensor, "N"]:
