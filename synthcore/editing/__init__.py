@@ -13,11 +13,21 @@ A transformer is told that 7 comes after the prompt 3 5; its own weights stay as
 >>> edited(torch.tensor([[[[3, 5]]]]))[0, 0, 0, -1].argmax()  # member, edit, batch; last place
 tensor(7)
 
-Works on any model of `synthcore.nn` with blocks: populations of `GPT`, and `Llama`.
+Works on any model of `synthcore.nn` with blocks: populations of `GPT`, and `Llama`. A matrix of
+your own is edited by `edit_linear`. Here it is an associative memory: it gives a vector for each of
+40 keys, and one of these is rewritten:
+
+>>> from synthcore.editing import covariance, edit_linear
+>>> keys, memory = torch.randn(40, 16), torch.nn.Linear(16, 4)
+>>> value = torch.tensor([[1.0, 0.0, -1.0, 0.0]])
+>>> rewritten = edit_linear(memory, keys[:1], value, "rome", covariance=covariance(keys))
+>>> torch.allclose(rewritten(keys[:1]), value, atol=1e-4)
+True
 
 `keys` reads keys and their covariance, `values` searches for the value that makes a model give the
 answer, `updates` has the closed forms, `methods` puts them together; `edited` are the edited
-copies, `facts` what is written, and `baselines` are random changes and fine-tuning.
+copies, `facts` what is written, `linear` is for matrices, and `baselines` are random changes and
+fine-tuning.
 """
 
 from synthcore.editing import updates
@@ -25,6 +35,7 @@ from synthcore.editing.baselines import fine_tune, random_directions
 from synthcore.editing.edited import EditedModel, Report, Transformer, Update, apply_updates
 from synthcore.editing.facts import Facts
 from synthcore.editing.keys import activation, compute_keys, covariance, covariances
+from synthcore.editing.linear import edit_linear
 from synthcore.editing.methods import METHODS, Settings, current_answers, edit
 from synthcore.editing.values import Search, Values, search
 
@@ -45,6 +56,7 @@ __all__ = [
     "covariances",
     "current_answers",
     "edit",
+    "edit_linear",
     "fine_tune",
     "random_directions",
     "search",
