@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.measuring import Benchmark, ratio
+from synthcore.diffusion import Predicts
 from synthcore.nn.conditioned import ConditionedMLP, ConditionedMLPConfig
 from synthcore.nn.unet import UNet, UNetConfig
 from synthcore.studies.concept_space.decoder import decode
-from synthcore.studies.concept_space.diffusion import (
-    Diffusion,
-    Predicts,
+from synthcore.studies.concept_space.model import (
+    denoiser,
+    denoising_loss,
     generate,
     seeded,
     starting_noise,
@@ -39,7 +40,7 @@ def trainer(
     family: Family, seeds: Sequence[int], side: int, predicts: Predicts
 ) -> Callable[[], None]:
     """A call takes STEPS steps of a population."""
-    model = Diffusion(family(seeds), len(seeds), predicts)
+    model = denoiser(family(seeds), len(seeds), predicts)
     optimizer = population_adamw(model, 1e-3)
     images = torch.rand(len(seeds), BATCH, 3, side, side, generator=seeded(0, 1))
     prompts = torch.rand(len(seeds), BATCH, PROMPT, generator=seeded(0, 2))
@@ -48,7 +49,7 @@ def trainer(
     def steps() -> None:
         for _ in range(STEPS):
             optimizer.zero_grad()
-            model.loss(images, prompts, noise).sum().backward()
+            denoising_loss(model, images, prompts, noise, 5.0).sum().backward()
             optimizer.step()
 
     return steps
@@ -63,7 +64,7 @@ def against_loop(family: Family, side: int, predicts: Predicts) -> float:
 def images_per_second() -> float:
     """Thousand images drawn per second: 8 perceptrons, 4 prompts, 32 images each, 16 steps."""
     world = World.of([0.4] * MEMBERS, [0.4] * MEMBERS)
-    model = Diffusion(perceptrons(range(MEMBERS)), MEMBERS, "image")
+    model = denoiser(perceptrons(range(MEMBERS)), MEMBERS, "image")
     noise = starting_noise(range(MEMBERS), 32, 8, torch.device("cpu"))
     prompts = world.prompts([*TRAINED, TARGET])
     return _rate(lambda: generate(model, prompts, noise, 16)[..., 0, 0, 0]) / 1e3

@@ -10,11 +10,12 @@ import torch
 from browsing import Run, Show
 from scipy.stats import norm
 
+from synthcore.diffusion import Diffusion
 from synthcore.explorers.base import MAX_BYTES, Explorer
 from synthcore.explorers.concept_prompt import BITS, ConceptPromptExplorer, quantised
 from synthcore.nn.conditioned import ConditionedMLP, ConditionedMLPConfig
 from synthcore.studies.concept_space.decoder import decode
-from synthcore.studies.concept_space.diffusion import Diffusion, generate, seeded
+from synthcore.studies.concept_space.model import denoiser, generate, seeded
 from synthcore.studies.concept_space.scenes import Scene, render
 from synthcore.studies.concept_space.shown import browser_network
 from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, TRAINED, World
@@ -31,7 +32,7 @@ def diffusion(seed: int, width: int = 24) -> Diffusion:
     with torch.no_grad():
         for weight in net.parameters():
             weight *= 2  # so that prompts and noise matter
-    return Diffusion(net, 1, "image")
+    return denoiser(net, 1, "image")
 
 
 def networks() -> dict[int, dict[str, np.ndarray]]:
@@ -196,7 +197,7 @@ def test_mouse_and_keyboard_ask_for_other_discs(shown: Show) -> None:
 
 def test_three_networks_of_the_chapter_fit_on_a_page() -> None:
     chapter = browser_network(
-        Diffusion(
+        denoiser(
             ConditionedMLP(ConditionedMLPConfig(192, 11, 128, 3), [0]), 1, "image"
         ).state_dict(),
         16,

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthcore.studies.concept_space.decoder import ImageError, decode
-from synthcore.studies.concept_space.diffusion import seeded
 from synthcore.studies.concept_space.measure import Reading, thumbnails
+from synthcore.studies.concept_space.model import seeded
 from synthcore.studies.concept_space.scenes import Scene, render
 from synthcore.studies.concept_space.task import TARGET, TRAINED, World
 

@@ -4,16 +4,17 @@ import pytest
 import torch
 from torch import Tensor
 
+from synthcore.diffusion import Diffusion
 from synthcore.nn.conditioned import ConditionedMLP, ConditionedMLPConfig
 from synthcore.studies.concept_space import elicitation, embeddings
-from synthcore.studies.concept_space.diffusion import Diffusion
+from synthcore.studies.concept_space.model import denoiser
 from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, World
 
 WORLD = World.of([0.2, 0.6], [0.4, 0.4])
 
 
 def network() -> Diffusion:
-    return Diffusion(ConditionedMLP(ConditionedMLPConfig(48, 11, 16, 2), [0, 1]), 2, "image")
+    return denoiser(ConditionedMLP(ConditionedMLPConfig(48, 11, 16, 2), [0, 1]), 2, "image")
 
 
 def answer(model: Diffusion) -> Tensor:

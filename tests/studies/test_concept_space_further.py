@@ -9,8 +9,8 @@ from contracts import ClaimsContract
 from synthcore.evidence.first_edition import Claim, Word
 from synthcore.studies.concept_space import further_decisions
 from synthcore.studies.concept_space.claims import CLAIMS
-from synthcore.studies.concept_space.diffusion import seeded
 from synthcore.studies.concept_space.ink import copies, paint, read, strokes
+from synthcore.studies.concept_space.model import seeded
 from synthcore.studies.concept_space.task import (
     CONCEPTS,
     MASKED,

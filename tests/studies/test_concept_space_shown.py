@@ -13,9 +13,9 @@ from synthcore.explorers.concept_prompt import ConceptPromptExplorer
 from synthcore.press.parameters import scale_parameters
 from synthcore.press.studies import Study
 from synthcore.studies.concept_space import shown
-from synthcore.studies.concept_space.diffusion import generate, starting_noise
 from synthcore.studies.concept_space.experiment import Config, learn
 from synthcore.studies.concept_space.measure import Reading
+from synthcore.studies.concept_space.model import generate, starting_noise
 from synthcore.studies.concept_space.sweep import Learned
 from synthcore.studies.concept_space.task import TARGET, World, more_blue
 

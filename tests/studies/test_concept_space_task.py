@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from synthcore.studies.concept_space import scenes, task
-from synthcore.studies.concept_space.diffusion import seeded
+from synthcore.studies.concept_space.model import seeded
 from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, TRAINED, World
 
 CLASSES = (*TRAINED, TARGET)

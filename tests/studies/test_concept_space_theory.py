@@ -11,7 +11,7 @@ from scipy.integrate import solve_ivp
 from scipy.optimize import brentq
 
 from synthcore.studies.concept_space import theory
-from synthcore.studies.concept_space.diffusion import seeded
+from synthcore.studies.concept_space.model import seeded
 from synthcore.studies.concept_space.scenes import render
 from synthcore.studies.concept_space.task import World
 

@@ -21,8 +21,8 @@ from synthcore.nn.conditioned import start_uniform
 from synthcore.nn.population import Linear
 from synthcore.nn.unet import GroupNorm, UNet, UNetConfig
 from synthcore.studies.concept_space.decoder import Decoded, decode
-from synthcore.studies.concept_space.diffusion import generate, seeded, starting_noise
 from synthcore.studies.concept_space.measure import bits_of
+from synthcore.studies.concept_space.model import generate, seeded, starting_noise
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.scenes import render
 from synthcore.studies.concept_space.school import Progress

@@ -11,8 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from synthcore.diffusion import Diffusion
 from synthcore.nn.hooks import replace
-from synthcore.studies.concept_space.diffusion import Diffusion
 from synthcore.studies.concept_space.task import PROMPT, RADIUS, more_blue
 
 BLUEST, LARGE = 0.9, 0.6
@@ -47,7 +47,7 @@ def pushed(model: Diffusion, alpha: float, beta: float = AGAINST_LARGE) -> Itera
     b and l are the unit embeddings of a prompt that tells only the bluest blue, and only a large
     radius. v' = v + alpha (v b) b, then v'' = v' - beta (v' l) l. Source: official code.
     """
-    device = model.low.device
+    device = next(model.parameters()).device
     with torch.no_grad():
         blue = only_blue(model.members, BLUEST, device)
         large = only_radius(model.members, LARGE, device)

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
-from synthcore.studies.concept_space.diffusion import Diffusion
+from synthcore.diffusion import Diffusion
 from synthcore.studies.concept_space.elicitation import embedders, is_encoder
 from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, World
 

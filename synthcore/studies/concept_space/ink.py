@@ -17,13 +17,9 @@ from jaxtyping import Bool, Float, Int
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from synthcore.studies.concept_space.diffusion import (
-    Diffusion,
-    generate,
-    seeded,
-    starting_noise,
-)
+from synthcore.diffusion import Diffusion
 from synthcore.studies.concept_space.elicitation import pushed
+from synthcore.studies.concept_space.model import generate, seeded, starting_noise
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.school import Conditions, Progress, School
 from synthcore.studies.concept_space.sweep import ASKED, Learned, bluer

@@ -11,10 +11,11 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from synthcore.studies.concept_space.diffusion import Diffusion, generate, starting_noise
+from synthcore.diffusion import Diffusion
 from synthcore.studies.concept_space.elicitation import patched, pushed
 from synthcore.studies.concept_space.embeddings import PAIRS, change, similarities, target_embedding
 from synthcore.studies.concept_space.measure import Reading
+from synthcore.studies.concept_space.model import generate, starting_noise
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.school import Progress
 from synthcore.studies.concept_space.sweep import Learned

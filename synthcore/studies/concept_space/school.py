@@ -12,9 +12,10 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from synthcore.diffusion import Diffusion, Predicts
 from synthcore.nn.conditioned import ConditionedMLP, ConditionedMLPConfig, Way
 from synthcore.nn.unet import UNet, UNetConfig
-from synthcore.studies.concept_space.diffusion import Diffusion, Predicts, seeded
+from synthcore.studies.concept_space.model import denoiser, denoising_loss, seeded
 from synthcore.studies.concept_space.task import (
     NEUTRAL,
     PROMPT,
@@ -46,7 +47,7 @@ class Recipe:
     batch: int
     learning_rate: float
     weight_cap: float
-    """largest weight of the squared error of the image; see `Diffusion.loss`"""
+    """largest weight of the squared error of the image; see `diffusion.losses.image_error`"""
     average: float
     """decay per step of the average of the weights that is asked to draw; 0 for none"""
     per_class: int
@@ -146,9 +147,7 @@ class School:
                 widths=r.widths, blocks=1, condition=condition, attention=r.side >= 32
             )
             net = UNet(shape, seeds)
-        return Diffusion(
-            net, len(seeds), r.predicts, learned=r.predicts == "noise", weight_cap=r.weight_cap
-        )
+        return denoiser(net, len(seeds), r.predicts, learned=r.predicts == "noise")
 
     def train(
         self,
@@ -184,7 +183,7 @@ class School:
 
         def loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
             assert isinstance(model, Diffusion)
-            return model.loss(*batch, noise)
+            return denoising_loss(model, *batch, noise, r.weight_cap)
 
         fit(
             self.model,

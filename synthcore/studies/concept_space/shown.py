@@ -13,8 +13,8 @@ from torch import Tensor
 
 from synthcore.nn.conditioned import sinusoids
 from synthcore.studies.concept_space import decisions, times
-from synthcore.studies.concept_space.diffusion import generate, starting_noise
 from synthcore.studies.concept_space.measure import Reading
+from synthcore.studies.concept_space.model import generate, starting_noise
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.sweep import BLUEST, Learned, follow
 from synthcore.studies.concept_space.task import RADIUS, RGB, TARGET, World, more_blue
@@ -124,7 +124,7 @@ def prompts(config: Config, learned: Learned, signal: int = -1) -> dict[str, Any
     widest = int((found[:, 1:].max(1) - found[:, 0]).argmax())
     best = found[widest, 1:]  # shown first: the amount nearest to the class that does as well
     live = sorted({widest // 2, widest, len(steps) - 1})
-    low, high = (float(v[0]) for v in (empty.low, empty.high))
+    low, high = (float(v[0]) for v in empty.schedule.ends)
     return {
         "networks": {
             steps[k]: browser_network(

@@ -11,8 +11,9 @@ import torch
 import xarray as xr
 from torch import Tensor
 
-from synthcore.studies.concept_space.diffusion import Diffusion, generate, starting_noise
+from synthcore.diffusion import Diffusion
 from synthcore.studies.concept_space.measure import Reading, thumbnails
+from synthcore.studies.concept_space.model import generate, starting_noise
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.school import Conditions, Progress, Recipe, School
 from synthcore.studies.concept_space.task import (

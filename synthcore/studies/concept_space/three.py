@@ -10,8 +10,9 @@ import numpy as np
 import torch
 import xarray as xr
 
-from synthcore.studies.concept_space.diffusion import Diffusion, generate, starting_noise
+from synthcore.diffusion import Diffusion
 from synthcore.studies.concept_space.measure import Reading
+from synthcore.studies.concept_space.model import generate, starting_noise
 from synthcore.studies.concept_space.parameters import Config
 from synthcore.studies.concept_space.scenes import render
 from synthcore.studies.concept_space.school import Conditions, Progress, School
