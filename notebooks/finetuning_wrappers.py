@@ -88,6 +88,8 @@ import textwrap
 
 import torch
 
+from synthcore.compiled import counter, weights_in_use
+from synthcore.compiled.programs import READ
 from synthcore.evidence.chapter import Chapter
 from synthcore.explorers import compiled_counter
 from synthcore.explorers.compiled_counter import CompiledCounterExplorer
@@ -99,7 +101,6 @@ from synthcore.studies.finetuning_wrappers import (
     experiment,
     figures,
     policies,
-    programs,
     revival,
     shown,
     story_text,
@@ -129,18 +130,18 @@ world = config.world
 # its share of attention is $u=1/(n+1)$, and steps in an MLP turn $u$ into a one-hot $n$.
 
 # %%
-exact = programs.counter(config.counter_slots)
+exact = counter(config.counter_slots)
 example = torch.tensor(
     [[ord(c) - ord("a") for c in compiled_stage.EXAMPLE[: config.counter_slots]]]
 )
-said = exact(exact.shape.lines(example)[None])[0, 0].argmax(-1)
+said = exact(exact.shape.encode(example)[None])[0, 0].argmax(-1)
 chapter.text(
-    "`{string}` holds {n} letters a; the compiled network says {said}. It has {weights:,} weights, of which {used} are not zero, as Tracr's own has.",
+    "`{string}` holds {n} letters a; the compiled network says {said}. It has {weights:,} weights, as many as Tracr's own; {used} are not zero.",
     string=compiled_stage.EXAMPLE[: config.counter_slots],
     n=int(theory.count_of(example, 0)[0]),
-    said=int(said[programs.READ]),
+    said=int(said[READ]),
     weights=exact.parameters_per_member,
-    used=int(programs.weights_in_use(exact)),
+    used=weights_in_use(exact),
 )
 chapter.figure(
     compiled_figures.anatomy(

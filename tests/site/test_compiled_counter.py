@@ -9,23 +9,22 @@ import pytest
 import torch
 from browsing import Show
 
+from synthcore.compiled import CompiledTransformer, Sharpness, counter, perturb
 from synthcore.explorers.compiled_counter import CompiledCounterExplorer, fits
 from synthcore.nn.hooks import record
-from synthcore.studies.finetuning_wrappers.compiled import Compiled, perturb
-from synthcore.studies.finetuning_wrappers.programs import Sharpness, counter
 
 pytestmark = pytest.mark.browser
 SLOTS, STRINGS = 15, ("abacbadfgabcbia", "bb", "abc", "aaaaaaaaaaaaaaa", "hgfedcba")
 
 
-def networks() -> dict[str, Compiled]:
+def networks() -> dict[str, CompiledTransformer]:
     """A counter of a, one of b, and a perturbed one whose attention is spread."""
     soft = counter(SLOTS, sharpness=Sharpness(10, 100, True))
     perturb(soft, 0.05, [0])
     return {"counts a": counter(SLOTS), "counts b": counter(SLOTS, letter=1), "noisy": soft}
 
 
-def weights(model: Compiled) -> dict[str, np.ndarray]:
+def weights(model: CompiledTransformer) -> dict[str, np.ndarray]:
     return {name: value.detach().numpy() for name, value in model.state_dict().items()}
 
 
@@ -43,7 +42,7 @@ def test_the_browser_computes_the_same_network(shown: Show) -> None:
     with shown(explorer()) as (page, wrong):
         for n, model in enumerate(networks().values()):
             for string in STRINGS:
-                line = model.shape.lines(torch.tensor([[ord(c) - 97 for c in string]]))[None]
+                line = model.shape.encode(torch.tensor([[ord(c) - 97 for c in string]]))[None]
                 names = [f"blocks.{b}.attn.hook_pattern" for b in range(3)]
                 with record(model.double(), names) as seen, torch.no_grad():
                     out = model(line)[0, 0]

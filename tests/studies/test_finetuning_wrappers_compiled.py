@@ -1,102 +1,27 @@
-"""Compiled networks against exact semantics and against Tracr; strings; per-member training."""
+"""Compiled networks of the study: attention, loss; strings; per-member training."""
 
 import itertools
-from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
+from synthcore.compiled import CompiledTransformer, Sharpness, copy_members, counter, perturb
+from synthcore.compiled.programs import READ
 from synthcore.nn.hooks import record
-from synthcore.studies.finetuning_wrappers import compiled, theory
+from synthcore.studies.finetuning_wrappers import theory
 from synthcore.studies.finetuning_wrappers.compiled_school import CompiledSchool, answer_loss
-from synthcore.studies.finetuning_wrappers.programs import (
-    READ,
-    Sharpness,
-    counter,
-    max_identifier,
-    weights_in_use,
-)
 from synthcore.studies.finetuning_wrappers.sgd import PopulationSGD
 from synthcore.studies.finetuning_wrappers.strings import CountStrings, OrderStrings
+from synthcore.training.first_edition import fit
 
-EXACT, SOFT = Sharpness(), Sharpness(beta=10.0, split=True)
+SOFT = Sharpness(beta=10.0, split=True)
 
 
 def seeded(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def with_count(n: int, length: int, repeats: int) -> Tensor:
-    """Strings that hold letter 0 exactly n times, at random places."""
-    rank = torch.rand(repeats, length, generator=seeded(n)).argsort(-1)
-    rest = torch.randint(1, 9, (repeats, length), generator=seeded(n + 100))
-    return torch.where(rank < n, 0, rest)
-
-
-# --- exact semantics ----------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("length", [3, 15])
-@pytest.mark.parametrize("sharpness", [EXACT, SOFT], ids=["exact", "split"])
-def test_counter_is_exact_for_every_count_at_every_place(length: int, sharpness: Sharpness) -> None:
-    """Index 1 counts the letter, index 0 the others, all further indices count nothing."""
-    model = counter(length, sharpness=sharpness)
-    for n in range(length + 1):
-        strings = with_count(n, length, 6)
-        said = model(model.shape.lines(strings)[None])[0].argmax(-1)
-        assert bool((said[:, READ] == n).all())
-        assert bool((said[:, 1] == length - n).all())
-        assert bool((said[:, 3:] == 0).all())
-
-
-def test_counter_is_exact_on_all_short_strings_and_paddings() -> None:
-    model = counter(4, letters=3)
-    for length in (2, 3, 4):
-        strings = torch.tensor(list(itertools.product(range(3), repeat=length)))
-        said = model(model.shape.lines(strings)[None])[0, :, READ].argmax(-1)
-        assert torch.equal(said, theory.count_of(strings, 0))
-
-
-def test_a_slope_of_one_hundred_is_exact_up_to_nine() -> None:
-    """Tracr's steps overlap beyond; the exact slope is 2 L (L + 1)."""
-    model = counter(15, sharpness=Sharpness(slope=100))
-    right = [
-        bool(
-            (model(model.shape.lines(with_count(n, 15, 8))[None])[0, :, READ].argmax(-1) == n).all()
-        )
-        for n in range(16)
-    ]
-    assert all(right[:10])
-    assert not all(right[10:])
-
-
-@pytest.mark.parametrize("sharpness", [EXACT, SOFT], ids=["exact", "split"])
-@pytest.mark.parametrize("order", [1, 5, 7])
-def test_max_identifier_finds_the_letter(order: int, sharpness: Sharpness) -> None:
-    model = max_identifier(10, order=order, sharpness=sharpness)
-    for length in (7, 10):
-        strings = OrderStrings(length, first=1, second=7, shift=8).natural(300, seeded(order))
-        said = model(model.shape.lines(strings)[None])[0, :, READ].argmax(-1)
-        assert torch.equal(said, theory.order_statistic(strings, order))
-
-
-@pytest.mark.parametrize(
-    ("model", "width", "head", "hidden", "weights"),
-    [
-        (counter(15), 62, 17, 32, 26_847),
-        (counter(48), 161, 50, 98, 202_638),
-        (max_identifier(14), 87, 28, 30, 49_497),
-    ],
-    ids=["counter 15", "counter 48", "max 14"],
-)
-def test_sizes_are_those_of_tracr(
-    model: compiled.Compiled, width: int, head: int, hidden: int, weights: int
-) -> None:
-    shape = model.shape
-    assert (shape.spaces.width, shape.head, shape.hidden) == (width, head, hidden)
-    assert model.parameters_per_member == weights
-    assert int(weights_in_use(model)) < weights / 40
+# --- compiled networks ---------------------------------------------------------------------------
 
 
 def test_attention_of_the_selector_is_known() -> None:
@@ -104,7 +29,7 @@ def test_attention_of_the_selector_is_known() -> None:
     model, task = counter(15), CountStrings(15)
     strings = task.natural(4000, seeded())
     with record(model, ["blocks.1.attn.hook_pattern"]) as seen:
-        model(model.shape.lines(strings)[None])
+        model(model.shape.encode(strings)[None])
     pattern = seen["blocks.1.attn.hook_pattern"][0, :, READ, 1:]
     n = task.old(strings)
     mass = (pattern * (strings == 0)).sum(-1)
@@ -119,66 +44,13 @@ def test_attention_of_the_selector_is_known() -> None:
 
 def test_loss_of_a_perfect_compiled_network_is_known() -> None:
     model, strings = counter(15), CountStrings(15).natural(50, seeded())
-    batch = (model.shape.lines(strings)[None], theory.count_of(strings, 0)[None])
+    batch = (model.shape.encode(strings)[None], theory.count_of(strings, 0)[None])
     assert float(answer_loss(model, batch)) == pytest.approx(theory.compiled_loss(16), abs=1e-4)
     assert theory.compiled_loss(49) == pytest.approx(2.93, abs=0.005)
     assert theory.compiled_loss(11) == pytest.approx(1.54, abs=0.005)
 
 
-def test_tracr_compiles_the_same_networks() -> None:
-    """Optional: needs `tracr-pypi` and its JAX. Sizes, and outputs where RASP defines them."""
-    pytest.importorskip("tracr")
-    from tracr.compiler import compiling
-    from tracr.rasp import rasp
-
-    names = [chr(ord("a") + i) for i in range(26)]
-    equal = rasp.Comparison.EQ
-
-    def ours(model: compiled.Compiled, strings: Tensor) -> list[int]:
-        said: list[int] = model(model.shape.lines(strings)[None])[0, :, READ].argmax(-1).tolist()
-        return said
-
-    def theirs(program: Any, letters: int, slots: int, strings: Tensor) -> tuple[Any, list[Any]]:
-        model = compiling.compile_rasp_to_model(
-            program, set(names[:letters]), slots, compiler_bos="bos", compiler_pad="pad"
-        )
-        said = [
-            model.apply(["bos", *(names[k] for k in row)]).decoded[READ] for row in strings.tolist()
-        ]
-        return model, said
-
-    marked = rasp.Map(lambda token: int(token == "a"), rasp.tokens)
-    width = rasp.SelectorWidth(rasp.Select(marked, rasp.indices, equal))
-    same = rasp.Select(rasp.indices, rasp.indices, equal)
-    strings = torch.cat([with_count(n, 10, 2) for n in range(9)])
-    model, said = theirs(rasp.Aggregate(same, width), 9, 10, strings)
-    mine = counter(10)
-    assert said == ours(mine, strings) == theory.count_of(strings, 0).tolist()
-    assert model.model_config.key_size == mine.shape.head
-    assert model.model_config.mlp_hidden_size == mine.shape.hidden
-    size = sum(array.size for part in model.params.values() for array in part.values())
-    assert size == mine.parameters_per_member
-
-    smaller = rasp.SelectorWidth(rasp.Select(rasp.tokens, rasp.tokens, rasp.Comparison.LT))
-    fifth = rasp.Map(lambda n: int(n == 4), smaller)
-    program = rasp.Aggregate(rasp.Select(fifth, rasp.indices, equal), rasp.tokens)
-    strings = OrderStrings().natural(12, seeded())
-    model, letters = theirs(program, 26, 10, strings)
-    mine = max_identifier(10)
-    assert [names.index(letter) for letter in letters] == ours(mine, strings)
-    assert model.model_config.key_size == mine.shape.head
-
-
 # --- bad input ----------------------------------------------------------------------------------
-
-
-def test_strings_that_do_not_fit_are_refused() -> None:
-    shape = counter(4, letters=3).shape
-    with pytest.raises(ValueError, match="5 letters is longer than the 4 slots"):
-        shape.lines(torch.zeros(1, 5, dtype=torch.long))
-    for letter in (-1, 3):
-        with pytest.raises(ValueError, match="letters must be numbers below 3"):
-            shape.lines(torch.tensor([[0, letter]]))
 
 
 def test_tasks_that_make_no_sense_are_refused() -> None:
@@ -230,13 +102,13 @@ def test_spurious_counts_follow_the_natural_law_where_both_fit() -> None:
 
 def test_a_population_step_is_each_members_own_step() -> None:
     """Per-member rates, momentum and clipping against torch's SGD on one member at a time."""
-    model = compiled.picked(counter(4, letters=3, sharpness=SOFT), [0, 0])
-    compiled.perturb(model, 1e-2, [0, 1])
+    model = copy_members(counter(4, letters=3, sharpness=SOFT), [0, 0])
+    perturb(model, 1e-2, [0, 1])
     strings = torch.randint(3, (2, 8, 4), generator=seeded())
-    batch = (model.shape.lines(strings), theory.count_of(strings, 1))
+    batch = (model.shape.encode(strings), theory.count_of(strings, 1))
     singles = []
     for member, rate in enumerate((0.1, 0.003)):
-        single = compiled.Compiled(model.shape, 1)
+        single = CompiledTransformer(model.shape, 1)
         for mine, theirs in zip(single.parameters(), model.parameters(), strict=True):
             mine.data.copy_(theirs[member : member + 1])
         optimizer = torch.optim.SGD(single.parameters(), lr=rate, momentum=0.9)
@@ -249,8 +121,6 @@ def test_a_population_step_is_each_members_own_step() -> None:
         singles.append(single)
     for parameter in model.parameters():
         parameter.requires_grad_(True)
-    from synthcore.training.first_edition import fit
-
     optimizer = PopulationSGD(model, torch.tensor([0.1, 0.003]))
     fit(model, lambda step: batch, steps=3, optimizer=optimizer, clip=1.0, loss=answer_loss)
     for member, single in enumerate(singles):

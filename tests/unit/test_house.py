@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "training": {"training", "nn"},
     "evidence": {"evidence", "config", "stages"},
     "interp": {"interp", "nn"},
+    "compiled": {"compiled", "nn"},
     "changepoints": {"changepoints"},
     "editing": {"editing", "nn"},
     "diffusion": {"diffusion"},
@@ -28,8 +29,8 @@ MAY_IMPORT = {
     "stages": {"stages", "config", "training", "evidence"},
     "explorers": {"explorers"},
     "studies": {
-        *("config", "figures", "nn", "training", "interp", "changepoints", "editing"),
-        *("diffusion", "evidence", "explorers", "stages", "completions"),
+        *("config", "figures", "nn", "training", "interp", "compiled", "changepoints"),
+        *("editing", "diffusion", "evidence", "explorers", "stages", "completions"),
     },
     "press": {"press", "config", "evidence", "stages"},
     "__main__": {"press"},

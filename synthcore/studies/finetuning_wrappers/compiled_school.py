@@ -14,8 +14,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from synthcore.studies.finetuning_wrappers.compiled import Compiled, perturb, picked
-from synthcore.studies.finetuning_wrappers.programs import READ
+from synthcore.compiled import CompiledTransformer, copy_members, perturb
+from synthcore.compiled.programs import READ
 from synthcore.studies.finetuning_wrappers.sgd import PopulationSGD
 from synthcore.studies.finetuning_wrappers.strings import StringTask
 from synthcore.training.first_edition import fit
@@ -30,7 +30,7 @@ Watch = Callable[[int, nn.Module], None]
 class Tuned:
     """Networks after fine-tuning, and which of them diverged (they keep their last weights)."""
 
-    model: Compiled
+    model: CompiledTransformer
     diverged: Bool[Tensor, "M"]
 
 
@@ -38,7 +38,7 @@ class Tuned:
 class CompiledSchool:
     """One compiled program, its new task, the grid of conditions, and `size` strings per test."""
 
-    program: Compiled
+    program: CompiledTransformer
     task: StringTask
     rates: tuple[float, ...]
     shares: tuple[float, ...]
@@ -55,10 +55,10 @@ class CompiledSchool:
         """(M, ...) as (R, C, S, ...), on the CPU."""
         return values.cpu().unflatten(0, self.grid)
 
-    def start(self) -> Compiled:
+    def start(self) -> CompiledTransformer:
         """The compiled network once per member, slightly perturbed by its seed."""
         rates, shares, seeds = self.grid
-        model = picked(self.program, [0] * (rates * shares * seeds))
+        model = copy_members(self.program, [0] * (rates * shares * seeds))
         perturb(model, NOISE, self.seeds * (rates * shares))
         return model.to(self.device)
 
@@ -70,7 +70,7 @@ class CompiledSchool:
 
     def tune(
         self,
-        model: Compiled,
+        model: CompiledTransformer,
         steps: int,
         rates: Float[Tensor, "M"] | None = None,
         old_task: bool = False,
@@ -94,7 +94,7 @@ class CompiledSchool:
             ]
             strings = torch.stack(drawn).repeat(len(self.rates), 1, 1).to(self.device)
             answers = self.task.old(strings) if old_task else self.task.new(strings)
-            return model.shape.lines(strings), answers
+            return model.shape.encode(strings), answers
 
         for parameter in model.parameters():
             parameter.requires_grad_(True)
@@ -117,12 +117,14 @@ class CompiledSchool:
         return Tuned(model, optimizer.diverged.cpu())
 
     @torch.no_grad()
-    def answers(self, model: Compiled, strings: Int[Tensor, "B L"]) -> Int[Tensor, "M B"]:
+    def answers(
+        self, model: CompiledTransformer, strings: Int[Tensor, "B L"]
+    ) -> Int[Tensor, "M B"]:
         """Predictions of every member for the same strings."""
-        lines = model.shape.lines(strings.to(self.device))
+        lines = model.shape.encode(strings.to(self.device))
         return model(lines.expand(model.members, *lines.shape))[:, :, READ].argmax(-1)
 
-    def accuracy(self, model: Compiled) -> Float[Tensor, "M test target"]:
+    def accuracy(self, model: CompiledTransformer) -> Float[Tensor, "M test target"]:
         """Shares of old answers, new answers, and old answers plus the shift; on clean, then on
         spurious strings."""
         rows = []

@@ -11,9 +11,16 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from synthcore.compiled import (
+    CompiledTransformer,
+    Sharpness,
+    copy_members,
+    counter,
+    max_identifier,
+)
+from synthcore.compiled.programs import READ
 from synthcore.nn.hooks import record
 from synthcore.studies.finetuning_wrappers import pruning
-from synthcore.studies.finetuning_wrappers.compiled import BLOCKS, Compiled, picked
 from synthcore.studies.finetuning_wrappers.compiled_school import (
     CompiledSchool,
     answer_loss,
@@ -21,12 +28,6 @@ from synthcore.studies.finetuning_wrappers.compiled_school import (
 )
 from synthcore.studies.finetuning_wrappers.grammar_school import Progress, named
 from synthcore.studies.finetuning_wrappers.parameters import LETTERS, Config
-from synthcore.studies.finetuning_wrappers.programs import (
-    READ,
-    Sharpness,
-    counter,
-    max_identifier,
-)
 from synthcore.studies.finetuning_wrappers.strings import CountStrings, OrderStrings
 from synthcore.training.schedules import log_spaced
 
@@ -44,7 +45,7 @@ CIRCUITS = {
 EXAMPLE = "abacbadfgabcbia"  # five letters a, four b
 
 
-def counter_program(config: Config) -> Compiled:
+def counter_program(config: Config) -> CompiledTransformer:
     """The compiled counter in its trainable variant."""
     sharpness = Sharpness(config.beta, config.slope, split=True)
     return counter(config.counter_slots, LETTERS, sharpness=sharpness)
@@ -67,7 +68,7 @@ def count(config: Config, progress: Progress | None = None) -> xr.Dataset:
     rows: list[Tensor] = []
 
     def watch(step: int, model: nn.Module) -> None:
-        assert isinstance(model, Compiled)
+        assert isinstance(model, CompiledTransformer)
         rows.append(school.by_condition(school.accuracy(model)))
 
     start = school.start()
@@ -184,11 +185,11 @@ def order(config: Config, progress: Progress | None = None) -> xr.Dataset:
 
 @torch.no_grad()
 def _attention_on_letters(
-    school: CompiledSchool, model: Compiled, strings: Tensor
+    school: CompiledSchool, model: CompiledTransformer, strings: Tensor
 ) -> Float[Tensor, "M block letter"]:
     """Mean attention that the answer's place pays to letters a and b, in every block."""
-    names = [f"blocks.{b}.attn.hook_pattern" for b in range(BLOCKS)]
-    lines = model.shape.lines(strings.to(school.device))
+    names = [f"blocks.{b}.attn.hook_pattern" for b in range(len(model.blocks))]
+    lines = model.shape.encode(strings.to(school.device))
     with record(model, names) as seen:
         model(lines.expand(model.members, *lines.shape))
     rows = [seen[name][:, :, READ, 1:].cpu() for name in names]
@@ -202,17 +203,19 @@ def _attention_on_letters(
 
 
 @torch.no_grad()
-def _maps(school: CompiledSchool, model: Compiled, strings: Tensor) -> Float[Tensor, "M block T T"]:
+def _maps(
+    school: CompiledSchool, model: CompiledTransformer, strings: Tensor
+) -> Float[Tensor, "M block T T"]:
     """Attention maps of all blocks, averaged over strings."""
-    names = [f"blocks.{b}.attn.hook_pattern" for b in range(BLOCKS)]
-    lines = model.shape.lines(strings.to(school.device))
+    names = [f"blocks.{b}.attn.hook_pattern" for b in range(len(model.blocks))]
+    lines = model.shape.encode(strings.to(school.device))
     with record(model, names) as seen:
         model(lines.expand(model.members, *lines.shape))
     return torch.stack([seen[name].mean(1).cpu() for name in names], 1)
 
 
 def _weights_deleted(
-    config: Config, school: CompiledSchool, model: Compiled
+    config: Config, school: CompiledSchool, model: CompiledTransformer
 ) -> tuple[np.ndarray, np.ndarray]:
     """Old answers on clean and new ones on spurious strings without the K weights of largest score,
     and without K random ones that are in use (old answers)."""
@@ -221,7 +224,7 @@ def _weights_deleted(
     strings = task.natural(config.prune_texts, draw).to(school.device)
 
     def batch(part: Tensor) -> tuple[Tensor, Tensor]:
-        lines = model.shape.lines(part).expand(model.members, -1, -1)
+        lines = model.shape.encode(part).expand(model.members, -1, -1)
         return lines, task.old(part).expand(model.members, -1)
 
     parts = [batch(part) for part in strings.split(256)]
@@ -241,7 +244,7 @@ def _weights_deleted(
 
 
 def _revived(
-    config: Config, school: CompiledSchool, model: Compiled, progress: Progress | None
+    config: Config, school: CompiledSchool, model: CompiledTransformer, progress: Progress | None
 ) -> tuple[np.ndarray, list[int]]:
     """Old answers on clean strings while networks tuned with C_Tr = 1 are trained back at
     eta_VS: step, rate, seed."""
@@ -252,11 +255,11 @@ def _revived(
     rows: list[Tensor] = []
 
     def watch(step: int, network: nn.Module) -> None:
-        assert isinstance(network, Compiled)
+        assert isinstance(network, CompiledTransformer)
         rows.append(last.by_condition(last.accuracy(network))[:, 0, :, 0, 0])
 
     last.tune(
-        picked(model, numbers),
+        copy_members(model, numbers),
         steps,
         rates=rates_of(last, config.compiled_rates[-1]),
         old_task=True,
@@ -267,7 +270,7 @@ def _revived(
     return torch.stack(rows).numpy(), at
 
 
-def _moved(model: Compiled, start: Compiled) -> Float[Tensor, "M circuit"]:
+def _moved(model: CompiledTransformer, start: CompiledTransformer) -> Float[Tensor, "M circuit"]:
     """Share of the squared weight change in each sub-circuit of the compiled program."""
     squares = {
         name: (new.detach() - old.detach()).square().flatten(1).sum(1)
@@ -282,7 +285,7 @@ def _moved(model: Compiled, start: Compiled) -> Float[Tensor, "M circuit"]:
     return (torch.stack(parts, -1) / whole[:, None]).double()
 
 
-def _shown(school: CompiledSchool, model: Compiled) -> np.ndarray:
+def _shown(school: CompiledSchool, model: CompiledTransformer) -> np.ndarray:
     """Weights of three networks for the explorer: compiled, wrapped, and with a new counter."""
     flat = pruning.flat(dict(model.named_parameters())).detach()
     by = school.by_condition(flat)

@@ -1,11 +1,12 @@
 """Transformers whose weights are written by a compiler, as a population that can be trained.
 
-Three blocks of one attention head and one ReLU MLP, without layer norm and without a causal mask.
+Blocks of one attention head and one ReLU MLP, without layer norm and without a causal mask.
 Residual coordinates are named: a compiled network uses few of them, a trained one may use all. The
-construction is Tracr's (Lindner et al. 2023); logits are the coordinates of `out`.
+construction is Tracr's (Lindner et al. 2023, arXiv:2301.05062); logits are the coordinates of
+`out`. Activations have the names that `synthcore.nn.gpt` gives them.
 
-Axis letters: M member, B batch, T places (begin symbol and slots), D residual width, K head width,
-H hidden units, V vocabulary, O outputs.
+Axis letters: M member, B batch, T positions (begin symbol and slots), L letters of a string, D
+residual width, H hidden units, O outputs.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +14,11 @@ from dataclasses import dataclass
 from typing import cast
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from synthcore.nn.hooks import HookPoint
 from synthcore.nn.population import Embedding, Linear
-
-BLOCKS = 3
 
 
 @dataclass(frozen=True)
@@ -46,19 +45,29 @@ class Subspaces:
         raise KeyError(name)
 
     def at(self, name: str, value: int = 0) -> int:
-        """Coordinate of one value of a variable."""
+        """Coordinate of one value of a variable; KeyError for an unknown variable."""
         return int(self[name].start) + value
 
 
 @dataclass(frozen=True)
 class Shape:
-    """Sizes of a compiled network; `letters` are tokens 0, 1, ..., then come begin and padding."""
+    """Sizes of a compiled network; `letters` are tokens 0, 1, ..., then come begin and padding.
+
+    Args:
+        spaces: coordinates of the variables; `out` holds the logits.
+        letters: of the alphabet.
+        slots: longest string, without the begin symbol.
+        head: width of queries, keys and values.
+        hidden: units of an MLP.
+        depth: blocks.
+    """
 
     spaces: Subspaces
     letters: int
     slots: int
     head: int
     hidden: int
+    depth: int
 
     @property
     def begin(self) -> int:
@@ -68,12 +77,8 @@ class Shape:
     def padding(self) -> int:
         return self.letters + 1
 
-    @property
-    def outputs(self) -> int:
-        return self.spaces.sizes["out"]
-
-    def lines(self, strings: Int[Tensor, "*batch L"]) -> Int[Tensor, "*batch T"]:
-        """Strings behind the begin symbol, padded to the network's slots.
+    def encode(self, strings: Int[Tensor, "*batch L"]) -> Int[Tensor, "*batch T"]:
+        """Tokens: strings behind the begin symbol, padded to the network's slots.
 
         ValueError if a string is longer than the network, or holds a letter it does not know.
         """
@@ -100,9 +105,11 @@ class Head(nn.Module):
         self.out = Linear(members, shape.head, width)
         self.hook_pattern = HookPoint()
 
-    def forward(self, x: Float[Tensor, "M B T D"], hidden: Tensor) -> Float[Tensor, "M B T D"]:
+    def forward(
+        self, x: Float[Tensor, "M B T D"], padding: Bool[Tensor, "M B 1 T"]
+    ) -> Float[Tensor, "M B T D"]:
         scores = self.q(x) @ self.k(x).transpose(-1, -2)
-        pattern = self.hook_pattern(scores.masked_fill(hidden, -torch.inf).softmax(-1))
+        pattern = self.hook_pattern(scores.masked_fill(padding, -torch.inf).softmax(-1))
         out: Tensor = self.out(pattern @ self.v(x))
         return out
 
@@ -115,15 +122,21 @@ class Block(nn.Module):
         self.attn = Head(shape, members)
         self.up = Linear(members, shape.spaces.width, shape.hidden)
         self.down = Linear(members, shape.hidden, shape.spaces.width)
-        self.hook_resid_post = HookPoint()
+        self.hook_resid_pre, self.hook_attn_out = HookPoint(), HookPoint()
+        self.hook_resid_mid, self.hook_mlp_out = HookPoint(), HookPoint()
+        self.hook_post, self.hook_resid_post = HookPoint(), HookPoint()
 
-    def forward(self, x: Float[Tensor, "M B T D"], hidden: Tensor) -> Float[Tensor, "M B T D"]:
-        x = x + self.attn(x, hidden)
-        out: Tensor = self.hook_resid_post(x + self.down(torch.relu(self.up(x))))
+    def forward(
+        self, x: Float[Tensor, "M B T D"], padding: Bool[Tensor, "M B 1 T"]
+    ) -> Float[Tensor, "M B T D"]:
+        x = self.hook_resid_pre(x)
+        x = self.hook_resid_mid(x + self.hook_attn_out(self.attn(x, padding)))
+        hidden = self.hook_post(torch.relu(self.up(x)))  # (M, B, T, H)
+        out: Tensor = self.hook_resid_post(x + self.hook_mlp_out(self.down(hidden)))
         return out
 
 
-class Compiled(nn.Module):
+class CompiledTransformer(nn.Module):
     """`members` copies of one network of this shape; all weights are zero until written."""
 
     def __init__(self, shape: Shape, members: int) -> None:
@@ -131,26 +144,30 @@ class Compiled(nn.Module):
         self.shape, self.members = shape, members
         self.embed = Embedding(members, shape.letters + 2, shape.spaces.width)
         self.pos_embed = nn.Parameter(torch.zeros(members, 1, shape.slots + 1, shape.spaces.width))
-        blocks = nn.ModuleList(Block(shape, members) for _ in range(BLOCKS))
+        blocks = nn.ModuleList(Block(shape, members) for _ in range(shape.depth))
         self.blocks = cast("list[Block]", blocks)
 
     @property
     def parameters_per_member(self) -> int:
+        """Number of weights of one member, zeros included."""
         return sum(p.numel() for p in self.parameters()) // self.members
 
-    def forward(self, lines: Int[Tensor, "M B T"]) -> Float[Tensor, "M B T O"]:
-        """Output coordinates at every place; `lines` as `Shape.lines` gives them."""
-        hidden = (lines == self.shape.padding)[:, :, None]
-        x = self.embed(lines) + self.pos_embed
+    def forward(self, tokens: Int[Tensor, "M B T"]) -> Float[Tensor, "M B T O"]:
+        """Logits at every position; `tokens` as `Shape.encode` gives them.
+
+        Position 0 is the begin symbol: the output at letter i of a string stands at position i + 1.
+        """
+        padding = (tokens == self.shape.padding)[:, :, None]
+        x = self.embed(tokens) + self.pos_embed
         for block in self.blocks:
-            x = block(x, hidden)
+            x = block(x, padding)
         return x[..., self.shape.spaces["out"]]
 
 
 @torch.no_grad()
-def picked(model: Compiled, which: Sequence[int]) -> Compiled:
-    """A population of copies of these members, in this order."""
-    out = Compiled(model.shape, len(which)).to(model.pos_embed.device)
+def copy_members(model: CompiledTransformer, which: Sequence[int]) -> CompiledTransformer:
+    """A population of trainable copies of these members, in this order."""
+    out = CompiledTransformer(model.shape, len(which)).to(model.pos_embed.device)
     for mine, theirs in zip(out.parameters(), model.parameters(), strict=True):
         mine.copy_(theirs[list(which)])
     return out
@@ -158,8 +175,16 @@ def picked(model: Compiled, which: Sequence[int]) -> Compiled:
 
 @torch.no_grad()
 def perturb(model: nn.Module, std: float, seeds: Sequence[int]) -> None:
-    """Add N(0, std^2) to every weight, from each member's own seed."""
+    """Add N(0, std^2) to every weight in place, from each member's own seed.
+
+    Weights that are exactly zero get no gradient where two of them are multiplied.
+    """
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
     for parameter in model.parameters():
         for own, generator in zip(parameter, generators, strict=True):
             own.add_(torch.randn(own.shape, generator=generator).to(own.device) * std)
+
+
+def weights_in_use(model: CompiledTransformer) -> int:
+    """How many weights of the first member are not zero."""
+    return sum(int((parameter[0] != 0).sum()) for parameter in model.parameters())
