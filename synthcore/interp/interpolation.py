@@ -3,7 +3,12 @@
 The weights w minimise |P_network - sum_a w_a P_a|^2 over all entries (sequence, position,
 outcome), with w >= 0 and sum(w) = 1. All that the fit needs are inner products, so thousands of
 cells (member, step, context) are solved at once, and exactly: A predictors have 2^A - 1 possible
-supports.
+supports. Two predictors of three outcomes, and a network that answers halfway between them:
+
+>>> known = torch.tensor([[0.8, 0.1, 0.1], [0.2, 0.6, 0.2]], dtype=torch.float64)
+>>> fit = interpolate(known, known.mean(0))
+>>> fit.weights, bool(fit.identifiable)
+(tensor([0.5000, 0.5000], dtype=torch.float64), True)
 
 Source: "linear interpolation of algorithms" in Park et al., Competition Dynamics Shape Algorithmic
 Phases of In-Context Learning (ICLR 2025); the exact solution is ours.

@@ -4,8 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from synthcore.interp.lens import sublayers
 from synthcore.nn.gpt import GPT
-from synthcore.studies.compositional_capabilities import ablation, deep, lens, measure
+from synthcore.studies.compositional_capabilities import decoders, deep, measure
 from synthcore.studies.compositional_capabilities.construction import one_layer_network
 from synthcore.studies.compositional_capabilities.school import Task
 from synthcore.studies.compositional_capabilities.subsets import Condition
@@ -56,8 +57,8 @@ def read() -> tuple[GPT, Tensor, Tensor, Task]:
 def test_the_answer_is_written_by_the_mlp(read: tuple[GPT, Tensor, Tensor, Task]) -> None:
     """Nothing but the MLP writes to the output's code, so the lens is blind before it."""
     model, lines, places, task = read
-    found = lens.lens(model, lines, places).mean(1)[0]
-    assert len(found) == len(lens.sublayers(1)) == 3
+    found = deep.lens_hits(model, lines, places).mean((2, 3))[:, 0]
+    assert len(found) == len(sublayers(model)) == 3
     assert float(found[-1]) == 1
     assert float(found[:-1].max()) < 2 / task.layout.alphabet
 
@@ -67,7 +68,7 @@ def test_probes_read_the_answer_where_it_is_linear(
 ) -> None:
     model, lines, places, task = read
     half = torch.arange(lines.shape[1]) % 2 == 0
-    found = lens.probe(model, lines, places, half, task.layout.vocabulary)[0]
+    found = decoders.probe(model, lines, places, half, task.layout.vocabulary)[0]
     assert float(found[-1]) == 1
     assert float(found[0]) < 0.5
 
@@ -79,17 +80,19 @@ def test_ridge_separates_what_is_separable() -> None:
         torch.nn.functional.one_hot(names, 3).double()
         @ torch.randn(2, 3, 5, generator=draw).double()
     )
-    decoder = lens.ridge(read, names, 3)
-    assert torch.equal(lens.named(decoder, read), names)
+    decoder = decoders.ridge(read, names, 3)
+    assert torch.equal(decoders.named(decoder, read), names)
     shuffled = names[:, torch.randperm(60, generator=draw)]
-    assert (lens.named(lens.ridge(read, shuffled, 3), read) == shuffled).double().mean() < 0.6
+    assert (
+        decoders.named(decoders.ridge(read, shuffled, 3), read) == shuffled
+    ).double().mean() < 0.6
 
 
 def test_ablation_removes_what_a_part_does(read: tuple[GPT, Tensor, Tensor, Task]) -> None:
     """Without its attention or its MLP the network by hand says the same to every prompt."""
     model, lines, places, _ = read
-    assert bool(ablation.hits(model, lines, places).all())
-    without = ablation.ablated(model, lines, places).double()
+    assert bool(deep.hits(model, lines, places).all())
+    without = deep.ablated(model, lines, places).double()
     assert without.shape == (2, 1, *lines.shape[:2], len(places))
     assert bool((without.mean((-1, -2)) < 0.5).all())
 

@@ -1,4 +1,4 @@
-"""Networks, pruning, probes, policies and revival times, where the answer is known."""
+"""Networks, probes, policies and revival times, where the answer is known."""
 
 import numpy as np
 import pytest
@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from synthcore.interp.probes import probe
 from synthcore.nn.gpt import GPT
-from synthcore.studies.finetuning_wrappers import networks, policies, probes, pruning, revival
+from synthcore.studies.finetuning_wrappers import networks, opened, policies, revival
 from synthcore.studies.finetuning_wrappers.exam import CLEAN, SPURIOUS, Exam
 from synthcore.studies.finetuning_wrappers.grammar_school import PRIORS, Grid, members_of
 from synthcore.studies.finetuning_wrappers.networks import Batch, Shape, answer_loss
@@ -99,124 +100,24 @@ def test_a_grid_knows_where_its_members_come_from() -> None:
     assert int(values[1, 0, 1, 1]) == 11
 
 
-# --- pruning ------------------------------------------------------------------------------------
-
-
-def losses(model: GPT, batch: Batch) -> Tensor:
-    with torch.no_grad():
-        return answer_loss(model.double(), batch)
-
-
-def test_scores_are_first_order_changes_of_the_loss() -> None:
-    """Scaling one neuron's row by 1 - eps changes the loss by -eps times its score."""
-    model, tokens = small().double(), prompts(2)
-    batch = Batch(tokens, torch.randint(7, (2, 6), generator=torch.Generator().manual_seed(1)))
-    scores = pruning.neuron_scores(model, pruning.first_order(model, answer_loss, [batch]))
-    before, eps = losses(model, batch), 1e-4
-    for row in (0, 5, 64 + 3):
-        changed = members_of(model, [0, 1]).double()
-        part = changed.blocks[row // 64].mlp
-        assert part is not None
-        with torch.no_grad():
-            part.up.weight[:, :, row % 64] *= 1 - eps
-            part.up.bias[:, :, row % 64] *= 1 - eps
-        change = losses(changed, batch) - before
-        torch.testing.assert_close(change, -eps * scores[:, row], rtol=5e-3, atol=1e-10)
-
-
-def test_deleting_silences_a_neuron_as_zero_weights_do() -> None:
-    model, tokens = small(), prompts(2)
-    order = torch.stack([torch.randperm(128), torch.randperm(128)])
-    with pruning.deleting(model, order, 9):
-        silent = networks.answer_logits(model, tokens)
-    by_hand = members_of(model, [0, 1])
-    with torch.no_grad():
-        for member in range(2):
-            for row in order[member, :9].tolist():
-                part = by_hand.blocks[row // 64].mlp
-                assert part is not None
-                part.up.weight[member, :, row % 64] = 0
-                part.up.bias[member, :, row % 64] = 0
-    torch.testing.assert_close(silent, networks.answer_logits(by_hand, tokens))
-    after = networks.answer_logits(model, tokens)
-    assert not torch.equal(silent, after)  # and the network is whole again
-
-
-def test_an_implanted_neuron_is_found() -> None:
-    """A neuron that only hurts: its deletion helps, so its score is the largest."""
-    model, tokens = small((0,)), prompts(1, 64)
-    right = networks.predict(model, tokens)
-    batch = Batch(tokens, right)
-    part = model.blocks[1].mlp
-    assert part is not None
-    with torch.no_grad():
-        part.up.weight[0, :, 17] = 0
-        part.up.bias[0, 0, 17] = 3.0
-        part.down.weight[0, 17] = 2 * torch.randn(16, generator=torch.Generator().manual_seed(0))
-    scores = pruning.neuron_scores(model, pruning.first_order(model, answer_loss, [batch]))
-    assert int(scores.argmax()) == 64 + 17
-    hurt = (networks.predict(model, tokens) == right).double().mean()
-    with pruning.deleting(model, scores.argsort(1, descending=True), 1):
-        helped = (networks.predict(model, tokens) == right).double().mean()
-    assert helped > hurt + 0.2
-
-
-def test_rows_of_every_matrix_and_single_weights() -> None:
-    model = small()
-    names = pruning.row_names(model)
-    scores = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
-    scores["blocks.1.attn.qkv.weight"][:, 3, 7] = 2.0
-    order = pruning.every_row_scores(model, scores).argsort(1, descending=True)
-    assert names[int(order[0, 0])] == "blocks.1.attn.qkv 7"
-    less = pruning.without_rows(model, order, 1)
-    changed = [
-        name
-        for (name, a), b in zip(less.named_parameters(), model.parameters(), strict=True)
-        if not torch.equal(a, b)
-    ]
-    assert changed == ["blocks.1.attn.qkv.weight"]  # biases start at zero
-    assert bool((less.blocks[1].attn.qkv.weight[:, :, 7] == 0).all())
-    chosen = torch.tensor([[5, 900], [31, 0]])  # two weights of each member, the first is deleted
-    before = pruning.flat(dict(model.named_parameters()))
-    after = pruning.flat(dict(pruning.without_weights(model, chosen, 1).named_parameters()))
-    assert (before != after).nonzero().tolist() == [[0, 5], [1, 31]]
-    assert after[0, 5] == 0
-    assert after[1, 31] == 0
-
-
 # --- probes -------------------------------------------------------------------------------------
 
 
-def test_discriminants_find_middle_classes_of_a_line() -> None:
-    """Where regression on one-hot codes hides them."""
-    draw = torch.Generator().manual_seed(0)
-    labels = torch.randint(6, (1, 900), generator=draw)
-    x = torch.randn(1, 900, 5, generator=draw) * 0.1
-    x[..., 2] += labels
-    fitted = probes.fit(x[:, :600], labels[:, :600], 7)  # class 6 never occurs
-    assert float(probes.accuracy(fitted, x[:, 600:], labels[:, 600:])) > 0.97
-    code = torch.nn.functional.one_hot(labels[0, :600], 6).double()
-    ones = torch.cat([x[0, :600].double(), torch.ones(600, 1)], 1)
-    beta = torch.linalg.lstsq(ones, code).solution
-    guess = (torch.cat([x[0, 600:].double(), torch.ones(300, 1)], 1) @ beta).argmax(1)
-    assert float((guess == labels[0, 600:]).double().mean()) < 0.7
-
-
 def test_probes_read_what_stands_there_and_nothing_from_shuffled_labels() -> None:
-    """The first letter of a prompt is in nobody's embedding of the last place; the number of a
-    letter can be guessed from untrained attention, which averages."""
+    """The number of a letter can be guessed from untrained attention, which averages; nothing of
+    it is in the embedding of the last place."""
     model = small((0, 1))
     draw = torch.Generator().manual_seed(2)
     text = torch.randint(3, (400, WORLD.text), generator=draw)
     ones = torch.zeros(400, dtype=torch.long)
     lines = WORLD.lines(text, ones, ones).expand(2, -1, -1)
     labels = (text == 0).sum(-1)
-    found, shuffled = probes.probe(probes.activations(model, lines), labels, 11, (0, 1))
-    assert found.shape == (3, 2)
+    found = probe(opened.activations(model, lines), labels, 11, (0, 1))
+    assert found.accuracy.shape == (3, 2)
     chance = float((labels == labels.mode().values).double().mean())
-    assert float(found[0].max()) < chance + 0.1  # the embedding of ART knows nothing
-    assert float(found[1:].min()) > chance + 0.1
-    assert float(shuffled.max()) < chance + 0.15
+    assert float(found.accuracy[0].max()) < chance + 0.1  # the embedding of ART knows nothing
+    assert float(found.accuracy[1:].min()) > chance + 0.1
+    assert float(found.shuffled.max()) < chance + 0.15
 
 
 # --- policies -----------------------------------------------------------------------------------

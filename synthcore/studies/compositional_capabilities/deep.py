@@ -3,18 +3,20 @@
 Three populations of the same shape: step by step, at once, and the two-slot task at once, where
 unseen pairs are answered too.
 
-Axis letters: M member, B batch.
+Axis letters: M member, B batch, T time, P places, L sub-layers, D depth.
 """
 
 from dataclasses import replace
 
 import torch
 import xarray as xr
-from jaxtyping import Bool
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from synthcore.interp.ablation import ablate_each
+from synthcore.interp.lens import logit_lens, sublayers
 from synthcore.nn.gpt import GPT
-from synthcore.studies.compositional_capabilities import ablation, lens
+from synthcore.studies.compositional_capabilities import decoders
 from synthcore.studies.compositional_capabilities.networks import Recipe
 from synthcore.studies.compositional_capabilities.parameters import Config
 from synthcore.studies.compositional_capabilities.school import Progress, Task, learn, named
@@ -24,6 +26,7 @@ from synthcore.studies.compositional_capabilities.two_slots import FAMILIES
 
 EACH = 192  # documents with seen, and with unseen, compositions
 PAIRED = "permutation, bijection"
+PARTS = {"attention": "hook_attn_out", "MLP": "hook_mlp_out"}
 
 
 def deep(config: Config, progress: Progress | None = None) -> xr.Dataset:
@@ -61,18 +64,18 @@ def examined(task: Task, model: GPT) -> xr.Dataset:
         """(.., M, 2 EACH) as means (.., M, known)."""
         return values.double().unflatten(-1, (2, EACH)).mean(-1)
 
-    whole = ablation.hits(model, lines, places)
-    without = ablation.ablated(model, lines, places)
+    whole = hits(model, lines, places)
+    without = ablated(model, lines, places)
     fitted: Bool[Tensor, B] = torch.arange(2 * EACH) % 2 == 0
-    read = lens.lens(model, lines, places).transpose(1, 2)
+    read = lens_hits(model, lines, places).mean(-1)
     return xr.Dataset(
         {
             "deep_symbols": (("seed", "known"), by_known(whole.double().mean(-1)).numpy()),
             "deep_exact": (("seed", "known"), by_known(whole.all(-1)).numpy()),
-            "lens": (("seed", "sublayer", "known"), by_known(read).numpy()),
+            "lens": (("seed", "sublayer", "known"), by_known(read.transpose(0, 1)).numpy()),
             "probe": (
                 ("seed", "sublayer"),
-                lens.probe(model, lines, places, fitted, task.layout.vocabulary).numpy(),
+                decoders.probe(model, lines, places, fitted, task.layout.vocabulary).numpy(),
             ),
             "ablated_symbols": (
                 ("part", "layer", "seed", "known"),
@@ -85,9 +88,36 @@ def examined(task: Task, model: GPT) -> xr.Dataset:
         },
         {
             "seed": list(task.seeds),
-            "sublayer": lens.sublayers(model.config.depth),
-            "part": list(lens.PARTS),
+            "sublayer": list(sublayers(model)),
+            "part": list(PARTS),
             "layer": range(1, model.config.depth + 1),
             "known": ["seen", "unseen"],
         },
     )
+
+
+@torch.no_grad()
+def hits(
+    model: GPT, lines: Int[Tensor, "M B T"], places: Int[Tensor, "P"]
+) -> Bool[Tensor, "M B P"]:
+    """Which of the tokens at `places` are the most likely ones, all before them given."""
+    return (model(lines[..., :-1])[..., places - 1, :].argmax(-1) == lines[..., places]).cpu()
+
+
+def ablated(
+    model: GPT, lines: Int[Tensor, "M B T"], places: Int[Tensor, "P"]
+) -> Bool[Tensor, "parts D M B P"]:
+    """`hits` with the output of one sub-layer, `PARTS` of every block, at its mean over the
+    documents at each place."""
+    depth = model.config.depth
+    names = [f"blocks.{i}.{hook}" for hook in PARTS.values() for i in range(depth)]
+    found = ablate_each(model, names, lambda: hits(model, lines, places))
+    return found.unflatten(0, (len(PARTS), depth))
+
+
+def lens_hits(
+    model: GPT, lines: Int[Tensor, "M B T"], places: Int[Tensor, "P"]
+) -> Float[Tensor, "L M B P"]:
+    """Which of the tokens at `places` the output would name right after every sub-layer, 1 or 0."""
+    guess = logit_lens(model, lines[..., :-1], places - 1).argmax(-1)
+    return (guess == lines[..., places]).double().cpu()

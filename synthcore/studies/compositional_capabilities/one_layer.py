@@ -6,15 +6,14 @@ token b and at the symbol it must transform.
 Axis letters: M member, B batch, T queries, S keys, L positions, K word length.
 """
 
-from collections.abc import Callable
-
 import torch
 import xarray as xr
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from synthcore.interp.patching import patch
 from synthcore.nn.gpt import GPT
-from synthcore.nn.hooks import record, replace
+from synthcore.nn.hooks import record
 from synthcore.studies.compositional_capabilities import measure
 from synthcore.studies.compositional_capabilities.parameters import Config
 from synthcore.studies.compositional_capabilities.school import (
@@ -109,8 +108,7 @@ def patched(model: GPT, task: Task, what: tuple[str, ...] = ("k", "v")) -> Float
         with record(model, points) as seen:
             model(donors[..., :-1])
         place = layout.slot(slot + 1)
-        given = {name: values[:, :, place].clone() for name, values in seen.items()}
-        with replace(model, {name: _putting(given[name], place) for name in points}):
+        with patch(model, seen, place):
             guess = model(lines[..., :-1]).argmax(-1)
         places = layout.answer_places("step")[slot]
         wanted, before = donors[..., places], lines[..., places]
@@ -118,14 +116,3 @@ def patched(model: GPT, task: Task, what: tuple[str, ...] = ("k", "v")) -> Float
         hit = (guess[..., places - 1] == wanted) & differ
         lowest = torch.minimum(lowest, (hit.sum((1, 2)) / differ.sum((1, 2)).clamp(min=1)).cpu())
     return lowest
-
-
-def _putting(values: Tensor, place: int) -> Callable[[Tensor], Tensor]:
-    """A change that writes these values at one place of the time axis."""
-
-    def change(x: Tensor) -> Tensor:
-        x = x.clone()
-        x[:, :, place] = values
-        return x
-
-    return change

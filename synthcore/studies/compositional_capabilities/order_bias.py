@@ -18,8 +18,8 @@ from torch import Tensor
 
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
-from synthcore.studies.compositional_capabilities.lens import named as named_by
-from synthcore.studies.compositional_capabilities.lens import ridge
+from synthcore.studies.compositional_capabilities.decoders import named as named_by
+from synthcore.studies.compositional_capabilities.decoders import ridge
 from synthcore.studies.compositional_capabilities.parameters import Config
 from synthcore.studies.compositional_capabilities.school import (
     Progress,

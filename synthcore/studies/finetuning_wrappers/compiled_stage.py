@@ -19,8 +19,8 @@ from synthcore.compiled import (
     max_identifier,
 )
 from synthcore.compiled.programs import READ
+from synthcore.interp import pruning
 from synthcore.nn.hooks import record
-from synthcore.studies.finetuning_wrappers import pruning
 from synthcore.studies.finetuning_wrappers.compiled_school import (
     CompiledSchool,
     answer_loss,
@@ -228,14 +228,14 @@ def _weights_deleted(
         return lines, task.old(part).expand(model.members, -1)
 
     parts = [batch(part) for part in strings.split(256)]
-    scores = pruning.flat(pruning.first_order(model, answer_loss, parts))
+    scores = pruning.flatten_weights(pruning.first_order_scores(model, answer_loss, parts))
     ranked = scores.argsort(1, descending=True)
-    used = pruning.flat(dict(model.named_parameters())).abs() > 0.1
+    used = pruning.flatten_weights(dict(model.named_parameters())).abs() > 0.1
     chance = torch.rand(used.shape, generator=draw).to(used.device)
     anywhere = (chance + used).argsort(1, descending=True)
 
     def after(which: Tensor, k: int) -> Tensor:
-        return school.by_condition(school.accuracy(pruning.without_weights(model, which, k)))
+        return school.by_condition(school.accuracy(pruning.delete_weights(model, which, k)))
 
     first = [after(ranked, k) for k in WEIGHTS_DELETED]
     rows = torch.stack([torch.stack([a[..., 0, 0], a[..., 1, 1]], -1) for a in first])
@@ -287,7 +287,7 @@ def _moved(model: CompiledTransformer, start: CompiledTransformer) -> Float[Tens
 
 def _shown(school: CompiledSchool, model: CompiledTransformer) -> np.ndarray:
     """Weights of three networks for the explorer: compiled, wrapped, and with a new counter."""
-    flat = pruning.flat(dict(model.named_parameters())).detach()
+    flat = pruning.flatten_weights(dict(model.named_parameters())).detach()
     by = school.by_condition(flat)
-    program = pruning.flat(dict(school.program.named_parameters())).detach()[0]
+    program = pruning.flatten_weights(dict(school.program.named_parameters())).detach()[0]
     return torch.stack([program.cpu(), by[2, -1, 0], by[1, 0, 0]]).numpy().astype("float32")

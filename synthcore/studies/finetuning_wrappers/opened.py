@@ -3,7 +3,8 @@
 Pruning is done where the wrapper is purest, under the weakest prior. Neurons are ranked on texts of
 their own, and the number of deleted ones that decides a claim is chosen on a third set of texts.
 
-Axis letters as in `grammar_school`; K numbers of deleted neurons.
+Axis letters as in `grammar_school`; K numbers of deleted neurons, L places of
+probes.
 """
 
 from contextlib import nullcontext
@@ -14,8 +15,9 @@ import xarray as xr
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from synthcore.interp import probes, pruning
 from synthcore.nn.gpt import GPT
-from synthcore.studies.finetuning_wrappers import lessons, networks, probes, pruning
+from synthcore.studies.finetuning_wrappers import lessons, networks
 from synthcore.studies.finetuning_wrappers.exam import CLEAN, SPURIOUS, Exam
 from synthcore.studies.finetuning_wrappers.grammar_school import members_of
 from synthcore.studies.finetuning_wrappers.networks import Batch, answer_loss
@@ -37,9 +39,10 @@ def prune(config: Config, stage: Wrapped) -> xr.Dataset:
     which = [m for m, cell in enumerate(stage.grid.cells) if cell[0] == weak]
     tuned = members_of(stage.tuned, which)
     before = members_of(stage.pretrained, [stage.grid.starts[m] for m in which])
-    scores = pruning.first_order(tuned, answer_loss, _gradient_batches(config, tuned))
-    first = pruning.neuron_scores(tuned, scores).argsort(1, descending=True)
-    size = pruning.neuron_sizes(tuned).argsort(1)
+    neurons = pruning.neuron_layers(tuned)
+    scores = pruning.first_order_scores(tuned, answer_loss, _gradient_batches(config, tuned))
+    first = pruning.row_scores(scores, neurons).argsort(1, descending=True)
+    size = pruning.row_norms(tuned, neurons).argsort(1)
     exam = stage.exam
     judge = Exam(config.world, config.tests, config.seed + 500, exam.device)
     shape = stage.grid.sizes[1:]
@@ -126,13 +129,13 @@ def _without(
     exam: Exam, model: GPT, order: Int[Tensor, "M R"], k: int
 ) -> tuple[Int[Tensor, "M B"], Int[Tensor, "M B"]]:
     """Answers to prompts for a (clean) and for b (spurious) without the first k neurons."""
-    with pruning.deleting(model, order, k) if k else nullcontext():
+    with pruning.delete_neurons(model, order, k) if k else nullcontext():
         return exam.said(model, CLEAN, A), exam.said(model, SPURIOUS, B)
 
 
 def _old(exam: Exam, model: GPT, order: Int[Tensor, "M R"], k: int) -> Float[Tensor, "M"]:
     """Share of right answers to prompts for a (clean) without the first k neurons."""
-    with pruning.deleting(model, order, k):
+    with pruning.delete_neurons(model, order, k):
         return exam.score(model, CLEAN, A)
 
 
@@ -149,8 +152,8 @@ def _moved(tuned: GPT, before: GPT, order: Int[Tensor, "M R"]) -> Float[Tensor, 
         name: (new.detach() - old.detach()).square()
         for (name, new), old in zip(tuned.named_parameters(), before.parameters(), strict=True)
     }
-    rows = pruning.neuron_scores(tuned, squares)
-    whole = pruning.flat(squares).sum(1)
+    rows = pruning.row_scores(squares, pruning.neuron_layers(tuned))
+    whole = pruning.flatten_weights(squares).sum(1)
     return rows.gather(1, order[:, : DECIDING[-1]]).sum(1) / whole.clamp(min=1e-30)
 
 
@@ -187,10 +190,11 @@ def _every_row(
     coords: Any,
 ) -> xr.Dataset:
     """The variant that deletes rows of any matrix, and what it does to the pretrained network."""
-    order = pruning.every_row_scores(tuned, scores).argsort(1, descending=True)
+    layers = pruning.linear_layers(tuned, "blocks.")
+    order = pruning.row_scores(scores, layers).argsort(1, descending=True)
     found = []
     for k in ROWS:
-        less, control = (pruning.without_rows(model, order, k) for model in (tuned, before))
+        less, control = (pruning.delete_rows(model, layers, order, k) for model in (tuned, before))
         found.append(
             torch.stack(
                 [
@@ -219,6 +223,12 @@ def place_names(depth: int) -> list[str]:
     return ["embedding", *(f"block {i + 1}" for i in range(depth))]
 
 
+def activations(model: GPT, prompts: Int[Tensor, "M B T"]) -> Float[Tensor, "L M B D"]:
+    """Residual stream at the last place, the one that predicts the answer."""
+    chunk = min(256, networks.prompts_at_once(model))
+    return probes.read_activations(model, prompts, probes.stream_sites(model), chunk=chunk)
+
+
 def read(config: Config, stage: Wrapped) -> xr.Dataset:
     """Accuracy of linear probes for both counts, after every block, at prompts for both operands;
     before and after fine-tuning, and in networks that were never trained."""
@@ -239,8 +249,10 @@ def read(config: Config, stage: Wrapped) -> xr.Dataset:
             prompts, _ = lessons.asked_of(config.world, text, asked)
             prompts = prompts.to(school.device).expand(model.members, *prompts.shape)
             counted = [lessons.asked_of(config.world, text, letter)[1] for letter in (A, B)]
-            x = probes.activations(model, prompts)
-            each = [torch.stack(probes.probe(x, label, classes, model.seeds)) for label in counted]
+            x = activations(model, prompts)
+            each = [
+                torch.stack(probes.probe(x, label, classes, model.seeds)[:2]) for label in counted
+            ]
             rows.append(torch.stack(each))
         table = torch.stack(rows).unflatten(-1, shape).numpy()
         variables[f"probe_{name}"] = (("asked", "counted", "labels", "place", *dims), table)

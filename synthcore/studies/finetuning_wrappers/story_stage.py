@@ -13,9 +13,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from synthcore.interp import probes
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.nn.hooks import record
-from synthcore.studies.finetuning_wrappers import probes
 from synthcore.studies.finetuning_wrappers.grammar_school import Progress, members_of, named
 from synthcore.studies.finetuning_wrappers.opened import place_names
 from synthcore.studies.finetuning_wrappers.parameters import Config
@@ -99,23 +99,22 @@ def probed(model: GPT, stories: Stories) -> Float[Tensor, "L M feature"]:
     last = (stories.tokens != 0).sum(-1)
     place = torch.arange(LENGTH)
     inside = (place < last[:, None]) & (place >= last[:, None] - PROBED)
+    sites = probes.stream_sites(model)
     rows = []
     parts = zip(stories.tokens.split(CHUNK), inside.split(CHUNK), strict=True)
     for tokens, mask in parts:
-        with record(model, probes.places(model)) as seen:
+        with record(model, sites) as seen:
             model(tokens[:, :-1].to(device).expand(model.members, -1, -1))
         weight = mask[:, :-1, None].to(device) / PROBED
-        rows.append(torch.stack([(seen[n] * weight).sum(2) for n in probes.places(model)]))
+        rows.append(torch.stack([(seen[n] * weight).sum(2) for n in sites]))
     x = torch.cat(rows, 2)
     cut = 3 * x.shape[2] // 4
     out = []
     for feature in range(len(FEATURES)):
         label = stories.features[:, feature].long().to(device).expand(model.members, -1)
-        fitted = [probes.fit(layer[:, :cut], label[:, :cut], 2) for layer in x]
+        fitted = [probes.fit_probe(layer[:, :cut], label[:, :cut], 2) for layer in x]
         tested = zip(fitted, x, strict=True)
-        out.append(
-            torch.stack([probes.accuracy(f, layer[:, cut:], label[:, cut:]) for f, layer in tested])
-        )
+        out.append(torch.stack([f.accuracy(layer[:, cut:], label[:, cut:]) for f, layer in tested]))
     return torch.stack(out, -1).cpu()
 
 

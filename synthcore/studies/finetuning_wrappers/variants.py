@@ -8,8 +8,9 @@ import xarray as xr
 from jaxtyping import Float
 from torch import Tensor
 
+from synthcore.interp import probes
 from synthcore.nn.gpt import GPT
-from synthcore.studies.finetuning_wrappers import lessons, opened, probes
+from synthcore.studies.finetuning_wrappers import lessons, opened
 from synthcore.studies.finetuning_wrappers.exam import CLEAN, SPURIOUS, Exam
 from synthcore.studies.finetuning_wrappers.grammar_school import (
     PRIORS,
@@ -47,8 +48,8 @@ def _read(config: Config, model: GPT, number: int) -> Float[Tensor, "place M"]:
     text = count_texts(config.world, config.probe_texts, 0.0, random)
     prompts, counted = lessons.asked_of(config.world, text, A)
     prompts = prompts.to(config.torch_device).expand(model.members, *prompts.shape)
-    x = probes.activations(model, prompts)
-    return probes.probe(x, counted, config.most + 1, model.seeds)[0]
+    x = opened.activations(model, prompts)
+    return probes.probe(x, counted, config.most + 1, model.seeds).accuracy
 
 
 def mix(config: Config, stage: Wrapped, progress: Progress | None = None) -> xr.Dataset:

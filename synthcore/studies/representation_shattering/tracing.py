@@ -7,14 +7,13 @@ al. 2022 (arXiv:2202.05262), with another entity instead of noise.
 Axis letters: M member, Q prompts, T tokens, D width.
 """
 
-from collections.abc import Callable
-
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from synthcore.interp.patching import patch
 from synthcore.nn.gpt import GPT
-from synthcore.nn.hooks import record, replace
+from synthcore.nn.hooks import record
 from synthcore.studies.representation_shattering.geometry import bare_prompts
 from synthcore.studies.representation_shattering.task import Circles
 
@@ -48,19 +47,8 @@ def trace(
     found = []
     for name in names:
         for place in range(2):
-            with replace(model, {name: _restore(clean[name], place)}):
+            with patch(model, {name: clean[name]}, place):
                 restored = probability(swapped)
             gain = ((restored - without) * known).sum(1) / ((sure - without) * known).sum(1)
             found.append(gain)
     return torch.stack(found, -1).view(M, len(model.blocks), len(SITES), 2)
-
-
-def _restore(clean: Float[Tensor, "M Q T D"], place: int) -> Callable[[Tensor], Tensor]:
-    """Puts the clean activation back at one position."""
-
-    def put(x: Tensor) -> Tensor:
-        out = x.clone()
-        out[:, :, place] = clean[:, :, place]
-        return out
-
-    return put
