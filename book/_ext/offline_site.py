@@ -5,8 +5,12 @@ Jupyter Book adds thebe's scripts (a CDN) to every page even where no page uses 
 MathJax only on pages whose source has formulas, while widgets may bring formulas of their own.
 Figures may have pictures for narrow screens and dark pages, in folders of their own. Icons come as
 a font with the theme's styles; its script, which would draw them once more, is half a megabyte.
+
+Pages are written by several processes, and a type's name in a signature is looked up, not searched for: of the
+thousands of signatures of the reference, most name types of other libraries.
 """
 
+import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
@@ -14,9 +18,12 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.domains.python import ObjectEntry, PythonDomain
+from sphinx.environment import BuildEnvironment
 
 ASSETS = Path("book", "assets")  # becomes _static
 ICON_SCRIPT = re.compile(r"<script[^>]*fontawesome\.js[^>]*></script>")
+OPTION = re.compile(r"~?\w+\.Annotated\[(.*?), <typer\.models\.\w+ object at 0x[0-9a-f]+>\]")
 FIGURE = re.compile(r'(<figure[^>]* id="([^"]+)"[^>]*>\s*(?:<a\b[^>]*>\s*)?)(<img\b[^>]*>)')
 
 
@@ -49,6 +56,13 @@ def _escape_bars(
         else re.sub(r"`[^`]*`|\|", lambda found: r"\|" if found[0] == "|" else found[0], line)
         for line in lines
     ]
+
+
+def _plain_options(
+    app: Sphinx, what: str, name: str, thing: object, options: object, signature: str, returns: str
+) -> tuple[str, str] | None:
+    """The types of a command's options without typer's objects, whose addresses change."""
+    return (OPTION.sub(r"\1", signature), returns) if signature else None
 
 
 def _offer_pictures(
@@ -109,11 +123,42 @@ def _drop_icon_script(app: Sphinx, failure: Exception | None) -> None:
             script.unlink()
 
 
+def _write_in_parallel(app: Sphinx, env: BuildEnvironment) -> None:
+    """Jupyter Book has no option for it; an extension that it brings forbids it for reading."""
+    app.parallel = os.cpu_count() or 1
+
+
+class _IndexedPythonDomain(PythonDomain):
+    """Sphinx's own, which for `Tensor` compares every documented name with ".Tensor"."""
+
+    _size = -1
+    _last_words: frozenset[str] = frozenset()
+
+    def find_obj(
+        self,
+        env: BuildEnvironment,
+        modname: str,
+        classname: str,
+        name: str,
+        type: str | None,
+        searchmode: int = 0,
+    ) -> list[tuple[str, ObjectEntry]]:
+        if self._size != len(self.objects):
+            self._size = len(self.objects)
+            self._last_words = frozenset(full.rpartition(".")[2] for full in self.objects)
+        if name.removesuffix("()").rpartition(".")[2] not in self._last_words:
+            return []
+        return super().find_obj(env, modname, classname, name, type, searchmode)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Connect the filters behind every other extension and load MathJax on every page."""
     app.set_html_assets_policy("always")
+    app.add_domain(_IndexedPythonDomain, override=True)
     app.setup_extension("sphinx.ext.autodoc")  # whose event comes next
     app.connect("autodoc-process-docstring", _escape_bars)
+    app.connect("autodoc-process-signature", _plain_options)
+    app.connect("env-updated", _write_in_parallel)
     app.connect("html-page-context", _drop_thebe_scripts, priority=900)
     app.connect("html-page-context", _offer_pictures)
     app.connect("html-page-context", _plain_citations)
