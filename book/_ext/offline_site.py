@@ -6,8 +6,8 @@ MathJax only on pages whose source has formulas, while widgets may bring formula
 Figures may have pictures for narrow screens and dark pages, in folders of their own. Icons come as
 a font with the theme's styles; its script, which would draw them once more, is half a megabyte.
 
-Pages are written by several processes, and a type's name in a signature is looked up, not searched for: of the
-thousands of signatures of the reference, most name types of other libraries.
+Pages are written by several processes, and a type in a signature is looked up, not searched for:
+of the thousands in the reference, most are of other libraries.
 """
 
 import os

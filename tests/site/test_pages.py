@@ -46,8 +46,8 @@ def documents() -> list[str]:
 PAGES = documents()
 CHAPTERS = [page for page in PAGES if page.startswith("notebooks/")]
 WITH_EXPLORER = ["book/index", *CHAPTERS]
-LOOKS = [(page, "light") for page in PAGES]  # of the reference, one page is looked at in the dark
-LOOKS += [(page, "dark") for page in PAGES if "/api/" not in page or page.endswith("/nn")]
+# of the reference, one page is looked at in the dark
+IN_THE_DARK = {page for page in PAGES if "/api/" not in page or page.endswith("/nn")}
 
 
 @contextmanager
@@ -94,17 +94,26 @@ def test_every_page_of_the_site_is_in_the_table_of_contents(site: Path) -> None:
     assert extra == set(PAGES)
 
 
-@pytest.mark.parametrize(("name", "theme"), LOOKS)
-def test_page_is_self_contained_accessible_and_fits_a_phone(
-    name: str, theme: str, address: str, browser: Browser, axe: str
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_self_contained_light_accessible_and_fits_a_phone(
+    name: str, site: Path, address: str, browser: Browser, axe: str
 ) -> None:
-    with reader(browser, address, theme) as (page, wrong):
+    """One visit: as it travels, to everybody, in both themes, on a desk and on a phone."""
+    asked: set[str] = set()
+    with reader(browser, address) as (page, wrong):
+        page.on("request", lambda request: asked.add(request.url))
         page.goto(f"{address}{name}.html")
         settle(page)
+        weights = weights_of(site, address, asked)
+        assert sum(weights.values()) <= HEAVIEST, sorted(weights.items(), key=lambda w: -w[1])[:8]
         assert barriers(page, axe) == []
         assert page.locator("article h1").count() == 1
-        assert page.locator("html").get_attribute("data-theme") == theme
         assert wide_elements(page) == []
+        if name in IN_THE_DARK:
+            page.emulate_media(color_scheme="dark")
+            page.wait_for_selector("html[data-theme=dark]")
+            page.evaluate("Promise.all(document.getAnimations().map(a => a.finished))")
+            assert barriers(page, axe) == []
         page.set_viewport_size(PHONE)
         page.wait_for_timeout(150)  # explorers redraw at the new width
         assert wide_elements(page) == []
@@ -174,18 +183,10 @@ def test_every_figure_says_what_it_shows(name: str, site: Path) -> None:
         assert not re.search(r"\.(png|svg|jpg)$", alt), f"alt text is a file name: {alt}"
 
 
-@pytest.mark.parametrize("name", PAGES)
-def test_page_is_light(name: str, site: Path, address: str, browser: Browser) -> None:
-    """What travels for a page where the server compresses text, as hosts of sites do."""
-    asked: set[str] = set()
-    with reader(browser, address) as (page, _):
-        page.on("request", lambda request: asked.add(request.url))
-        page.goto(f"{address}{name}.html")
-        settle(page)
+def weights_of(site: Path, address: str, asked: set[str]) -> dict[str, int]:
+    """Bytes of each file of a page where the server compresses text, as hosts of sites do."""
     names = [url.removeprefix(address) for url in asked if url.startswith(address)]
-    weights = {name: weight(site, name) for name in names}
-    heaviest = sorted(weights.items(), key=lambda item: -item[1])[:8]
-    assert sum(weights.values()) <= HEAVIEST, heaviest
+    return {name: weight(site, name) for name in names}
 
 
 def weight(site: Path, name: str) -> int:
@@ -199,12 +200,17 @@ def weight(site: Path, name: str) -> int:
 
 
 @pytest.mark.parametrize("name", WITH_EXPLORER)
-@pytest.mark.parametrize("hand", ["mouse", "keyboard"])
-def test_explorers_answer(name: str, hand: str, address: str, browser: Browser) -> None:
+def test_explorers_answer_and_print_as_stills(name: str, address: str, browser: Browser) -> None:
     with reader(browser, address) as (page, wrong):
         page.goto(f"{address}{name}.html")
         settle(page)
-        move_every_explorer(page, hand)
+        move_every_explorer(page, "mouse")
+        if name in CHAPTERS:
+            still = page.locator(".explorer-still").first
+            assert not still.is_visible()
+            page.emulate_media(media="print")
+            assert still.is_visible()
+            assert not page.locator(".sx").first.is_visible()
     assert wrong == []
 
 
@@ -245,18 +251,6 @@ def test_works_from_a_folder(name: str, site: Path, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_paper_gets_a_still_picture(name: str, address: str, browser: Browser) -> None:
-    with reader(browser, address) as (page, _):
-        page.goto(f"{address}{name}.html")
-        settle(page)
-        still = page.locator(".explorer-still").first
-        assert not still.is_visible()
-        page.emulate_media(media="print")
-        assert still.is_visible()
-        assert not page.locator(".sx").first.is_visible()
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
 def test_buttons_lead_to_the_executed_notebook(name: str, site: Path) -> None:
     page = site / f"{name}.html"
     links = [
@@ -272,30 +266,6 @@ def test_buttons_lead_to_the_executed_notebook(name: str, site: Path) -> None:
         there = [link for link in links if link.startswith(host)]
         assert there, f"no button to {host}"
         assert f"{name}.ipynb" in unquote(there[0])
-
-
-def test_internal_links_resolve(site: Path) -> None:
-    found = (p for p in site.rglob("*.html") if "_static" not in p.parts)  # the theme's templates
-    pages = {p: BeautifulSoup(p.read_text(), "html.parser") for p in found}
-    names = {
-        p: {str(e.get("id") or e.get("name")) for e in soup.select("[id], a[name]")}
-        for p, soup in pages.items()
-    }
-    broken = []
-    for page, soup in pages.items():
-        for element in soup.select("a[href], link[href], script[src], img[src]"):
-            link = str(element.get("href") or element.get("src"))
-            parts = urlsplit(link)
-            if parts.scheme or parts.netloc:
-                if element.name != "a" and parts.scheme != "data":
-                    broken.append(f"{page.name} loads {link}")
-                continue
-            target = (page.parent / unquote(parts.path)).resolve() if parts.path else page
-            if not target.exists():
-                broken.append(f"{page.name} -> {link}")
-            elif parts.fragment and unquote(parts.fragment) not in names.get(target, ()):
-                broken.append(f"{page.name} -> {link} (no such place)")
-    assert sorted(set(broken)) == []
 
 
 def test_search_finds_every_term_of_the_glossary(address: str, browser: Browser) -> None:
