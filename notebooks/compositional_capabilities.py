@@ -37,14 +37,13 @@ subsets = [
     "base",
     "base 15",
     "random 10",
-    "random 25",
     "random 50",
     "repeat random 50",
     "random 50, all tokens",
 ]
 width = 32
 learning_rate = 0.005
-batch = 48
+batch = 32
 steps = 700
 checkpoints = 12
 words = 4
@@ -52,14 +51,14 @@ cell_samples = 24
 direct_n = [50]
 direct_width = 64
 direct_rate = 0.003
-direct_batch = 64
+direct_batch = 48
 direct_steps = 1000
 matched_steps = 500
 slot_functions = 11
 slot_n = [14, 57]
 slot_control = [57]
 slot_decides = 57
-slot_steps = 1500
+slot_steps = 1200
 one_layer_n = 50
 one_layer_steps = 900
 depths = [1, 2, 4]

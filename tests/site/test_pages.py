@@ -1,4 +1,4 @@
-"""What a reader meets: every page of the smoke site in a real browser, and every link on disk."""
+"""What a reader meets: every page of the smoke site in a real browser."""
 
 import gzip
 import json
