@@ -9,7 +9,7 @@ D width, V vocabulary.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Literal
 
 import torch
@@ -27,6 +27,8 @@ HOOKS: dict[Site, tuple[str, ...]] = {
     "residual": ("hook_resid_post",),
     "attention_and_mlp": ("hook_attn_out", "hook_mlp_out"),
 }
+
+AT_ONCE = 2**15  # tokens of all members whose activations are kept at once
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,8 @@ class Values:
 def search(model: Transformer, facts: Facts, layer: int, how: Search) -> Values:
     """Gradient descent on delta, for every fact on its own (Adam works element by element).
 
+    Edits are taken in parts, since all activations are kept for the gradients.
+
     Args:
         model: left as it is; its parameters need no gradients.
         layer: the block at whose site delta is added, at the lookup position of every prompt.
@@ -91,6 +95,16 @@ def search(model: Transformer, facts: Facts, layer: int, how: Search) -> Values:
     """
     check_layers(model, [layer])
     facts.check(model.members, model.config.vocabulary)
+    size = max(AT_ONCE * facts.target.shape[1] // max(facts.tokens.numel(), 1), 1)
+    parts = [
+        _search(model, facts.pick(slice(first, first + size)), layer, how)
+        for first in range(0, max(facts.shape[1], 1), size)
+    ]
+    return Values(*(torch.cat([getattr(p, f.name) for p in parts], 1) for f in fields(Values)))
+
+
+def _search(model: Transformer, facts: Facts, layer: int, how: Search) -> Values:
+    """`search` for all edits at once."""
     M, E, F = facts.shape
     start = torch.stack(
         [activation(model, facts, f"blocks.{layer}.{hook}")[..., 0, :] for hook in HOOKS[how.site]],

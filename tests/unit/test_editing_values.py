@@ -1,13 +1,13 @@
 """Keys, their covariance, and the value search against a loop over one fact at a time."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import pytest
 import torch
 from editing_cases import COVARIANCES, MODEL, M, T, facts, random_tokens, single, written
 from torch import Tensor
 
-from synthcore.editing import METHODS, Facts, Search, covariance, search
+from synthcore.editing import METHODS, Facts, Search, Values, covariance, search
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
 from synthcore.nn.hooks import replace as patch
@@ -103,3 +103,15 @@ def test_pmet_changes_attention_in_the_search_and_writes_the_mlp_only() -> None:
     only = search(MODEL, asked, 1, replace(how, site="mlp_out"))
     assert not torch.allclose(values.delta, only.delta, atol=1e-3)
     assert set(written("pmet", [1], asked).updates) == {1}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_values_found_in_parts_are_those_found_at_once(
+    method: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    how = METHODS[method].search
+    whole = search(MODEL, facts(5), 1, how)
+    monkeypatch.setattr("synthcore.editing.values.AT_ONCE", 2 * facts(1).tokens.numel())
+    parts = search(MODEL, facts(5), 1, how)
+    for field in fields(Values):
+        torch.testing.assert_close(getattr(parts, field.name), getattr(whole, field.name))
