@@ -6,18 +6,22 @@ import networkx
 import torch
 
 from benchmarks.measuring import Benchmark, seconds
-from synthcore.studies.stepwise_inference.graphs import Graph, bernoulli, seeded
-from synthcore.studies.stepwise_inference.paths import PathSampler
-from synthcore.studies.stepwise_inference.task import Lines, candidates, random_split
+from synthcore.studies.stepwise_inference.task.graphs import Graph, PathSampler, bernoulli_graph
+from synthcore.studies.stepwise_inference.task.lines import (
+    LineSampler,
+    candidate_pairs,
+    random_split,
+)
+from synthcore.training.seeding import seeded
 
 MEMBERS, BATCH, PAIRS = 4, 4096, 1000
 
 
 def tokens_per_second() -> float:
     """Million tokens of stepwise lines per second, N = 200 and p = 0.05."""
-    graphs = [bernoulli(200, 0.05, seeded(m)) for m in range(MEMBERS)]
+    graphs = [bernoulli_graph(200, 0.05, seeded(m)) for m in range(MEMBERS)]
     splits = [random_split(graph, 0.2, m) for m, graph in enumerate(graphs)]
-    lines, random = Lines(graphs, splits, "step"), seeded(0)
+    lines, random = LineSampler(graphs, splits, "step"), seeded(0)
     lines.positives(BATCH, random)
     tokens, start = 0, time.perf_counter()
     while time.perf_counter() - start < 2:
@@ -28,8 +32,8 @@ def tokens_per_second() -> float:
 def against_enumeration() -> float:
     """One path of each of 1000 connected pairs, spread evenly, N = 100 and p = 0.075: listing all
     simple paths with networkx and choosing one, over drawing, path counts and tables included."""
-    graph = bernoulli(100, 0.075, seeded(0))
-    every, random = candidates(graph), seeded(1)
+    graph = bernoulli_graph(100, 0.075, seeded(0))
+    every, random = candidate_pairs(graph), seeded(1)
     pairs = every[torch.linspace(0, len(every) - 1, PAIRS).long()][None]
     known = networkx.from_numpy_array(graph.adjacency.numpy(), create_using=networkx.DiGraph)
 

@@ -69,22 +69,22 @@ import numpy as np
 from synthcore.evidence.chapter import Chapter
 from synthcore.explorers.goal_field import GoalFieldExplorer
 from synthcore.explorers.navigation import NavigationExplorer
-from synthcore.studies.stepwise_inference import (
-    baselines,
-    decisions,
-    experiment,
-    figures,
-    graphs,
-    layout,
-    paths,
-    single,
-    task,
-    theory,
-)
+from synthcore.studies.stepwise_inference import measure, theory
 from synthcore.studies.stepwise_inference.claims import CLAIMS
+from synthcore.studies.stepwise_inference.config import Config
+from synthcore.studies.stepwise_inference.experiments import (
+    assemble,
+    navigation,
+    one_layer,
+    sampling,
+    steering,
+    stitching,
+)
+from synthcore.studies.stepwise_inference.figures import navigation as figures
+from synthcore.studies.stepwise_inference.task import graphs, lines
 from synthcore.training.seeding import seeded
 
-config = experiment.Config.from_cell(globals())
+config = Config.from_cell(globals())
 chapter = Chapter("stepwise_inference", config)
 
 # %% [markdown]
@@ -94,15 +94,15 @@ chapter = Chapter("stepwise_inference", config)
 # only. Pairs of a start $s$ and a goal $g$ become lines of text; the graph is never shown. Change the seed and look.
 
 # %%
-small = graphs.bernoulli(12, 0.25, seeded(4))
-words = task.Vocabulary(12)
-pair = task.candidates(small)[-1]
-path = paths.PathSampler([small]).sample(pair[None, :1], pair[None, 1:], seeded(0))[0, 0]
-lines = [words.write(pair[1], walk, words.path) for walk in (path, pair[:1])]
-apart = task.negatives(small)[1][0]
-lines.append(words.write(apart[1], apart[:1], words.nopath))
+small = graphs.bernoulli_graph(12, 0.25, seeded(4))
+vocabulary = lines.Vocabulary(12)
+pair = lines.candidate_pairs(small)[-1]
+path = graphs.PathSampler([small]).sample(pair[None, :1], pair[None, 1:], seeded(0))[0, 0]
+examples = [vocabulary.encode(pair[1], walk, vocabulary.path) for walk in (path, pair[:1])]
+apart = lines.negative_pairs(small)[1][0]
+examples.append(vocabulary.encode(apart[1], apart[:1], vocabulary.nopath))
 chapter.figure(
-    figures.question(small, path.tolist(), [words.words(line.tolist()) for line in lines]),
+    figures.question(small, path.tolist(), [vocabulary.decode(e.tolist()) for e in examples]),
     id="question",
     caption="A graph, one way through it, and three lines: the stepwise and the direct answer to the same question, and a goal out of reach. The prompt is the first three tokens.",
     alt="Left: a graph of twelve numbered nodes with one path in colour. Right: three lines of tokens that begin with target, goal and start.",
@@ -126,7 +126,7 @@ chapter.figure(
 # (Bernoulli), and $n^{d-1}p^d$ across $d$ layers.
 
 # %%
-hidden = [single.graph(config, "bernoulli", s) for s in config.seeds]
+hidden = [navigation.hidden_graph(config, "bernoulli", s) for s in config.seeds]
 number = np.mean([g.counts.numpy() for g in hidden], 0)
 gaps = range(5, config.nodes, config.nodes // 5)
 chapter.text(
@@ -145,16 +145,17 @@ chapter.text(
 # its own, and all seeds train as one population. Both formats take equally many updates on equally many lines.
 
 # %%
-data, school = experiment.navigate(config, chapter.progress)
+data, population = navigation.run(config, chapter.progress)
 
 # %%
 parts = [
     data,
-    experiment.stitching(config, chapter.progress),
-    experiment.one_layer(config, school, chapter.progress),
+    sampling.run(config, population),
+    stitching.run(config, chapter.progress),
+    one_layer.run(config, population, chapter.progress),
 ]
-parts += [experiment.steering(config, chapter.progress)] if config.motif_steps else []
-data = experiment.assemble(config, parts)
+parts += [steering.run(config, chapter.progress)] if config.motif_steps else []
+data = assemble(config, parts)
 chapter.save(data)
 
 # %% [markdown]
@@ -175,18 +176,18 @@ chapter.text(
     "test. The additive shortcut scores {add:.3f} and {addh:.3f}. The first token of the stepwise answer alone scores {first:.3f} on Bernoulli "
     "graphs, the whole answer {whole:.3f}: in this format the first token decides, and walking corrects next to nothing. Of the held-out "
     "Bernoulli pairs {seen:.0%} had occurred in training as (node on a path, goal); recall is {rs:.3f} on these and {ru:.3f} on the others.",
-    b=decisions.gap(data, "bernoulli").mean(),
-    h=decisions.gap(data, "layered").mean(),
-    bm=decisions.gap(data, "bernoulli", "mixed").mean(),
-    hm=decisions.gap(data, "layered", "mixed").mean(),
+    b=measure.accuracy_gap(data, "bernoulli").mean(),
+    h=measure.accuracy_gap(data, "layered").mean(),
+    bm=measure.accuracy_gap(data, "bernoulli", "mixed").mean(),
+    hm=measure.accuracy_gap(data, "layered", "mixed").mean(),
     add=data.baseline_accuracy.sel(
         kind="bernoulli", baseline="start + goal + gap", test="hard"
     ).mean(),
     addh=data.baseline_accuracy.sel(
         kind="layered", baseline="start + goal + gap", test="hard"
     ).mean(),
-    first=decisions.accuracy(last.first_recall.sel(kind="bernoulli", format="step")).mean(),
-    whole=decisions.accuracy(last.recall.sel(kind="bernoulli", format="step")).mean(),
+    first=measure.accuracy(last.first_recall.sel(kind="bernoulli", format="step")).mean(),
+    whole=measure.accuracy(last.recall.sel(kind="bernoulli", format="step")).mean(),
     seen=data.share_seen.sel(kind="bernoulli", format="step").mean(),
     rs=data.recall_seen.sel(kind="bernoulli", format="step").mean(),
     ru=data.recall_unseen.sel(kind="bernoulli", format="step").mean(),
@@ -207,7 +208,7 @@ chapter.figure(
     caption="Left: the gap on far pairs against the distance of the training pairs. Middle: accuracies, and the share of right written paths. Right: recall by distance, stepwise solid and direct dotted.",
     alt="Three panels: the gap against Delta, the accuracies of both formats and the share of right paths against Delta, and recall against the distance between start and goal.",
 )
-far_gap = decisions.far_gap(data).mean("seed")
+far_gap = measure.far_accuracy_gap(data).mean("seed")
 chapter.text(
     "Far gap: {gaps}. The reach-product rule, an oracle, scores {product:.3f} on the far test.",
     gaps=", ".join(
@@ -231,12 +232,12 @@ chapter.figure(
     caption="Accuracy falls with temperature and different answers become more; right paths are found most at a temperature in the middle. Lines are exact but for the last panel, crosses are sampled.",
     alt="Three panels against temperature: accuracy falls from near its maximum to zero, distinct right paths rise to a maximum and fall, different answers rise.",
 )
-found = data.temperature_distinct_valid.mean(["question", "seed"])
+valid_paths = data.temperature_distinct_valid.mean(["question", "seed"])
 chapter.text(
     "Most right paths, {most:.1f} of {all:.1f}, are found at temperature {at:g}. Sampled and exact accuracy differ by at most {off:.3f} on average.",
-    most=found.max(),
+    most=valid_paths.max(),
     all=data.temperature_paths.mean(),
-    at=found.temperature[found.argmax()],
+    at=valid_paths.temperature[valid_paths.argmax()],
     off=abs(
         data.sampled_accuracy.mean(["question", "seed"]).values
         - data.temperature_accuracy.mean(["question", "seed"])
@@ -280,13 +281,13 @@ chapter.figure(
     caption="Failures among sampled stepwise answers that walk, over training.",
     alt="Shares of answers with a misstep and of answers that miss the goal fall over training steps on a log axis, with single steps off the graph in grey.",
 )
-one = data.sel(kind="bernoulli", format="step")
+stepwise = data.sel(kind="bernoulli", format="step")
 chapter.text(
     "Half-times on Bernoulli graphs: {mis:.0f} steps for answers with a misstep, {edge:.0f} for single steps, {goal:.0f} for answers that miss "
     "the goal. An answer of several steps has a misstep far more often than a step is one, and the goal can be reached by a jump.",
-    mis=decisions.half_time(one.misstep).mean(),
-    edge=decisions.half_time(one.edge_error).mean(),
-    goal=decisions.half_time(one.astray).mean(),
+    mis=measure.half_time(stepwise.misstep).mean(),
+    edge=measure.half_time(stepwise.edge_error).mean(),
+    goal=measure.half_time(stepwise.astray).mean(),
 )
 
 # %% [markdown]
@@ -322,10 +323,10 @@ chapter.text(
 # Choose a pair and move the temperature: edges are as thick as the probability of the paths through them.
 
 # %%
-pairs, grown, logits = single.explorer_trees(data)
+pairs, trees, logits = sampling.explorer_data(data)
 adjacency = data.explorer_adjacency.values.astype(bool)
 chapter.explorer(
-    NavigationExplorer(layout.places(adjacency), adjacency, pairs, grown, logits),
+    NavigationExplorer(figures.node_coordinates(adjacency), adjacency, pairs, trees, logits),
     id="navigation",
     caption="Exact path probabilities at every temperature.",
     alt="A graph with the paths of one pair as bundles, and curves of accuracy and of distinct right paths over temperature.",
@@ -339,7 +340,7 @@ chapter.explorer(
 edges = data.mechanism_adjacency.values.astype(bool)
 chapter.explorer(
     GoalFieldExplorer(
-        data.goal_scores.values, data.step_scores.values, edges, layout.places(edges)
+        data.goal_scores.values, data.step_scores.values, edges, figures.node_coordinates(edges)
     ),
     id="goal-field",
     caption="The simplified rule of the one-layer network, one step at a time.",
@@ -375,25 +376,25 @@ if recorded is not None:
         "Gaps with hard negatives after {steps:.0f} steps: {b:.3f} (Bernoulli) and {h:.3f} (layered). Half-times: misstep {mis:.0f}, single steps "
         "{edge:.0f}, goal missed {goal:.0f}. Length against uniform paths: {length:+.2f} edges.",
         steps=longer.step[-1],
-        b=decisions.gap(longer, "bernoulli").mean(),
-        h=decisions.gap(longer, "layered").mean(),
-        mis=decisions.half_time(longer.misstep.sel(kind="bernoulli", format="step")).mean(),
-        edge=decisions.half_time(longer.edge_error.sel(kind="bernoulli", format="step")).mean(),
-        goal=decisions.half_time(longer.astray.sel(kind="bernoulli", format="step")).mean(),
+        b=measure.accuracy_gap(longer, "bernoulli").mean(),
+        h=measure.accuracy_gap(longer, "layered").mean(),
+        mis=measure.half_time(longer.misstep.sel(kind="bernoulli", format="step")).mean(),
+        edge=measure.half_time(longer.edge_error.sel(kind="bernoulli", format="step")).mean(),
+        goal=measure.half_time(longer.astray.sel(kind="bernoulli", format="step")).mean(),
         length=longer.length_difference.sel(reference="uniform path").mean(),
     )
     chapter.text(
         "With dead ends written out the gap is {b:.3f} and {h:.3f}: accuracy {walk:.3f} against {step:.3f} for the plain stepwise format (Bernoulli). "
         "The first token of such an answer says little ({first:.3f}): the verdict comes at the end of the walk.",
-        b=decisions.gap(longer, "bernoulli", written="walk").mean(),
-        h=decisions.gap(longer, "layered", written="walk").mean(),
-        walk=decisions.accuracy(
+        b=measure.accuracy_gap(longer, "bernoulli", written="walk").mean(),
+        h=measure.accuracy_gap(longer, "layered", written="walk").mean(),
+        walk=measure.accuracy(
             longer.recall.isel(step=-1).sel(kind="bernoulli", format="walk")
         ).mean(),
-        step=decisions.accuracy(
+        step=measure.accuracy(
             longer.recall.isel(step=-1).sel(kind="bernoulli", format="step")
         ).mean(),
-        first=decisions.accuracy(
+        first=measure.accuracy(
             longer.first_recall.isel(step=-1).sel(kind="bernoulli", format="walk")
         ).mean(),
     )
@@ -466,8 +467,8 @@ print(f"at p = 1/n = {p_critical:.3f} the number of paths stays 1/n whatever the
 # **2.** How many joins does a stitcher need that has seen single edges only, to connect two nodes $d$ layers apart?
 
 # %% tags=["hide-input"]
-chain = graphs.layered(6, 1, 1.0, seeded(0))
-needed = [baselines.stitched(chain.adjacency, joins)[0, 5].item() for joins in range(6)]
+chain = graphs.layered_graph(6, 1, 1.0, seeded(0))
+needed = [theory.stitched_pairs(chain.adjacency, joins)[0, 5].item() for joins in range(6)]
 assert needed.index(True) == 4
 print("d - 1 joins")
 
@@ -476,7 +477,7 @@ print("d - 1 joins")
 
 # %% tags=["hide-input"]
 lengths = theory.reference_lengths(hidden[0])
-pairs = task.candidates(hidden[0]).unbind(1)
+pairs = lines.candidate_pairs(hidden[0]).unbind(1)
 greedy, mean = (float(lengths[k][pairs].mean()) for k in ("most probable child", "uniform path"))
 assert greedy > mean
 print(

@@ -21,7 +21,6 @@ FIRST_EDITION = {
     "concept_space",
     "finetuning_wrappers",
     "representation_shattering",
-    "stepwise_inference",
 }
 ENTRIES = {
     *("__init__", "config", "task", "theory", "model", "experiments"),

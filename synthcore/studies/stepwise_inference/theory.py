@@ -1,15 +1,26 @@
-"""Exact answers: the Bayes policy, path lengths under simple walks, expected path counts.
+"""What is known without training: the Bayes policy, path lengths under simple walks, what stitching
+can reach, and what shortcuts score.
 
-float64. Axis letters: N nodes.
+A shortcut guesses reachability without the graph, or with little of it: each scores pairs (start,
+goal). Accuracy is the mean of the recalls on connected pairs and on negatives. Thresholds are
+fitted on training pairs; those of oracles, marked so, on test pairs.
+
+float64. Axis letters: N nodes, Q pairs, F features.
 """
 
-from math import comb
+from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from synthcore.studies.stepwise_inference.graphs import Graph
+from synthcore.studies.stepwise_inference.task.graphs import Graph
+from synthcore.studies.stepwise_inference.task.lines import Pairs, Split
+
+BASELINES = ("order", "gap", "degree", "start + goal + gap", "reach product (oracle)")
 
 
 def bayes_policy(graph: Graph, goal: int) -> Float[Tensor, "N N"]:
@@ -25,16 +36,17 @@ def bayes_policy(graph: Graph, goal: int) -> Float[Tensor, "N N"]:
     return weight / graph.counts[:, goal, None].clamp(min=1)
 
 
-def walk_length(policy: Float[Tensor, "N N"], goal: int) -> Float[Tensor, "N"]:
-    """Expected edges until the goal under a policy; 0 where the goal is out of reach."""
-    start = policy.sum(1)
-    return torch.linalg.solve(torch.eye(len(policy)).double() - policy, start)
+def expected_length(policy: Float[Tensor, "N N"]) -> Float[Tensor, "N"]:
+    """Expected edges from every node until a walk under this policy ends, at its goal; 0 where the
+    goal is out of reach."""
+    moves = policy.sum(1)
+    return torch.linalg.solve(torch.eye(len(policy)).double() - policy, moves)
 
 
 def uniform_length(graph: Graph) -> Float[Tensor, "N N"]:
     """Mean edges of a uniform path of every pair: (P A P) / P."""
-    through = graph.counts @ graph.adjacency.double() @ graph.counts
-    return through / graph.counts.clamp(min=1)
+    edges_on_paths = graph.counts @ graph.adjacency.double() @ graph.counts
+    return edges_on_paths / graph.counts.clamp(min=1)
 
 
 def reference_lengths(graph: Graph) -> dict[str, Float[Tensor, "N N"]]:
@@ -42,32 +54,129 @@ def reference_lengths(graph: Graph) -> dict[str, Float[Tensor, "N N"]]:
     children, a uniform path, and the most probable child under the Bayes policy."""
     viable, greedy = torch.zeros(2, graph.nodes, graph.nodes, dtype=torch.float64)
     for goal in range(graph.nodes):
-        pi = bayes_policy(graph, goal)
-        open_ = (pi > 0).double()
-        viable[:, goal] = walk_length(open_ / open_.sum(1, keepdim=True).clamp(min=1), goal)
-        best = torch.nn.functional.one_hot(pi.argmax(1), graph.nodes) * open_
-        greedy[:, goal] = walk_length(best, goal)
-    shortest = graph.distance.clamp(min=0).double()
+        policy = bayes_policy(graph, goal)
+        leads_there = (policy > 0).double()
+        viable[:, goal] = expected_length(
+            leads_there / leads_there.sum(1, keepdim=True).clamp(min=1)
+        )
+        best = torch.nn.functional.one_hot(policy.argmax(1), graph.nodes) * leads_there
+        greedy[:, goal] = expected_length(best)
     return {
-        "shortest": shortest,
+        "shortest": graph.distance.clamp(min=0).double(),
         "viable walk": viable,
         "uniform path": uniform_length(graph),
         "most probable child": greedy,
     }
 
 
-def expected_paths(gap: int, p: float, edges: int | None = None) -> float:
-    """Expected paths across an index gap in a Bernoulli graph: C(gap - 1, k - 1) p^k with k edges,
-    p (1 + p)^(gap - 1) in all.
+def expected_paths(gap: int, p: float) -> float:
+    """Expected paths across an index gap in a Bernoulli graph: p (1 + p)^(gap - 1), the sum of
+    C(gap - 1, k - 1) p^k over their numbers of edges k.
 
-    >>> abs(sum(expected_paths(5, 0.1, k) for k in range(1, 6)) - expected_paths(5, 0.1)) < 1e-12
-    True
+    >>> expected_paths(5, 1.0)  # complete: every subset of the four nodes between
+    16.0
     """
-    if edges is None:
-        return float(p * (1 + p) ** (gap - 1))
-    return float(comb(gap - 1, edges - 1) * p**edges)
+    return float(p * (1 + p) ** (gap - 1))
 
 
 def expected_layered_paths(layers_apart: int, width: int, p: float) -> float:
     """Expected paths between two nodes of a layered graph: width^(d - 1) p^d."""
     return float(width ** (layers_apart - 1) * p**layers_apart)
+
+
+def stitched_pairs(pieces: Bool[Tensor, "N N"], joins: int) -> Bool[Tensor, "N N"]:
+    """Pairs connected by at most `joins` + 1 of these pieces: what stitching could reach.
+
+    >>> edges = torch.eye(4).roll(1, 1).triu().bool()  # 0 -> 1 -> 2 -> 3
+    >>> [bool(stitched_pairs(edges, joins)[0, 3]) for joins in (1, 2)]
+    [False, True]
+    """
+    pairs = pieces
+    for _ in range(joins):
+        pairs = pairs | ((pairs.double() @ pieces.double()) > 0)
+    return pairs
+
+
+def pieces_in_training(graph: Graph, train: Pairs) -> Bool[Tensor, "N N"]:
+    """Whether some path of a training pair passes a, later or at once b: [a, b]."""
+    reach = (graph.counts > 0).double()
+    trained = torch.zeros(graph.nodes, graph.nodes, dtype=torch.float64)
+    trained[train[:, 0], train[:, 1]] = 1
+    around: Float[Tensor, "N N"] = reach.T @ trained @ reach.T
+    return (around > 0) & (reach > 0)
+
+
+def balanced_accuracy(positive: NDArray[np.bool_], negative: NDArray[np.bool_]) -> float:
+    """Mean of the shares of positives that are accepted and of negatives that are not."""
+    return float((positive.mean() + (~negative).mean()) / 2)
+
+
+def best_threshold(positive: NDArray[np.float64], negative: NDArray[np.float64]) -> float:
+    """The score above which accepting pairs gives the best balanced accuracy."""
+    values = np.unique(np.concatenate([positive, negative]))
+    cuts = np.concatenate([values[:1] - 1, (values[1:] + values[:-1]) / 2, values[-1:] + 1])
+    accuracy = [balanced_accuracy(positive > cut, negative > cut) for cut in cuts]
+    return float(cuts[int(np.argmax(accuracy))])
+
+
+def baseline_accuracies(graph: Graph, split: Split) -> dict[str, tuple[float, float]]:
+    """Accuracy of every baseline on hard negatives, and on half hard and half easy ones; nan where
+    a kind of pairs is missing."""
+    train = [split.train, split.hard_train, split.easy_train]
+    test = [split.test, split.hard_test, split.easy_test]
+    if min(len(pairs) for pairs in (*train, *test)) == 0:
+        return dict.fromkeys(BASELINES, (np.nan, np.nan))
+    scores: dict[str, Callable[[Pairs], NDArray[np.float64]]] = {
+        "order": lambda pairs: (_gap(graph, pairs) > 0).astype(float),
+        "gap": lambda pairs: _gap(graph, pairs),
+        "degree": lambda pairs: _degree(graph, pairs),
+        "start + goal + gap": _additive(graph, train),
+        "reach product (oracle)": lambda pairs: _reach_product(graph, pairs),
+    }
+    accuracies = {}
+    for name, score in scores.items():
+        fitted = [score(pairs) for pairs in (test if "oracle" in name else train)]
+        cut = best_threshold(fitted[0], np.concatenate([fitted[1], fitted[2]]))
+        connected, hard, easy = (score(pairs) > cut for pairs in test)
+        mixed = (connected.mean() + ((~hard).mean() + (~easy).mean()) / 2) / 2
+        accuracies[name] = (balanced_accuracy(connected, hard), float(mixed))
+    return accuracies
+
+
+def _gap(graph: Graph, pairs: Pairs) -> NDArray[np.float64]:
+    gap: NDArray[np.float64] = (graph.rank[pairs[:, 1]] - graph.rank[pairs[:, 0]]).numpy()
+    return gap.astype(float)
+
+
+def _degree(graph: Graph, pairs: Pairs) -> NDArray[np.float64]:
+    """In the right order, the start has children and the goal parents."""
+    has_children, has_parents = graph.adjacency.any(1), graph.adjacency.any(0)
+    ends = has_children[pairs[:, 0]] & has_parents[pairs[:, 1]]
+    return np.where(ends.numpy(), _gap(graph, pairs) > 0, 0).astype(float)
+
+
+def _reach_product(graph: Graph, pairs: Pairs) -> NDArray[np.float64]:
+    """(nodes that the start reaches) x (nodes that reach the goal), where the order is right."""
+    descendants, ancestors = graph.reachable.sum(1).double(), graph.reachable.sum(0).double()
+    product = (1 + descendants[pairs[:, 0]]) * (1 + ancestors[pairs[:, 1]])
+    return np.where(_gap(graph, pairs) > 0, product.numpy(), 0.0)
+
+
+def _additive(graph: Graph, train: Sequence[Pairs]) -> Callable[[Pairs], NDArray[np.float64]]:
+    """Scores of a logistic regression on one-hot start, one-hot goal and the gap, fitted on
+    training pairs: connected, hard and easy."""
+
+    def features(pairs: Pairs) -> Float[np.ndarray, "Q F"]:
+        one_hot, gap = np.eye(graph.nodes), _gap(graph, pairs)[:, None]
+        start, goal = pairs.numpy().T
+        return np.hstack([one_hot[start], one_hot[goal], gap / graph.nodes, gap > 0])
+
+    connected = np.repeat([1, 0, 0], [len(pairs) for pairs in train])
+    regression = LogisticRegression(max_iter=500, class_weight="balanced")
+    regression.fit(np.concatenate([features(pairs) for pairs in train]), connected)
+
+    def score(pairs: Pairs) -> NDArray[np.float64]:
+        scores: NDArray[np.float64] = regression.decision_function(features(pairs))
+        return scores
+
+    return score

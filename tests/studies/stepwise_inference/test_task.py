@@ -11,31 +11,31 @@ import torch
 from scipy import stats
 from torch import Tensor
 
-from synthcore.studies.stepwise_inference import baselines, theory
-from synthcore.studies.stepwise_inference.graphs import (
+from synthcore.studies.stepwise_inference import theory
+from synthcore.studies.stepwise_inference.task.graphs import (
     Graph,
-    bernoulli,
+    PathSampler,
+    bernoulli_graph,
     has_ends,
     is_connected,
-    layered,
+    layered_graph,
     path_counts,
 )
-from synthcore.studies.stepwise_inference.paths import PathSampler
-from synthcore.studies.stepwise_inference.task import (
-    Lines,
+from synthcore.studies.stepwise_inference.task.lines import (
+    LineSampler,
     Split,
     Vocabulary,
-    candidates,
-    contexts_of,
+    candidate_pairs,
+    count_contexts,
     distance_split,
-    negatives,
+    negative_pairs,
     random_split,
 )
 from synthcore.training.seeding import seeded
 
 GRAPHS = {
-    "bernoulli": bernoulli(14, 0.3, seeded(1), ends=2),
-    "layered": layered(5, 4, 0.5, seeded(2)),
+    "bernoulli": bernoulli_graph(14, 0.3, seeded(1), ends=2),
+    "layered": layered_graph(5, 4, 0.5, seeded(2)),
 }
 
 
@@ -45,7 +45,7 @@ def all_paths(graph: Graph, start: int, goal: int) -> list[tuple[int, ...]]:
 
 
 def many_pairs(graph: Graph) -> list[tuple[int, int]]:
-    return [(int(s), int(g)) for s, g in candidates(graph)]
+    return [(int(s), int(g)) for s, g in candidate_pairs(graph)]
 
 
 def greedy_path(policy: Tensor, start: int, goal: int) -> int:
@@ -59,10 +59,10 @@ def greedy_path(policy: Tensor, start: int, goal: int) -> int:
 def test_paths_are_counted_as_enumeration_finds_them(kind: str) -> None:
     graph = GRAPHS[kind]
     for s, g in itertools.permutations(range(graph.nodes), 2):
-        found = all_paths(graph, s, g)
-        assert graph.counts[s, g] == len(found)
-        assert bool(graph.reachable[s, g]) == bool(found)
-        shortest = min((len(p) - 1 for p in found), default=-1)
+        paths = all_paths(graph, s, g)
+        assert graph.counts[s, g] == len(paths)
+        assert bool(graph.reachable[s, g]) == bool(paths)
+        shortest = min((len(p) - 1 for p in paths), default=-1)
         assert int(graph.distance[s, g]) == shortest
     assert (graph.distance.diagonal() == 0).all()
     longest = max(len(p) - 1 for s, g in many_pairs(graph) for p in all_paths(graph, s, g))
@@ -70,7 +70,7 @@ def test_paths_are_counted_as_enumeration_finds_them(kind: str) -> None:
 
 
 def test_counts_equal_the_inverse() -> None:
-    graph = bernoulli(60, 0.1, seeded(3))
+    graph = bernoulli_graph(60, 0.1, seeded(3))
     inverse = np.linalg.inv(np.eye(60) - graph.adjacency.double().numpy())
     np.testing.assert_allclose(graph.counts.numpy(), inverse, rtol=1e-9, atol=1e-6)
 
@@ -83,12 +83,12 @@ def test_a_cycle_is_refused() -> None:
 
 def test_an_impossible_graph_is_refused() -> None:
     with pytest.raises(ValueError, match="take more nodes or another edge probability"):
-        bernoulli(8, 1e-6, seeded(0))
+        bernoulli_graph(8, 1e-6, seeded(0))
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_bernoulli_graphs_meet_what_they_promise(seed: int) -> None:
-    graph = bernoulli(40, 0.1, seeded(seed))
+    graph = bernoulli_graph(40, 0.1, seeded(seed))
     assert is_connected(graph.adjacency)
     assert has_ends(graph.adjacency, 3)
     assert not graph.adjacency.tril().any()
@@ -102,7 +102,7 @@ def test_expected_paths_of_random_graphs() -> None:
     counts = torch.stack([path_counts(e)[0, n - 1] for e in edges])
     error = counts.std() / math.sqrt(draws)
     assert abs(counts.mean() - theory.expected_paths(n - 1, p)) < 4 * error
-    drawn = [layered(4, 3, 0.4, generator).counts[0, -1] for _ in range(draws)]
+    drawn = [layered_graph(4, 3, 0.4, generator).counts[0, -1] for _ in range(draws)]
     across = torch.stack(drawn)
     error = across.std() / math.sqrt(draws)
     assert abs(across.mean() - theory.expected_layered_paths(3, 3, 0.4)) < 4 * error
@@ -122,8 +122,8 @@ def test_the_sampler_is_uniform_over_all_paths(kind: str) -> None:
 
 
 def test_every_member_walks_in_its_own_graph() -> None:
-    graphs = [bernoulli(14, 0.3, seeded(s), ends=2) for s in range(3)]
-    pairs = torch.stack([candidates(g)[:5] for g in graphs])
+    graphs = [bernoulli_graph(14, 0.3, seeded(s), ends=2) for s in range(3)]
+    pairs = torch.stack([candidate_pairs(g)[:5] for g in graphs])
     paths = PathSampler(graphs).sample(pairs[..., 0], pairs[..., 1], seeded(1))
     for graph, rows, ends in zip(graphs, paths, pairs, strict=True):
         for row, (s, g) in zip(rows.tolist(), ends.tolist(), strict=True):
@@ -134,7 +134,7 @@ def test_every_member_walks_in_its_own_graph() -> None:
 
 def test_wanderers_stop_in_dead_ends() -> None:
     graph = GRAPHS["bernoulli"]
-    walks = PathSampler([graph]).wander(torch.arange(14)[None], seeded(0))[0].tolist()
+    walks = PathSampler([graph]).random_walk(torch.arange(14)[None], seeded(0))[0].tolist()
     for row in walks:
         path = [node for node in row if node >= 0]
         assert all(graph.adjacency[a, b] for a, b in itertools.pairwise(path))
@@ -144,7 +144,7 @@ def test_wanderers_stop_in_dead_ends() -> None:
 @pytest.mark.parametrize("kind", GRAPHS)
 def test_reference_lengths_by_enumeration(kind: str) -> None:
     graph = GRAPHS[kind]
-    found = theory.reference_lengths(graph)
+    expected = theory.reference_lengths(graph)
     for s, g in many_pairs(graph):
         paths = all_paths(graph, s, g)
         policy = theory.bayes_policy(graph, g)
@@ -153,23 +153,23 @@ def test_reference_lengths_by_enumeration(kind: str) -> None:
         ]
         np.testing.assert_allclose(chances, 1 / len(paths))
         lengths = [len(path) - 1 for path in paths]
-        assert found["uniform path"][s, g] == pytest.approx(np.mean(lengths))
-        assert found["shortest"][s, g] == min(lengths)
+        assert expected["uniform path"][s, g] == pytest.approx(np.mean(lengths))
+        assert expected["shortest"][s, g] == min(lengths)
         viable = (policy > 0).double()
         even = [
             math.prod(float(1 / viable[a].sum()) for a in path[:-1]) * (len(path) - 1)
             for path in paths
         ]
-        assert found["viable walk"][s, g] == pytest.approx(sum(even))
-        assert found["most probable child"][s, g] == pytest.approx(greedy_path(policy, s, g))
+        assert expected["viable walk"][s, g] == pytest.approx(sum(even))
+        assert expected["most probable child"][s, g] == pytest.approx(greedy_path(policy, s, g))
 
 
 @pytest.mark.parametrize("kind", GRAPHS)
 def test_pairs_are_divided_without_overlap(kind: str) -> None:
     graph = GRAPHS[kind]
     split = random_split(graph, 0.4, 0)
-    easy, hard = negatives(graph)
-    every = {tuple(p) for p in torch.cat([candidates(graph), easy, hard]).tolist()}
+    easy, hard = negative_pairs(graph)
+    every = {tuple(p) for p in torch.cat([candidate_pairs(graph), easy, hard]).tolist()}
     parts = [split.train, split.easy_train, split.hard_train, split.test]
     parts += [split.easy_test, split.hard_test]
     flat = [tuple(pair) for part in parts for pair in part.tolist()]
@@ -182,7 +182,7 @@ def test_pairs_are_divided_without_overlap(kind: str) -> None:
 
 
 def test_far_pairs_are_held_out_of_near_training() -> None:
-    graph = layered(7, 5, 0.4, seeded(4))
+    graph = layered_graph(7, 5, 0.4, seeded(4))
 
     def apart(pairs: Tensor) -> Tensor:
         return graph.rank[pairs[:, 1]] - graph.rank[pairs[:, 0]]
@@ -202,20 +202,20 @@ def test_a_graph_without_admissible_pairs_is_refused() -> None:
         random_split(chain, 0.2, 0)
 
 
-@pytest.mark.parametrize("style", ["step", "direct", "walk"])
-def test_lines_are_what_the_formats_say(style: str) -> None:
+@pytest.mark.parametrize("line_format", ["step", "direct", "walk"])
+def test_lines_are_what_the_formats_say(line_format: str) -> None:
     graph = GRAPHS["bernoulli"]
-    split, words = random_split(graph, 0.5, 0), Vocabulary(graph.nodes)
-    lines = Lines([graph], [split], style)  # type: ignore[arg-type]
+    split, vocabulary = random_split(graph, 0.5, 0), Vocabulary(graph.nodes)
+    lines = LineSampler([graph], [split], line_format)  # type: ignore[arg-type]
     known = {tuple(p) for p in torch.cat([split.train, split.edges]).tolist()}
     for row in lines.positives(200, seeded(0))[0].tolist():
         line = [token for token in row if token]
-        assert line[0] == words.target
-        assert line[-2:] == [words.path, words.end]
+        assert line[0] == vocabulary.target
+        assert line[-2:] == [vocabulary.path, vocabulary.end]
         nodes = [token - 1 for token in line[2:-2]]
         goal = line[1] - 1
         assert (nodes[0], goal) in known
-        if style == "direct":
+        if line_format == "direct":
             assert len(nodes) == 1
         else:
             assert nodes[-1] == goal
@@ -223,25 +223,25 @@ def test_lines_are_what_the_formats_say(style: str) -> None:
     for row in lines.negatives(200, seeded(0))[0].tolist():
         line = [token for token in row if token]
         nodes = [token - 1 for token in line[2:-2]]
-        assert line[-2:] == [words.nopath, words.end]
+        assert line[-2:] == [vocabulary.nopath, vocabulary.end]
         assert not graph.reachable[nodes[0], line[1] - 1]
-        if style == "walk":
+        if line_format == "walk":
             assert not graph.adjacency[nodes[-1]].any()
         else:
             assert len(nodes) == 1
 
 
 def test_contexts_seen_are_read_from_the_lines() -> None:
-    words = Vocabulary(5)
+    vocabulary = Vocabulary(5)
     path = torch.tensor([[0, 2, 4]])
-    line = words.write(torch.tensor([4]), path, words.path)[None]
-    seen = contexts_of(line, 5)[0]
+    line = vocabulary.encode(torch.tensor([4]), path, vocabulary.path)[None]
+    seen = count_contexts(line, 5)[0]
     assert seen.nonzero().tolist() == [[0, 4], [2, 4]]
 
 
 def test_stitching_with_enough_joins_is_reachability() -> None:
     graph = GRAPHS["layered"]
-    assert torch.equal(baselines.stitched(graph.adjacency, graph.nodes), graph.reachable)
+    assert torch.equal(theory.stitched_pairs(graph.adjacency, graph.nodes), graph.reachable)
 
 
 def test_covered_pieces_by_enumeration() -> None:
@@ -252,15 +252,15 @@ def test_covered_pieces_by_enumeration() -> None:
         for path in all_paths(graph, s, g):
             for a, b in itertools.combinations_with_replacement(path, 2):
                 seen[a, b] = True
-    assert torch.equal(baselines.covered(graph, train), seen)
+    assert torch.equal(theory.pieces_in_training(graph, train), seen)
 
 
 def test_baselines_on_an_order_that_tells_everything() -> None:
     """In a complete layered graph order is reachability; easy negatives alone are left."""
-    graph = layered(4, 3, 1.0, seeded(0))
+    graph = layered_graph(4, 3, 1.0, seeded(0))
     split = random_split(graph, 0.5, 0)
     one = split.easy_test[:1]
     split = Split(**{**split.__dict__, "hard_train": one, "hard_test": one})
-    found = baselines.accuracies(graph, split)
-    assert found["order"] == (1.0, 1.0)
-    assert baselines.best_threshold(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.5
+    accuracies = theory.baseline_accuracies(graph, split)
+    assert accuracies["order"] == (1.0, 1.0)
+    assert theory.best_threshold(np.array([2.0, 3.0]), np.array([0.0, 1.0])) == 1.5

@@ -1,4 +1,4 @@
-"""Figures of the chapter: dataset in, matplotlib figure out."""
+"""Figures of the chapter in its order, F1 to F9; and where the nodes of a graph are drawn."""
 
 from itertools import pairwise
 
@@ -7,41 +7,63 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike, NDArray
 
 from synthcore.figures import GREY, INK, band, key, level, over_seeds, panels, points, tag
-from synthcore.studies.stepwise_inference.decisions import accuracy, far_gap
-from synthcore.studies.stepwise_inference.graphs import Graph
-from synthcore.studies.stepwise_inference.layout import places
+from synthcore.studies.stepwise_inference.measure import accuracy, far_accuracy_gap
+from synthcore.studies.stepwise_inference.task.graphs import Graph
 
 COLOURS = {"step": "#b3541e", "walk": "#8a6d00", "direct": "#2563b0"}
 NAMES = {"step": "stepwise", "walk": "stepwise, with dead ends", "direct": "direct"}
 DELTAS = ("#5b3a8c", "#a0468b", "#d9757a", GREY)
 
 
-def draw_graph(ax: Axes, graph: Graph, path: list[int], labels: bool = True) -> None:
-    """A small graph with one path in colour."""
-    where = places(graph.adjacency)
+def node_coordinates(edges: ArrayLike) -> NDArray[np.float64]:
+    """(N, 2) where to draw the nodes of a graph: to the right by depth, spread within each depth.
+
+    Depth is the longest path from a source; nodes of one depth keep the order of the mean height
+    of their parents, so that edges cross less.
+    """
+    adjacency = np.asarray(edges, dtype=bool)
+    n = len(adjacency)
+    depth = np.zeros(n)
+    for node in range(n):  # topological order
+        parents = np.flatnonzero(adjacency[:, node])
+        if len(parents):
+            depth[node] = depth[parents].max() + 1
+    height = np.zeros(n)
+    for one_depth in np.unique(depth):
+        nodes = np.flatnonzero(depth == one_depth)
+        of_parents = [
+            height[np.flatnonzero(adjacency[:, i])].mean() if adjacency[:, i].any() else 0.0
+            for i in nodes
+        ]
+        order = nodes[np.argsort(of_parents, kind="stable")]
+        height[order] = np.linspace(-1, 1, len(nodes) + 2)[1:-1]
+    return np.stack([depth, height * 4], -1)
+
+
+def draw_graph(ax: Axes, graph: Graph, path: list[int]) -> None:
+    """A small graph with numbered nodes and one path in colour."""
+    coordinates = node_coordinates(graph.adjacency)
     for a, b in graph.adjacency.nonzero().tolist():
-        on = any((a, b) == step for step in pairwise(path))
+        on_path = (a, b) in pairwise(path)
         ax.annotate(
             "",
-            where[b],
-            where[a],
+            coordinates[b],
+            coordinates[a],
             arrowprops={
                 "arrowstyle": "-|>",
-                "color": COLOURS["step"] if on else GREY,
-                "lw": 2.0 if on else 0.5,
+                "color": COLOURS["step"] if on_path else GREY,
+                "lw": 2.0 if on_path else 0.5,
                 "shrinkA": 6,
                 "shrinkB": 6,
-                "alpha": 1.0 if on else 0.5,
+                "alpha": 1.0 if on_path else 0.5,
             },
         )
-    ax.scatter(
-        where[:, 0], where[:, 1], s=90 if labels else 12, color="white", edgecolor=INK, zorder=3
-    )
-    if labels:
-        for i, (x, y) in enumerate(where):
-            ax.text(x, y, str(i), ha="center", va="center", fontsize=7, zorder=4, color=INK)
+    ax.scatter(coordinates[:, 0], coordinates[:, 1], s=90, color="white", edgecolor=INK, zorder=3)
+    for i, (x, y) in enumerate(coordinates):
+        ax.text(x, y, str(i), ha="center", va="center", fontsize=7, zorder=4, color=INK)
     ax.set_axis_off()
 
 
@@ -61,13 +83,14 @@ def accuracy_over_training(data: xr.Dataset) -> Figure:
     """F2: held-out accuracy on hard negatives, per format and graph type."""
     fig, axes = panels(2, sharey=True)
     for ax, kind in zip(axes, ("bernoulli", "layered"), strict=True):
-        for style in data.attrs["formats"]:
-            curve = accuracy(data.recall.sel(kind=kind, format=style)).isel(step=slice(1, None))
-            over_seeds(ax, curve, "step", COLOURS[style], NAMES[style])
-        base = data.baseline_accuracy.sel(kind=kind, test="hard").mean("seed")
-        for name, style in (("start + goal + gap", ":"), ("reach product (oracle)", "--")):
-            ax.axhline(float(base.sel(baseline=name)), color=INK, ls=style, lw=1.1, label=name)
-        level(ax, float(base.sel(baseline="order")), "order", style=":")
+        for line_format in data.attrs["formats"]:
+            recall = data.recall.sel(kind=kind, format=line_format).isel(step=slice(1, None))
+            colour, label = COLOURS[line_format], NAMES[line_format]
+            over_seeds(ax, accuracy(recall), "step", colour, label)
+        baselines = data.baseline_accuracy.sel(kind=kind, test="hard").mean("seed")
+        for name, line in (("start + goal + gap", ":"), ("reach product (oracle)", "--")):
+            ax.axhline(float(baselines.sel(baseline=name)), color=INK, ls=line, lw=1.1, label=name)
+        level(ax, float(baselines.sel(baseline="order")), "order", style=":")
         ax.set(xscale="log", xlabel="step", ylim=(0.45, 1))
         tag(ax, kind)
     axes[0].set_ylabel("accuracy, hard negatives")
@@ -85,11 +108,12 @@ def stitching(data: xr.Dataset) -> Figure:
     x = np.arange(len(near))
     names = [f"{d}" if d else "all" for d in near]
     far = accuracy(data.far_recall)
-    points(axes[0], x, far_gap(data), INK)
+    points(axes[0], x, far_accuracy_gap(data), INK)
     axes[0].axhline(0, color=GREY, lw=0.8)
     axes[0].set_ylabel("stepwise less direct, far pairs")
-    for style in ("step", "direct"):
-        points(axes[1], x, far.sel(format=style), COLOURS[style], NAMES[style])
+    for line_format in ("step", "direct"):
+        colour, label = COLOURS[line_format], NAMES[line_format]
+        points(axes[1], x, far.sel(format=line_format), colour, label)
     points(axes[1], x, data.far_valid.sel(format="step"), COLOURS["walk"], "right path", marker="^")
     level(axes[1], 0.5, "order", style=":")
     axes[1].set_ylabel("accuracy, far pairs")
@@ -98,8 +122,8 @@ def stitching(data: xr.Dataset) -> Figure:
         ax.set_xticks(x, names)
         ax.set_xlabel("Δ, layers of training pairs")
     for i, d in enumerate(near):
-        for style, line in (("step", "-"), ("direct", ":")):
-            values = data.far_recall_distance.sel(near=d, format=style).transpose(
+        for line_format, line in (("step", "-"), ("direct", ":")):
+            values = data.far_recall_distance.sel(near=d, format=line_format).transpose(
                 "seed", "distance"
             )
             colour = DELTAS[i % len(DELTAS)]
@@ -143,9 +167,9 @@ def failures(data: xr.Dataset) -> Figure:
         "edge_error": "steps off the graph",
     }
     for ax, kind in zip(axes, ("bernoulli", "layered"), strict=True):
-        one = data.sel(kind=kind, format="step").isel(step=slice(1, None))
+        stepwise = data.sel(kind=kind, format="step").isel(step=slice(1, None))
         for name, colour in colours.items():
-            over_seeds(ax, one[name], "step", colour, words[name])
+            over_seeds(ax, stepwise[name], "step", colour, words[name])
         ax.set(xscale="log", xlabel="step", ylim=(0, 1))
         tag(ax, kind)
     axes[0].set_ylabel("share of answers (of steps, grey)")
@@ -172,13 +196,13 @@ def tables(data: xr.Dataset) -> Figure:
     fig, axes = panels(4, width=2.6, height=2.6)
     distance = data.mechanism_distance.values.astype(float).T
     distance[distance < 0] = np.nan
-    shown = (
+    heat_maps = (
         (data.goal_scores.values, "S1: goal, candidate", "goal"),
         (-distance, "minus distance to the goal", "goal"),
         (data.step_scores.values, "S2: node, candidate", "current node"),
         (data.mechanism_adjacency.values.astype(float), "edges", "current node"),
     )
-    for ax, (values, name, rows) in zip(axes, shown, strict=True):
+    for ax, (values, name, rows) in zip(axes, heat_maps, strict=True):
         ax.imshow(values, cmap="viridis", aspect="auto", interpolation="nearest")
         ax.set(xlabel="candidate", ylabel=rows)
         tag(ax, name)
@@ -205,11 +229,11 @@ def primacy(data: xr.Dataset) -> Figure:
     """F9: which of two conflicting chains is followed, over both orders."""
     fig, (ax,) = panels(1, width=4)
     rest = 1 - data.primacy.sum("position")
-    shown = xr.concat([data.primacy, rest.assign_coords(position="neither")], "position")
+    shares = xr.concat([data.primacy, rest.assign_coords(position="neither")], "position")
     for length, colour in zip(data.conflict.values, COLOURS.values(), strict=False):
         place = np.arange(3) + 0.15 * (length - data.conflict.values.mean())
         label = f"{length} between the ends"
-        points(ax, place, shown.sel(conflict=length), colour, label, ls="none")
+        points(ax, place, shares.sel(conflict=length), colour, label, ls="none")
     key(ax)
     ax.set_xticks(np.arange(3), ["first chain", "second chain", "neither"])
     ax.set(ylabel="share of answers", ylim=(0, 1))

@@ -5,7 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from synthcore.config import StudyConfig
-from synthcore.studies.stepwise_inference.networks import Recipe
+from synthcore.training.config import TrainingConfig
 
 
 class Config(StudyConfig):
@@ -63,7 +63,16 @@ class Config(StudyConfig):
                 raise ValueError(sentence)
         return self
 
-    @property
-    def recipe(self) -> Recipe:
-        """Of the networks with MLPs."""
-        return Recipe(self.width, self.depth, self.learning_rate, self.batch)
+    def training(self, steps: int, warmup: int = 50) -> TrainingConfig:
+        """How networks are trained: AdamW with the paper's betas, decay and clipping, at most
+        `warmup` updates of linear warm-up and half a cosine."""
+        return TrainingConfig(
+            steps,
+            self.batch,
+            self.learning_rate,
+            final=0.05,
+            warmup=min(warmup, steps // 4),
+            betas=(0.9, 0.95),
+            weight_decay=0.1,
+            clip=1.0,
+        )

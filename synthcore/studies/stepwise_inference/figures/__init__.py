@@ -1,0 +1,1 @@
+"""Figures of the chapter: a dataset in, a matplotlib figure out."""
