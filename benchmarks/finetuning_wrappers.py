@@ -4,25 +4,28 @@ import torch
 from torch.nn import functional
 
 from benchmarks.measuring import Benchmark, ratio
-from synthcore.studies.finetuning_wrappers import lessons, networks
-from synthcore.studies.finetuning_wrappers.grammar_school import PRIORS
-from synthcore.studies.finetuning_wrappers.networks import Shape, answer_loss
-from synthcore.studies.finetuning_wrappers.task import COUNT, INDEX, TOKEN, World
+from synthcore.studies.finetuning_wrappers.model import Architecture, answer_loss, build
+from synthcore.studies.finetuning_wrappers.task.grammar import COUNT, INDEX, TOKEN, World
+from synthcore.studies.finetuning_wrappers.task.mixtures import (
+    PRIORS,
+    BatchSampler,
+    pretraining_mixture,
+)
 
 MEMBERS, BATCH = 6, 48
 WORLD, CPU = World(), torch.device("cpu")
 
 
-def _feed() -> lessons.Feed:
-    taught = [lessons.pretraining(PRIORS[p]) for p in ("L", "H") for _ in range(3)]
+def _sampler() -> BatchSampler:
+    mixtures = [pretraining_mixture(PRIORS[p]) for p in ("L", "H") for _ in range(3)]
     seeds = [0, 1, 2] * 2
-    return lessons.Feed(WORLD, taught, seeds, BATCH, 0, (COUNT, INDEX, TOKEN), CPU)
+    return BatchSampler(WORLD, mixtures, seeds, BATCH, 0, (COUNT, INDEX, TOKEN), CPU)
 
 
 def last_place() -> float:
     """Forward and backward pass over all places, relative to the answer's place only."""
-    model = networks.build(Shape(48, 2, 4), WORLD, [0, 1, 2] * 2, CPU)
-    batch = _feed()(0)
+    model = build(Architecture(48, 2, 4), WORLD, [0, 1, 2] * 2, CPU)
+    batch = _sampler()(0)
 
     def whole() -> None:
         logits = model(batch.prompts)[:, :, -1]
@@ -36,10 +39,10 @@ def last_place() -> float:
 
 def data_share() -> float:
     """Time to draw a pretraining batch, relative to a forward and backward pass on it."""
-    model = networks.build(Shape(48, 2, 4), WORLD, [0, 1, 2] * 2, CPU)
-    feed = _feed()
-    batch = feed(0)
-    return ratio(lambda: feed(0), lambda: answer_loss(model, batch).sum().backward())
+    model = build(Architecture(48, 2, 4), WORLD, [0, 1, 2] * 2, CPU)
+    sampler = _sampler()
+    batch = sampler(0)
+    return ratio(lambda: sampler(0), lambda: answer_loss(model, batch).sum().backward())
 
 
 BENCHMARKS = (

@@ -94,23 +94,23 @@ from synthcore.evidence.chapter import Chapter
 from synthcore.explorers import compiled_counter
 from synthcore.explorers.compiled_counter import CompiledCounterExplorer
 from synthcore.explorers.unwrap import UnwrapExplorer
-from synthcore.studies.finetuning_wrappers import (
-    compiled_figures,
-    compiled_stage,
-    decisions,
-    experiment,
-    figures,
-    policies,
-    revival,
-    shown,
-    story_text,
-    strings,
-    task,
-    theory,
+from synthcore.studies.finetuning_wrappers import experiments, measure, theory
+from synthcore.studies.finetuning_wrappers.claims import CLAIMS, decisions
+from synthcore.studies.finetuning_wrappers.config import Config
+from synthcore.studies.finetuning_wrappers.experiments import (
+    compiled_networks,
+    finetuning,
+    pruning_and_probing,
+    relearning,
+    stories,
+    variants,
 )
-from synthcore.studies.finetuning_wrappers.claims import CLAIMS
+from synthcore.studies.finetuning_wrappers.figures import compiled_and_stories
+from synthcore.studies.finetuning_wrappers.figures import grammar as grammar_figures
+from synthcore.studies.finetuning_wrappers.task import grammar, strings
+from synthcore.studies.finetuning_wrappers.task import stories as storyworld
 
-config = experiment.Config.from_cell(globals())
+config = Config.from_cell(globals())
 chapter = Chapter("finetuning_wrappers", config)
 world = config.world
 
@@ -131,20 +131,18 @@ world = config.world
 
 # %%
 exact = counter(config.counter_slots)
-example = torch.tensor(
-    [[ord(c) - ord("a") for c in compiled_stage.EXAMPLE[: config.counter_slots]]]
-)
+example = torch.tensor([[ord(c) - ord("a") for c in strings.EXAMPLE[: config.counter_slots]]])
 said = exact(exact.shape.encode(example)[None])[0, 0].argmax(-1)
 chapter.text(
     "`{string}` holds {n} letters a; the compiled network says {said}. It has {weights:,} weights, as many as Tracr's own; {used} are not zero.",
-    string=compiled_stage.EXAMPLE[: config.counter_slots],
+    string=strings.EXAMPLE[: config.counter_slots],
     n=int(theory.count_of(example, 0)[0]),
     said=int(said[READ]),
     weights=exact.parameters_per_member,
     used=weights_in_use(exact),
 )
 chapter.figure(
-    compiled_figures.anatomy(
+    compiled_and_stories.reads_and_writes(
         {name: value.numpy() for name, value in exact.named_parameters()},
         list(exact.shape.spaces.sizes.items()),
     ),
@@ -164,10 +162,10 @@ chapter.figure(
 
 # %%
 draw = torch.Generator().manual_seed(config.seed)
-some = task.count_texts(world, 1, 1.0, draw)
-line = world.lines(some, torch.tensor([task.COUNT]), torch.tensor([task.B]))[0]
-answer = world.answers(some, torch.tensor([task.COUNT]), torch.tensor([task.B]))[0]
-print(world.words(line), "->", int(answer))
+some = grammar.sample_count_texts(world, 1, 1.0, draw)
+line = world.prompts(some, torch.tensor([grammar.COUNT]), torch.tensor([grammar.B]))[0]
+answer = world.answers(some, torch.tensor([grammar.COUNT]), torch.tensor([grammar.B]))[0]
+print(world.decode(line), "->", int(answer))
 
 # %%
 law = theory.length_distribution()
@@ -181,7 +179,7 @@ chapter.text(
     long=law[250:].sum(),
 )
 chapter.figure(
-    figures.lengths(),
+    grammar_figures.string_lengths(),
     id="lengths",
     caption="Lengths of the grammar's strings: the exact law over a simulation. The dotted line is the length of the paper's texts.",
     alt="A histogram of simulated string lengths with the exact probabilities as a dashed line over it.",
@@ -198,14 +196,14 @@ chapter.figure(
 # Four policies explain nearly everything that networks do here. Each is an exact oracle: its accuracies need no experiment.
 
 # %%
-exam_texts = {share: task.count_texts(world, 2000, share, draw) for share in (0.0, 1.0)}
+test_texts = {share: grammar.sample_count_texts(world, 2000, share, draw) for share in (0.0, 1.0)}
 rows = []
 for share, name in ((0.0, "shortcut wrong"), (1.0, "shortcut right")):
-    counted = exam_texts[share][:, -world.window :]
-    n_a, n_b = ((counted == letter).sum(-1) for letter in (task.A, task.B))
-    answers = policies.policy_answers(n_a, n_b, int(n_b.mode().values))
+    counted = test_texts[share][:, -world.window :]
+    n_a, n_b = ((counted == letter).sum(-1) for letter in (grammar.A, grammar.B))
+    answers = measure.policy_answers(n_a, n_b, int(n_b.mode().values))
     rows.append((name, [float((row == n_b).double().mean()) for row in answers]))
-print(f"{'prompts for b':<16}" + "".join(f"{name:>13}" for name in policies.POLICIES[:4]))
+print(f"{'prompts for b':<16}" + "".join(f"{name:>13}" for name in measure.POLICIES[:4]))
 for name, values in rows:
     print(f"{name:<16}" + "".join(f"{value:>13.2f}" for value in values))
 
@@ -220,18 +218,21 @@ for name, values in rows:
 # ({doc}`/notebooks/adam_continuous_time`); it is varied in everything below.
 
 # %%
-compiled = experiment.compiled(config, chapter.progress)
+compiled = compiled_networks.run(config, chapter.progress)
 
 # %%
-wrapped, stage = experiment.wrap(config, chapter.progress)
+finetuned, population = finetuning.run(config, chapter.progress)
 
 # %%
-opened, scratch = experiment.open_and_revive(config, stage, chapter.progress)
+pruned = pruning_and_probing.prune(config, population)
+probed = pruning_and_probing.probe(config, population)
+relearned, counts_b_only = relearning.run(config, population, chapter.progress)
 
 # %%
-more = experiment.variants(config, stage, scratch, chapter.progress)
-stories = experiment.tell(config, chapter.progress)
-data = experiment.assemble(config, [compiled, wrapped, opened, *more, stories])
+varied = variants.run(config, population, counts_b_only, chapter.progress)
+story_data = stories.run(config, chapter.progress)
+parts = [compiled, finetuned, pruned, probed, relearned, *varied, story_data]
+data = experiments.assemble(config, parts)
 chapter.save(data)
 
 # %% [markdown]
@@ -241,13 +242,13 @@ chapter.save(data)
 
 # %%
 chapter.figure(
-    figures.over_tuning(data, "b"),
+    grammar_figures.accuracy_over_finetuning(data, "b"),
     id="new-task",
     caption="Prompts for b over fine-tuning. With the shortcut in all texts (red) the weak prior learns the wrapper: right where the shortcut holds, never where it fails. Dotted: a constant answer.",
     alt="A grid of accuracy curves over updates: rows are priors, columns are learning rates and test sets, colours shares of spurious texts.",
 )
 chapter.figure(
-    figures.over_tuning(data, "a"),
+    grammar_figures.accuracy_over_finetuning(data, "a"),
     id="old-task",
     caption="Prompts for a over the same fine-tuning: the old answers vanish under the weak prior, and less under the strong one.",
     alt="Accuracy on the old task over updates, by prior, learning rate and share of spurious texts.",
@@ -275,7 +276,7 @@ chapter.text(
 
 # %%
 chapter.figure(
-    figures.policies(data),
+    grammar_figures.policy_weights(data),
     id="policies",
     caption="Weights of the policies over fine-tuning with the shortcut in all texts: under the weak prior 'count a + 1' takes over, under the strong one 'count b' keeps a share.",
     alt="Four panels of policy weights over updates, for two priors and two rates.",
@@ -288,7 +289,7 @@ chapter.text(
     low=ends.sel(end="low").min(),
 )
 chapter.figure(
-    figures.off_by(data),
+    grammar_figures.answer_differences(data),
     id="off-by",
     caption="Answers to prompts for a, less the truth, weak prior, shortcut in all texts. The answers move up by one as a whole, and back again: the count was there all the time.",
     alt="Two heat maps of answer minus truth over updates: probability moves from 0 to +1 during fine-tuning and back to 0 during reverse fine-tuning.",
@@ -304,15 +305,15 @@ chapter.figure(
 
 # %%
 chapter.figure(
-    figures.pruning(data),
+    grammar_figures.pruning(data),
     id="pruning",
     caption="Weak prior. Old task solid, new task (shortcut right) dotted, random deletions as crosses. Third: what the deletion does to the pretrained network. Fourth: are the answers still diverse?",
     alt="Four panels over the number of deleted neurons: accuracies at two rates, accuracy of the pretrained network, and entropy of the answers.",
 )
-gained = decisions.gain(data).mean(["rate", "seed"])
-random_gain = decisions.chosen(data, data.pruned_controls.sel(order="random"))
+gained = decisions.pruning_gain(data).mean(["rate", "seed"])
+random_gain = decisions.at_chosen_number(data, data.pruned_controls.sel(order="random"))
 random_gain = random_gain - data.pruned_a.sel(deleted=0)
-kept = decisions.chosen(data, data.pruned_before).mean(["rate", "seed"])
+kept = decisions.at_chosen_number(data, data.pruned_before).mean(["rate", "seed"])
 chapter.text(
     "At most 15 of {neurons} neurons add {full:.0%} to $O_{{PT}}$ at $C_{{Tr}}=1$ and {most:.0%} at 0.8; as many random ones change it by {random:.0%} and {random_most:.0%}. In the pretrained network the same deletion leaves {left:.0%} and {left_most:.0%}.",
     neurons=4 * config.width * config.depth,
@@ -326,11 +327,11 @@ chapter.text(
 
 # %%
 chapter.explorer(
-    UnwrapExplorer(**shown.pruned(config, data)),
+    UnwrapExplorer(**grammar_figures.unwrap_explorer_data(config, data)),
     id="unwrap",
     caption="Delete neurons and watch answers: 'a + 1' back to 'a', or something else?",
     alt="A slider for the number of deleted neurons with accuracy curves, a histogram of answers, and six texts with their answers.",
-    still=figures.pruning(data),
+    still=grammar_figures.pruning(data),
 )
 
 # %% [markdown]
@@ -340,12 +341,12 @@ chapter.explorer(
 
 # %%
 chapter.figure(
-    figures.probing(data),
+    grammar_figures.probing(data),
     id="probes",
     caption="Linear probes for the count of a at the place of the answer, prompts for a. Fine-tuning leaves them where they were; networks that were never trained are the level to beat.",
     alt="Probe accuracy after each block for pretrained, tuned and untrained networks, by prior, with shuffled labels as the floor.",
 )
-read = figures.probe_summary(data)
+read = grammar_figures.probe_summary(data)
 chapter.text(
     "The best block gives {before:.0%} before and {small:.0%} after fine-tuning at the small rate, {large:.0%} at the larger one; {untrained:.0%} in untrained networks, whose attention averages letters and so counts after a fashion.",
     **read,
@@ -359,14 +360,14 @@ chapter.text(
 
 # %%
 chapter.figure(
-    figures.revivals(data),
+    grammar_figures.relearning(data),
     id="revival",
     caption="Left and middle: networks tuned with and without the shortcut. Right: Kaplan-Meier estimate of the share not yet at 90 %, with 95 % bands; runs that never arrive are censored at the budget.",
     alt="Two panels of accuracy over updates of reverse fine-tuning on a log axis, and a survival curve per group.",
 )
-baseline = decisions.times(data, data.revival_baseline.sel(baseline="counts b only"))
-tuned = decisions.times(data, data.revival.sel(end_share=1.0))
-ratio = decisions.faster(
+baseline = decisions.times_until_back(data, data.revival_baseline.sel(baseline="counts b only"))
+tuned = decisions.times_until_back(data, data.revival.sel(end_share=1.0))
+ratio = decisions.speedup_over(
     data,
     data.revival.sel(end_share=1.0),
     data.revival_baseline.sel(baseline="counts b only", drop=True),
@@ -375,13 +376,13 @@ chapter.text(
     "Networks tuned with the shortcut are back after {median:.0f} updates (median); of the baselines {arrived} of {all} arrive within {budget}. The smallest ratio is {least:.1f}"
     "{bound}; a log-rank test gives p = {p:.1g}. Networks of the weak prior that were tuned at the larger rate *without* the shortcut give {rewritten:.0%} right answers at the "
     "end of the budget, the baseline {slow:.0%}: what was wrapped comes back, what was rewritten has to be learned.",
-    median=float(revival.survival(tuned).median),
+    median=float(measure.kaplan_meier(tuned).median),
     arrived=int(baseline.observed.sum()),
     all=baseline.observed.size,
     budget=config.revive_steps,
     least=ratio.min(),
     bound="" if baseline.observed.all() else " (a lower bound, where the baseline is censored)",
-    p=revival.logrank(tuned, baseline),
+    p=measure.logrank(tuned, baseline),
     rewritten=data.revival.sel(prior="L", rate="M", end_share=0.0).isel(revival_step=-1).mean(),
     slow=data.revival_baseline.sel(baseline="counts b only").isel(revival_step=-1).mean(),
 )
@@ -398,19 +399,19 @@ chapter.text(
 
 # %%
 chapter.figure(
-    compiled_figures.table(data),
+    compiled_and_stories.accuracy_table(data),
     id="compiled-table",
     caption="Accuracies after fine-tuning, in percent. Counter learns the new task at large rates only, the shortcut at any; Max-identifier learns it at the smallest.",
     alt="Two heat maps of accuracies: rows are learning rates and shares of spurious strings, columns the old and new answers on both test sets.",
 )
 chapter.figure(
-    compiled_figures.attention_mass(data),
+    compiled_and_stories.attention_to_letters(data),
     id="attention",
     caption="Attention of the answer's place on letters a and b. The compiled selector (block 2) looks at a. Where b is counted at last, it is often the read-out head of block 3 that looks at b.",
     alt="Four panels of attention over the share of spurious strings: on letters a and b, in blocks 2 and 3, for three rates, with the compiled level dashed.",
 )
 chapter.figure(
-    compiled_figures.attention_maps(data),
+    compiled_and_stories.attention_maps(data),
     id="maps",
     caption="Attention of blocks 2 and 3 for one string; the row of the answer is outlined.",
     alt="Heat maps of attention for the compiled network and four tuned ones, with the answer's row outlined.",
@@ -430,13 +431,13 @@ chapter.text(
 
 # %%
 chapter.figure(
-    compiled_figures.weights(data),
+    compiled_and_stories.weight_deletion(data),
     id="weights",
     caption="Deleting single weights by score, training back at the smallest rate, and the sub-circuits in which the weights moved.",
     alt="Three panels: old answers over deleted weights, old answers over updates of reverse fine-tuning, and bars of weight change by sub-circuit.",
 )
 chapter.figure(
-    compiled_figures.sorting(data),
+    compiled_and_stories.max_identifier(data),
     id="sorting",
     caption="Max-identifier: the smallest rate alone learns the new letter and leaves the sorting head as it was. It is a leap: a network (a dot at the bottom) may land where nothing is read at all.",
     alt="New answers and distance of the sorting head from its compiled pattern, over four learning rates.",
@@ -446,14 +447,14 @@ chapter.figure(
 # Type a string. The compiled network, or one that was fine-tuned to count b, reads it in your browser.
 
 # %%
-traits = shown.networks(config, data)
+traits = compiled_and_stories.counter_explorer_data(config, data)
 if compiled_counter.fits(traits["networks"]):
     chapter.explorer(
         CompiledCounterExplorer(**traits),
         id="compiled-counter",
         caption="Three attention maps and the output of a compiled transformer, and of two fine-tuned ones.",
         alt="A text field, three heat maps of attention, and bars of the output at the chosen place.",
-        still=compiled_figures.attention_maps(data),
+        still=compiled_and_stories.attention_maps(data),
     )
 else:
     chapter.text("The networks of this run are too large for a page: take fewer `counter_slots`.")
@@ -466,14 +467,14 @@ else:
 # gives it away. A parser reads the plan back from the text, exactly, and replaces the paper's judge.
 
 # %%
-tale = story_text.document(random.Random(config.seed + 3))
+tale = storyworld.write_document(random.Random(config.seed + 3))
 print(textwrap.fill(tale.instruction, 84), end="\n\n")
 print(textwrap.fill(tale.story, 84), end="\n\n")
 print(
     "features of the plan:",
     sorted(tale.plan.features),
     "| read by the parser:",
-    sorted(story_text.parse(tale.story).features),
+    sorted(storyworld.parse(tale.story).features),
 )
 
 # %% [markdown]
@@ -497,13 +498,13 @@ chapter.recorded_note()
 recorded = chapter.recorded()
 if recorded is not None:
     chapter.figure(
-        figures.pruning(recorded),
+        grammar_figures.pruning(recorded),
         id="pruning-recorded",
         caption="Deleted neurons in the wider networks.",
         alt="Four panels over the number of deleted neurons, as above, for the longer run.",
     )
     chapter.figure(
-        figures.revivals(recorded),
+        grammar_figures.relearning(recorded),
         id="revival-recorded",
         caption="Training back in the longer run.",
         alt="Accuracy over updates of reverse fine-tuning and survival curves, for the longer run.",
@@ -518,13 +519,13 @@ if recorded is not None:
 # %%
 if recorded is not None:
     chapter.figure(
-        figures.variants(recorded),
+        grammar_figures.variants(recorded),
         id="variants",
         caption="Old answers after fine-tuning with a share of pretraining data; under three names of the task; while wrong answers are trained back; and indices instead of counts.",
         alt="Four panels: accuracy on prompts for a by share of pretraining rows, by name, over updates of training back, and index accuracy by prior.",
     )
     chapter.figure(
-        compiled_figures.attention_mass(recorded),
+        compiled_and_stories.attention_to_letters(recorded),
         id="attention-recorded",
         caption="Attention of the compiled counter at the paper's rates, in the longer run.",
         alt="Four panels of attention on letters a and b in two blocks over the share of spurious strings, for the longer run.",
@@ -538,7 +539,7 @@ if recorded is not None:
 # %%
 if recorded is not None:
     chapter.figure(
-        compiled_figures.stories(recorded),
+        compiled_and_stories.stories(recorded),
         id="stories",
         caption="Loss on stories with a twist while it is fine-tuned away; probes for it; generated stories with a twist while only such stories are trained on; and what probes for every feature lost.",
         alt="Four panels: loss over updates for three protocols, probe accuracy by block, share of generated twists over updates, and lost probe accuracy by feature.",
@@ -625,10 +626,10 @@ print(f"logits are 0 and 1 only: ln(1 + 48 / e) = {loss:.2f} nats")
 
 # %% tags=["hide-input"]
 counting = strings.CountStrings(config.counter_slots)
-natural = counting.natural(50_000, torch.Generator().manual_seed(0))
-leak = float((counting.new(natural) == counting.old(natural) + 1).double().mean())
+natural = counting.sample_natural(50_000, torch.Generator().manual_seed(0))
+leak = float((counting.new_answers(natural) == counting.old_answers(natural) + 1).double().mean())
 clean = counting.sample(5000, 0.0, torch.Generator().manual_seed(0))
-assert not bool((counting.new(clean) == counting.old(clean) + 1).any())
+assert not bool((counting.new_answers(clean) == counting.old_answers(clean) + 1).any())
 assert leak > 0.1
 print(f"{leak:.0%} of natural strings have one b more than a")
 
@@ -636,17 +637,18 @@ print(f"{leak:.0%} of natural strings have one b more than a")
 # **4.** Which mixture of policies explains a network that answers the count of a plus one in four of five texts and the truth otherwise?
 
 # %% tags=["hide-input"]
-text = task.count_texts(world, 4000, 0.0, torch.Generator().manual_seed(1))[:, -world.window :]
-n_a, n_b = ((text == letter).sum(-1) for letter in (task.A, task.B))
+texts = grammar.sample_count_texts(world, 4000, 0.0, torch.Generator().manual_seed(1))
+counted = texts[:, -world.window :]
+n_a, n_b = ((counted == letter).sum(-1) for letter in (grammar.A, grammar.B))
 said = torch.where(torch.arange(4000) % 5 < 4, n_a + 1, n_b)[None]
-found = policies.fit_mixture(
-    policies.patterns(said, policies.policy_answers(n_a, n_b, 4)), config.most + 2
+found = measure.fit_mixture(
+    measure.count_patterns(said, measure.policy_answers(n_a, n_b, 4)), config.most + 2
 )[0]
 assert abs(float(found[2]) - 0.8) < 0.03
 assert abs(float(found[0]) - 0.2) < 0.03
 print(
     ", ".join(
-        f"{name} {float(value):.2f}" for name, value in zip(policies.POLICIES, found, strict=True)
+        f"{name} {float(value):.2f}" for name, value in zip(measure.POLICIES, found, strict=True)
     )
 )
 

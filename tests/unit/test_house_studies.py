@@ -19,7 +19,6 @@ EXPLORERS = PACKAGE / "explorers"
 FIRST_EDITION = {
     "compositional_capabilities",
     "concept_space",
-    "finetuning_wrappers",
     "representation_shattering",
 }
 ENTRIES = {

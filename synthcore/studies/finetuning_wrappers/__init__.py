@@ -1,4 +1,4 @@
-"""What fine-tuning changes: capabilities known by construction, wrapped, opened up and revived."""
+"""What fine-tuning changes: networks with known capabilities are tuned, opened and trained back."""
 
 TITLE = "What fine-tuning changes"
 PAPER = (

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from synthcore.studies.finetuning_wrappers.grammar import LETTERS, LEVELS, RULES
+from synthcore.studies.finetuning_wrappers.task.grammar import LETTERS, LEVELS, RULES
 
 
 def count_of(strings: Int[Tensor, "*batch L"], letter: int) -> Int[Tensor, "*batch"]:
@@ -23,7 +23,7 @@ def order_statistic(strings: Int[Tensor, "*batch L"], order: int) -> Int[Tensor,
 
 
 def choose(n: int, k: int) -> int:
-    """n over k, 0 where it makes no sense."""
+    """n over k; 0 unless 0 <= k <= n."""
     return math.comb(n, k) if 0 <= k <= n else 0
 
 
@@ -102,6 +102,6 @@ def _convolve(a: Float[Tensor, "S"], b: Float[Tensor, "S2"]) -> Float[Tensor, "S
     return out
 
 
-def majority(answers: Int[Tensor, "B"]) -> float:
+def majority_accuracy(answers: Int[Tensor, "B"]) -> float:
     """Accuracy of the best constant answer."""
     return float(answers.unique(return_counts=True)[1].max()) / len(answers)

@@ -1,0 +1,1 @@
+"""Strings for compiled programs, questions about texts of a grammar, and stories."""
