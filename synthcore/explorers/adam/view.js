@@ -219,14 +219,6 @@ function render({ model, el }) {
     ...{ eta: numberIn(1e-5, 0.1), decay: numberIn(1e-4, 10), momentum: decays, dimension: numberIn(1, 1e8) },
     seed: wholeIn(0, 2 ** 31),
   };
-  const linked = addressed({ model, el }, "adam.1", readers),
-    names = Object.keys(readers);
-  for (const name of names) model.on(`change:${name}`, view.redraw);
-  view.redraw();
-  return () => {
-    linked();
-    for (const name of names) model.off(`change:${name}`, view.redraw);
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "adam.1", readers);
 }
 export default { render };

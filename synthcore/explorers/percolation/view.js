@@ -157,17 +157,10 @@ function render({ model, el }) {
     key.replaceChildren(legend(worlds.map((w, i) => ({ name: `|K| = ${number(w.K)}`, colour: SHADES[i], width: i ? 1.6 : 2.6 }))));
   }
 
-  const linked = addressed({ model, el }, "percolation.1", {
+  return linkedView({ model, el }, view, "percolation.1", {
     ...{ entities: oneOf(ENTITIES), properties: oneOf(PROPERTIES), classes: oneOf([1, 2, 4, 8]), density: numberIn(1e-6, 1) },
     ...{ exposures: oneOf([1, 2, 3]), mentions: numberIn(0, 1e9), clock: oneOf(["mentions", "rescaled"]), seed: wholeIn(0, 2 ** 31) },
   });
-  const events = ["entities", "properties", "classes", "density", "exposures", "mentions", "clock", "seed"].map((trait) => `change:${trait}`);
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    linked();
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
 }
 
 export default { render };

@@ -314,19 +314,13 @@ function render({ model, el }) {
     table.replaceChildren(...numbers(data, cursor));
   }
 
-  const linked = addressed(
+  return linkedView(
     { model, el },
+    view,
     "phase.1",
     { cursor: listOf(wholeIn(0, 1000), 3), plane: oneOf(["diversity", "context"]) },
     ({ cursor }) => cursor.every((i, a) => i < grids[a][1].length),
   );
-  const traits = ["change:cursor", "change:plane"];
-  traits.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    linked();
-    traits.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
 }
 
 export default { render };

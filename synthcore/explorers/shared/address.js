@@ -1,12 +1,20 @@
 // A view that can be linked: what the reader has set stands in the address of the page, "#adam.1:beta=0.95,stream=dying".
 
-/** Readers of one value of an address; undefined for what it may not be. */
+/** Readers of one value of an address; undefined for what it may not be. Lists are written with "+". */
 export const numberIn = (least, most) => (text) => (text !== "" && +text >= least && +text <= most ? +text : undefined);
 export const wholeIn = (least, most) => (text) => (Number.isInteger(+text) ? numberIn(least, most)(text) : undefined);
-export const oneOf = (values) => (text) => values.find((value) => String(value) === text);
+export const oneOf = (values) => (text) => values.find((value) => encodeURIComponent(value) === text);
+export const either = (first, second) => (text) => first(text) ?? second(text);
 export const listOf = (read, least, most = least) => (text) => {
-  const values = text.split("+").map((part) => read(part));
+  const values = text === "" ? [] : text.split("+").map((part) => read(part));
   return values.length >= least && values.length <= most && !values.includes(undefined) ? values : undefined;
+};
+/** Rows of `width` values each, written one behind the other. */
+export const rowsOf = (read, width, least, most = least) => (text) => {
+  const values = listOf(read, width * least, width * most)(text) ?? [undefined];
+  return values.length % width || values.includes(undefined)
+    ? undefined
+    : Array.from({ length: values.length / width }, (_, row) => values.slice(row * width, (row + 1) * width));
 };
 
 const ours = (part) => /^[a-z-]+\.\d+:/.test(part);
@@ -34,7 +42,7 @@ export function addressed({ model, el }, name, readers, fits = () => true) {
     model.save_changes();
     el.scrollIntoView();
   }
-  const written = () => `${name}:${traits.map((trait) => `${trait}=${[model.get(trait)].flat().join("+")}`).join(",")}`;
+  const written = () => `${name}:${traits.map((trait) => `${trait}=${[model.get(trait)].flat(2).map(encodeURIComponent).join("+")}`).join(",")}`;
   function write() {
     clearTimeout(timer); // a browser refuses an address that changes with every pixel of a slider
     timer = setTimeout(() => {
@@ -48,5 +56,17 @@ export function addressed({ model, el }, name, readers, fits = () => true) {
     clearTimeout(timer);
     window.removeEventListener("hashchange", read);
     events.forEach((event) => model.off?.(event, write));
+  };
+}
+
+/** A `view` that is drawn anew when a trait of `readers` changes, and `addressed`. Returns a function that ends both and the view. */
+export function linkedView({ model, el }, view, name, readers, fits) {
+  const linked = addressed({ model, el }, name, readers, fits),
+    events = Object.keys(readers).map((trait) => `change:${trait}`);
+  events.forEach((event) => model.on(event, view.redraw));
+  return () => {
+    linked();
+    events.forEach((event) => model.off?.(event, view.redraw));
+    view.stop();
   };
 }

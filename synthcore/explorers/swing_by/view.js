@@ -186,8 +186,9 @@ function render({ model, el }) {
     curveKey.replaceChildren(legend(curves));
   }
 
-  const linked = addressed(
+  return linkedView(
     { model, el },
+    view,
     "swing-by.1",
     {
       ...{ mu: listOf(numberIn(0.5, 4), 2, 3), sigma: listOf(numberIn(0, 2), 2, 3), omega: numberIn(1e-4, 0.5) },
@@ -195,13 +196,6 @@ function render({ model, el }) {
     },
     ({ mu, sigma, rho }) => mu.length === sigma.length && rho >= lowestRho(mu.length),
   );
-  const events = ["mu", "sigma", "omega", "rho", "clock", "minor"].map((trait) => `change:${trait}`);
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    linked();
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
 }
 
 export default { render };
