@@ -34,7 +34,9 @@ class RetrievalExplorer(Explorer):
         length: symbols of context at the start.
         context: letters to start from instead of sampled ones.
 
-    `explorer.chains` and `explorer.context` follow the reader when a kernel is running.
+    `explorer.chains`, `.context` and what else the reader sets (`.source` of the truth, its rows
+    `.truth` if edited, symbols `.written` by it and `.used`, `.draws`, `.averaged`) follow the
+    reader when a kernel is running.
 
     Raises:
         ValueError: a number is out of its range, or a letter is not in the alphabet.
@@ -42,6 +44,8 @@ class RetrievalExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
+        "shared/letters.js",
         "shared/chart.js",
         "shared/algorithms.js",
         "shared/random.js",
@@ -59,6 +63,14 @@ class RetrievalExplorer(Explorer):
     chains = traitlets.Int().tag(sync=True)
     length = traitlets.Int().tag(sync=True)
     context = traitlets.Unicode(help="letters the reader wrote; empty: sampled").tag(sync=True)
+    draws = traitlets.List(
+        traitlets.Int(), [0, 0, 0], help="how often library, truth and context were drawn again"
+    ).tag(sync=True)
+    source = traitlets.Enum(["training", "new", "edited"], "training").tag(sync=True)
+    truth = traitlets.List(traitlets.Float(), help="(k, k) rows of an edited chain").tag(sync=True)
+    written = traitlets.Int(help="symbols that the true chain writes").tag(sync=True)
+    used = traitlets.Int(0, help="symbols used; 0: all").tag(sync=True)
+    averaged = traitlets.Enum(["rows", "current"], "rows", help="of the KL").tag(sync=True)
 
     def __init__(
         self,
@@ -90,4 +102,4 @@ class RetrievalExplorer(Explorer):
         if len(context) > max_length:
             raise ValueError(f"context is longer than {max_length} symbols (got {len(context)})")
         numbers = {name: value for name, (value, _, _) in ranges.items()}
-        super().__init__(**numbers, context=context.upper(), **traits)
+        super().__init__(**numbers, written=length, context=context.upper(), **traits)

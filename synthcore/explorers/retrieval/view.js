@@ -38,59 +38,21 @@ function render({ model, el }) {
   const it = workshop(model);
   const view = frame(el, "retrieval", draw),
     { root } = view;
-  const alphabet = it.names.join(", ");
-  const share = (trait, value) => {
-    model.set(trait, value);
-    model.save_changes();
-  };
-  const act = (change) => () => {
-    change();
-    settle();
-  };
-  /** After a change that is not typing: the text field shows the context again. */
-  function settle() {
-    error.textContent = "";
-    letters.removeAttribute("aria-invalid");
-    letters.value = it
-      .context()
-      .map((s) => it.names[s])
-      .join("");
-    share("context", it.isTyped() ? letters.value : "");
-    view.redraw();
-  }
-
-  const verdictLine = summary(),
-    error = h("p", { class: "sx-error", role: "alert" });
-  const errorId = (error.id = uniqueId("error"));
-  const letters = h("input", {
-    type: "text",
-    class: "sx-letters",
-    spellcheck: "false",
-    autocomplete: "off",
-    autocapitalize: "characters",
-    "aria-describedby": errorId,
-    oninput: () => {
-      const read = readContext(letters.value, it.k, it.longest);
-      letters.toggleAttribute("aria-invalid", false);
-      error.textContent = read.error ?? "";
-      if (read.error) {
-        letters.setAttribute("aria-invalid", "true");
-        return;
-      }
-      it.write(read.context);
-      share("context", letters.value.toUpperCase().replace(/[\s,]/g, ""));
-      view.redraw();
+  const act =
+    (change) =>
+    (...values) => {
+      letters.clear();
+      change(...values);
+    };
+  const verdictLine = summary();
+  const letters = letterField(`Letters (${it.names.join(", ")}): type, or let the chain write`, {
+    read: (text) => {
+      const read = readContext(text, it.k, it.longest);
+      return read.error ?? read.context;
     },
+    onvalue: it.write,
   });
-  const used = slider("Symbols used, c", {
-    min: 1,
-    max: 1,
-    text: UNIT,
-    oninput: (c) => {
-      it.used = c;
-      view.redraw();
-    },
-  });
+  const used = slider("Symbols used, c", { min: 1, max: 1, text: UNIT, oninput: (c) => it.set({ used: c }) });
   const ribbon = h("div", { class: "sx-ribbon", "aria-hidden": "true" }),
     ribbonHint = h("p", { class: "sx-hint" });
   const one = button(
@@ -114,11 +76,7 @@ function render({ model, el }) {
   const size = slider("Training chains N", {
     max: it.sizes.length - 1,
     text: (i) => number(it.sizes[i]),
-    oninput: (i) => {
-      it.setSize(it.sizes[i]);
-      share("chains", it.size);
-      settle();
-    },
+    oninput: act((i) => it.set({ chains: it.sizes[i] })),
   });
   const source = choice(
     "The context comes from",
@@ -127,21 +85,11 @@ function render({ model, el }) {
       ["new", "a new chain"],
       ["edited", "my own"],
     ],
-    (value) => {
-      it.setSource(value);
-      settle();
-    },
+    act(it.setSource),
   );
   const another = button("Draw another", act(it.another), "draw another true chain");
-  const table = matrix(it, (s, j, p) => {
-    it.edit(s, j, p);
-    settle();
-  });
-  const fresh = button(
-    "New library",
-    act(() => share("seed", it.newLibrary())),
-    "draw new training chains",
-  );
+  const table = matrix(it, act(it.edit));
+  const fresh = button("New library", act(it.newLibrary), "draw new training chains");
 
   const prediction = h("div"),
     scores = h("div", { class: "sx-scores" }),
@@ -161,17 +109,13 @@ function render({ model, el }) {
     ),
     panel("Which chain is it?", "", posteriorHint, posterior),
   );
-  let averaged = "rows";
   const average = choice(
     "KL(estimate ‖ truth) of",
     [
       ["rows", "all rows, averaged"],
       ["current", "current row"],
     ],
-    (value) => {
-      averaged = value;
-      view.redraw();
-    },
+    (averaged) => it.set({ averaged }),
   );
   const curve = h(
     "section",
@@ -206,13 +150,8 @@ function render({ model, el }) {
         "section",
         { class: "sx-context-panel" },
         h("h4", {}, "2. The context"),
-        h(
-          "label",
-          { class: "sx-field" },
-          h("span", {}, `Letters (${alphabet}): type, or let the chain write`),
-          letters,
-        ),
-        error,
+        letters.node,
+        letters.error,
         h("div", { class: "sx-actions" }, one, ten, again, mix, clear),
         used.node,
         ribbon,
@@ -226,16 +165,17 @@ function render({ model, el }) {
   function draw() {
     const context = it.context(),
       T = context.length,
-      c = (it.used = Math.min(Math.max(it.used, Math.min(T, 1)), T));
+      c = it.used();
     const result = it.result(),
       truth = it.truth(),
       i = c - 1,
       empty = T === 0;
-    say(verdictLine, retrievalVerdict(result, c, it.size, it.source, it.isTyped(), it.names));
-    size.set(it.sizes.findIndex((n) => n >= it.size));
-    source.set(it.source);
-    average.set(averaged);
-    another.disabled = it.source === "edited";
+    say(verdictLine, retrievalVerdict(result, c, it.size(), it.source(), it.isTyped(), it.names));
+    letters.set(it.spell(context));
+    size.set(it.sizes.findIndex((n) => n >= it.size()));
+    source.set(it.source());
+    average.set(model.get("averaged"));
+    another.disabled = it.source() === "edited";
     table.set(truth, empty ? -1 : result.current[i]);
     used.set(c, { min: Math.min(T, 1), max: T });
     one.disabled = ten.disabled = T >= it.longest;
@@ -251,42 +191,14 @@ function render({ model, el }) {
       n = result.visits[i];
     ribbonHint.textContent = `Boxed: the current symbol ${now}. Underlined: its ${n} earlier visit${n === 1 ? "" : "s"}. Bold: what followed.`;
     predictionTitle.textContent = `What comes after ${now}?`;
-    posteriorHint.textContent = `Posterior over the ${number(it.size)} training chain${it.size === 1 ? "" : "s"}: by transitions (BR), by symbols (UR).`;
+    posteriorHint.textContent = `Posterior over the ${number(it.size())} training chain${it.size() === 1 ? "" : "s"}: by transitions (BR), by symbols (UR).`;
     drawPredictions(prediction, result, i, truth, it.names);
     drawScores(scores, result, i);
     drawPosterior(posterior, result, i, it.trueChain());
-    drawDistances(distances, result, c, averaged === "rows");
+    drawDistances(distances, result, c, model.get("averaged") === "rows");
   }
 
-  const fromPython = () => {
-    const text = model.get("context"),
-      chains = model.get("chains");
-    const shown = it.isTyped()
-      ? it
-          .context()
-          .map((s) => it.names[s])
-          .join("")
-      : "";
-    if (chains === it.size && text === shown) return;
-    it.setSize(Math.min(Math.max(chains, 1), it.sizes[it.sizes.length - 1]));
-    if (text !== shown) {
-      const read = readContext(text, it.k, it.longest);
-      if (read.context) it.write(read.context);
-    }
-    settle();
-  };
-  const given = readContext(model.get("context"), it.k, it.longest).context;
-  if (given?.length) it.write(given);
-  letters.value = it
-    .context()
-    .map((s) => it.names[s])
-    .join("");
-  const events = ["change:context", "change:chains"];
-  events.forEach((event) => model.on(event, fromPython));
-  return () => {
-    events.forEach((event) => model.off?.(event, fromPython));
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "retrieval.1", ...retrievalReaders(it));
 }
 
 export default { render };
