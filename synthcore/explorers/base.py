@@ -60,13 +60,18 @@ class Explorer(anywidget.AnyWidget):
     A subclass names its files with `bundle` and tags the traits that JavaScript reads:
 
         class Coin(Explorer):
-            _esm = bundle("shared/common.js", "coin/model.js", "coin/view.js")
+            _esm = bundle(
+                "shared/common.js", "shared/address.js", "coin/model.js", "coin/view.js"
+            )
             _css = bundle("shared/common.css", "coin/style.css")
             heads = traitlets.Bytes().tag(sync=True)
 
     Its `view.js` ends in `export default { render }`, where `render({ model, el })` draws into
     `el`, redraws when its own controls or the model's traits change, and returns a function that
-    stops listening. Everything drawn takes its colours from the variables in `shared/common.css`.
+    stops listening. What a reader sets are traits, and stands in the address of a page of the book:
+    `linkedView` of `shared/address.js` redraws and sees to that, given a name with a version
+    ("coin.1") and what reads each trait. Everything drawn takes its colours from the variables in
+    `shared/common.css`.
 
     Raises:
         ValueError: the data exceed `MAX_BYTES`; record fewer checkpoints or contexts.

@@ -57,6 +57,7 @@ class CollapseExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/chart.js",
         "shared/select.js",
         "collapse/model.js",

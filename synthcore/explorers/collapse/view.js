@@ -85,12 +85,10 @@ function render({ model, el }) {
     key.replaceChildren(legend(metric.sizes.map((s, i) => ({ name: `${metric.size} = ${number(s)}`, colour: TINTS[i], width: 2.2 }))));
   }
 
-  const events = ["change:metric", "change:exponent"];
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "collapse.1", {
+    metric: wholeIn(0, metrics.length - 1),
+    exponent: numberIn(NUS[0], NUS.at(-1)),
+  });
 }
 
 export default { render };

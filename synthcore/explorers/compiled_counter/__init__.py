@@ -41,6 +41,7 @@ class CompiledCounterExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/letters.js",
         "shared/chart.js",
         "compiled_counter/model.js",

@@ -131,12 +131,13 @@ function render({ model, el }) {
     );
   }
 
-  const events = ["change:string", "change:network", "change:place"];
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  return linkedView(
+    { model, el },
+    view,
+    "compiled-counter.1",
+    { string: (text) => readString(data, text).string, network: oneOf(data.networks), place: wholeIn(0, data.slots) },
+    ({ string, place }) => place <= string.length,
+  );
 }
 
 export default { render };

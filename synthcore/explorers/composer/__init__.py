@@ -45,9 +45,9 @@ class ComposerExplorer(Explorer):
         word: K symbols to start from; None for a fixed one.
         symbols: A characters to write the symbols with, distinct.
 
-    Weights cross as float32, or as float16 if they would not fit. `explorer.composition`, `.word`
-    and `.shown` (symbols of the answer shown; -1 for all) follow the reader when a kernel is
-    running.
+    Weights cross as float32, or as float16 if they would not fit. `explorer.composition`, `.word`,
+    `.shown` (symbols of the answer shown; -1 for all) and `.attention` (of "mean" of all heads, or
+    of block and head, counted from 0) follow the reader when a kernel is running.
 
     Raises:
         ValueError: a weight is missing, unknown or of the wrong shape, the document exceeds the
@@ -56,6 +56,7 @@ class ComposerExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/select.js",
         "shared/letters.js",
         "shared/chart.js",
@@ -89,6 +90,7 @@ class ComposerExplorer(Explorer):
     composition = traitlets.List(traitlets.Any(), help="(L, 2)").tag(sync=True)
     word = traitlets.List(traitlets.Int(), help="(K,)").tag(sync=True)
     shown = traitlets.Int(help="symbols of the answer shown; -1: all").tag(sync=True)
+    attention = traitlets.Unicode("mean", help="or block.head, from 0").tag(sync=True)
 
     def __init__(
         self,

@@ -7,8 +7,7 @@ function render({ model, el }) {
   const view = frame(el, "composer", draw),
     { root } = view;
   let key = "",
-    answer = null,
-    head = "mean";
+    answer = null;
   function change(values) {
     for (const [trait, value] of Object.entries(values)) model.set(trait, value);
     model.save_changes();
@@ -73,14 +72,12 @@ function render({ model, el }) {
     () => symbolsShown() >= L * K,
     (again) => change({ shown: again ? 1 : symbolsShown() + 1 }),
   );
-  const all = Array.from({ length: gpt.depth * gpt.heads }, (_, i) => [Math.floor(i / gpt.heads), i % gpt.heads]);
+  const all = Array.from({ length: gpt.depth * gpt.heads }, (_, i) => [Math.floor(i / gpt.heads), i % gpt.heads]),
+    names = all.map((head) => head.join("."));
   const heads = select(
     "Attention of",
-    [["", [["mean", "all heads, mean"], ...all.map(([b, i]) => [`${b}.${i}`, `layer ${b + 1}, head ${i + 1}`])]]],
-    (value) => {
-      head = value;
-      view.redraw();
-    },
+    [["", [["mean", "all heads, mean"], ...all.map(([b, i], at) => [names[at], `layer ${b + 1}, head ${i + 1}`])]]],
+    (attention) => change({ attention }),
   );
   const line = summary(),
     grid = h("div"),
@@ -130,6 +127,7 @@ function render({ model, el }) {
       answer = composerAnswer(gpt, task, composition, word);
     }
     const n = symbolsShown(),
+      head = model.get("attention"),
       weights = attention(answer.written[n - 1].patterns, head);
     functions.forEach((one, l) => one.set(composition[l].join(".")));
     letters.set(word.map((a) => task.symbols[a]).join(""));
@@ -143,12 +141,19 @@ function render({ model, el }) {
     numbers.replaceChildren(...composerBars(task, composition, answer, n, weights));
   }
 
-  const events = ["change:composition", "change:word", "change:shown"];
-  events.forEach((event) => model.on(event, view.redraw));
+  const stop = linkedView(
+    { model, el },
+    view,
+    "composer.1",
+    {
+      ...{ composition: rowsOf(wholeIn(0, Math.max(L, F)), 2, L), word: listOf(wholeIn(0, A - 1), K) },
+      ...{ shown: either(oneOf([-1]), wholeIn(1, L * K)), attention: oneOf(["mean", ...names]) },
+    },
+    ({ composition }) => composition.every(([d, i]) => d < L && i < F),
+  );
   return () => {
     play.pause();
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
+    stop();
   };
 }
 

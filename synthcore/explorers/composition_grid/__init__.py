@@ -50,6 +50,7 @@ class CompositionGridExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/select.js",
         "shared/chart.js",
         "shared/compositions.js",

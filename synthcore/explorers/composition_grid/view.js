@@ -183,12 +183,13 @@ function render({ model, el }) {
     say(reading, exampleWords(data, one));
   }
 
-  const events = ["change:subset", "change:cell", "change:example"];
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  return linkedView(
+    { model, el },
+    view,
+    "composition-grid.1",
+    { subset: wholeIn(0, data.subsets.length - 1), cell: listOf(wholeIn(0, data.L), 2), example: wholeIn(0, data.E - 1) },
+    ({ subset, cell: [k, m], example }) => m <= k && example < Math.max(data.examples(subset, k, m).length, 1),
+  );
 }
 
 export default { render };

@@ -40,6 +40,7 @@ class ConceptPathExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/chart.js",
         "shared/pixels.js",
         "concept_path/model.js",

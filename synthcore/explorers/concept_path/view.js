@@ -109,6 +109,7 @@ function render({ model, el }) {
   };
   /** Strength and opening time of the toy that is drawn. */
   const chosen = () => (model.get("strength") > 0 ? [model.get("strength"), model.get("opening")] : toys[model.get("contrast")]);
+  const changeToy = (a, t0) => change({ strength: +a.toPrecision(3), opening: +t0.toFixed(2) });
   const contrast = slider("Contrast of colour", {
     max: facts.contrasts.length - 1,
     text: (i) => String(facts.contrasts[i]),
@@ -127,13 +128,13 @@ function render({ model, el }) {
     max: TO,
     step: (TO - FROM) / 100,
     text: (v) => Math.exp(v).toFixed(2),
-    oninput: (v) => change({ strength: Math.exp(v), opening: chosen()[1] }),
+    oninput: (v) => changeToy(Math.exp(v), chosen()[1]),
   });
   const opening = slider("Toy: gate opens at t₀", {
     max: 60,
     step: 0.5,
     text: (v) => v.toFixed(1),
-    oninput: (v) => change({ strength: chosen()[0], opening: v }),
+    oninput: (v) => changeToy(chosen()[0], v),
   });
   const fitted = button("Fitted toy", () => change({ strength: 0 }), "the strength and opening time closest to the path");
   const play = player(
@@ -203,12 +204,13 @@ function render({ model, el }) {
     drawTimes(curves, facts, c, k, go);
   }
 
-  const events = ["change:contrast", "change:step", "change:strength", "change:opening"];
-  events.forEach((event) => model.on(event, view.redraw));
+  const stop = linkedView({ model, el }, view, "concept-path.1", {
+    ...{ contrast: wholeIn(0, facts.contrasts.length - 1), step: wholeIn(0, facts.steps.length - 1) },
+    ...{ strength: either(oneOf([0]), numberIn(0.2, 5)), opening: numberIn(0, 60) },
+  });
   return () => {
     play.pause();
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
+    stop();
   };
 }
 

@@ -47,6 +47,7 @@ class ConceptPromptExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/chart.js",
         "shared/random.js",
         "concept_prompt/normal.js",

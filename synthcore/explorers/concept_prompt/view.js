@@ -100,12 +100,9 @@ function render({ model, el }) {
     drawMap(map, facts, amount, facts.live[step], (a, i) => change({ amount: a, step: i }));
   }
 
-  const events = ["change:step", "change:amount", "change:radius", "change:noise"];
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "concept-prompt.1", {
+    ...{ step: wholeIn(0, networks.length - 1), amount: numberIn(-1, 1), radius: numberIn(0.1, 0.75), noise: wholeIn(1, 2 ** 31) },
+  });
 }
 
 export default { render };

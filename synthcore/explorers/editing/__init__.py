@@ -16,6 +16,7 @@ from synthcore.explorers.shared.gpt_weights import layout, packed
 RIDGE = 1e-6
 SHARED = (
     "shared/common.js",
+    "shared/address.js",
     "shared/select.js",
     "shared/chart.js",
     "shared/half.js",

@@ -108,12 +108,8 @@ function render({ model, el }) {
     );
   }
 
-  const events = ["relation", "entity", "target"].map((name) => `change:${name}`);
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  const entity = wholeIn(0, N - 1);
+  return linkedView({ model, el }, view, "live-edit.1", { relation: wholeIn(0, names.length - 1), entity, target: entity });
 }
 
 /** What was written, whether it took, what broke and what it took to compute. */

@@ -139,12 +139,10 @@ function render({ model, el }) {
     say(line, shatterVerdict(world, { relation, entity, d, t }, change, answers, kept, parts));
   }
 
-  const events = ["relation", "entity", "distance", "strength"].map((name) => `change:${name}`);
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "shatter.1", {
+    ...{ relation: wholeIn(0, names.length - 1), entity: wholeIn(0, N - 1) },
+    ...{ distance: wholeIn(-half, half), strength: numberIn(0, 2) },
+  });
 }
 
 /** What was edited, whether it took, and what it cost. */

@@ -44,6 +44,7 @@ class ForkingExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/select.js",
         "shared/chart.js",
         "shared/random.js",

@@ -43,7 +43,7 @@ function render({ model, el }) {
     }),
     threshold: slider("Threshold of tokens", { min: 1, max: 30, text: percent, oninput: (v) => change({ threshold: v / 100 }) }),
     eps: slider("ε, distance", { min: 0.05, max: 1.4, step: 0.05, text: (v) => v.toFixed(2), oninput: (v) => change({ eps: v }) }),
-    alpha: slider("α, prior", { min: -1.5, max: 1, step: 0.05, text: (v) => (10 ** v).toPrecision(2), oninput: (v) => change({ alpha: 10 ** v }) }),
+    alpha: slider("α, prior", { min: -1.5, max: 1, step: 0.05, text: (v) => (10 ** v).toPrecision(2), oninput: (v) => change({ alpha: +(10 ** v).toPrecision(3) }) }),
   };
   const swapped = button("Swap token", () => swap(model.get("position")), "write the next likely token at this position");
   const again = button("Draw again", () => change({ draw: model.get("draw") + 1 }), "new samples of the same text");
@@ -101,12 +101,20 @@ function render({ model, el }) {
     place.replaceChildren(...placeTable(written[at], found.rows[at], vocabulary, names));
   }
 
-  const events = ["world", "swaps", "position", "samples", "threshold", "eps", "alpha", "draw"].map((name) => `change:${name}`);
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  return linkedView(
+    { model, el },
+    view,
+    "forking.1",
+    {
+      ...{ world: wholeIn(0, N - 1), swaps: rowsOf(wholeIn(0, Math.max(T, W)), 2, 0, T), position: wholeIn(0, T - 1) },
+      ...{ samples: wholeIn(1, 300), threshold: numberIn(0.01, 0.3), eps: numberIn(0.05, 1.4), alpha: numberIn(0.03, 10) },
+      draw: wholeIn(0, 2 ** 31),
+    },
+    ({ world: n, swaps: pairs }) => {
+      const written = textOf(worlds[n], new Map(pairs));
+      return pairs.every(([t, w], i) => w > 0 && written[t]?.chosen === w && t > (pairs[i - 1]?.[0] ?? -1));
+    },
+  );
 }
 
 export default { render };

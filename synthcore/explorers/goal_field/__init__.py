@@ -42,6 +42,7 @@ class GoalFieldExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/select.js",
         "shared/chart.js",
         "shared/graph.js",

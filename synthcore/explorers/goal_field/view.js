@@ -12,14 +12,13 @@ function render({ model, el }) {
     view.redraw();
   }
   /** Goal, start and steps as they are drawn, with the browser's choice for -1. */
-  function state() {
-    let goal = model.get("goal"),
-      start = model.get("start");
+  function state(asked = Object.fromEntries(["goal", "start", "steps"].map((trait) => [trait, model.get(trait)]))) {
+    let { goal, start } = asked;
     if (goal < 0 || !reachable[goal]) goal = easiestGoal(field);
     if (start < 0 || !(field.distance[start * field.N + goal] > 0)) start = longestStart(field, goal);
     const way = walk(field, goal, start),
-      asked = model.get("steps");
-    return { goal, start, way, steps: asked < 0 ? way.nodes.length - 1 : Math.min(asked, way.nodes.length - 1) };
+      last = way.nodes.length - 1;
+    return { goal, start, way, steps: asked.steps < 0 ? last : Math.min(asked.steps, last) };
   }
   const options = [["", all.map((x) => [x, `node ${x}`])]];
   const goals = select("Goal (or click a node)", options, (x) => change({ goal: Number(x), start: -1, steps: -1 }));
@@ -91,12 +90,11 @@ function render({ model, el }) {
     table.replaceChildren(candidateTable(candidates(field, goal, from, 6), said));
   }
 
-  const events = ["change:goal", "change:start", "change:steps"];
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  const node = wholeIn(-1, field.N - 1);
+  return linkedView({ model, el }, view, "goal-field.1", { goal: node, start: node, steps: wholeIn(-1, field.N) }, (values) => {
+    const drawn = state(values);
+    return Object.keys(values).every((trait) => values[trait] < 0 || values[trait] === drawn[trait]);
+  });
 }
 
 export default { render };

@@ -33,15 +33,21 @@ class LatticeExplorer(Explorer):
         checkpoint: index of the checkpoint to start from; None for the last at which the largest
             loss is still half of what it was at first.
 
-    `explorer.checkpoint` and `explorer.node` (a bit pattern) follow the reader when a kernel is
-    running.
+    `explorer.checkpoint`, `.node` (a bit pattern) and `.colours` (the scale of "all" epochs or of
+    "this" one) follow the reader when a kernel is running.
 
     Raises:
         ValueError: an array has the wrong shape, a loss is negative or missing, epochs do not
             ascend, or an interval does not contain its loss.
     """
 
-    _esm = bundle("shared/common.js", "shared/chart.js", "lattice/model.js", "lattice/view.js")
+    _esm = bundle(
+        "shared/common.js",
+        "shared/address.js",
+        "shared/chart.js",
+        "lattice/model.js",
+        "lattice/view.js",
+    )
     _css = bundle("shared/common.css", "lattice/style.css")
 
     losses = traitlets.Bytes(help="(E, V) float32").tag(sync=True)
@@ -50,6 +56,7 @@ class LatticeExplorer(Explorer):
     mu = traitlets.List(traitlets.Float()).tag(sync=True)
     checkpoint = traitlets.Int().tag(sync=True)
     node = traitlets.Int(help="bit p: concept p").tag(sync=True)
+    colours = traitlets.Enum(["all", "this"], "all", help="epochs of their scale").tag(sync=True)
 
     def __init__(
         self,

@@ -247,7 +247,6 @@ function render({ model, el }) {
   const data = latticeData(model),
     view = frame(el, "lattice", draw),
     { root } = view;
-  let log = true;
   function change(trait, value) {
     model.set(trait, value);
     model.save_changes();
@@ -264,10 +263,7 @@ function render({ model, el }) {
       ["all", "all epochs, log"],
       ["this", "this epoch"],
     ],
-    (value) => {
-      log = value === "all";
-      view.redraw();
-    },
+    (value) => change("colours", value),
   );
   const line = summary(),
     lattice = h("div"),
@@ -304,21 +300,18 @@ function render({ model, el }) {
     const e = model.get("checkpoint"),
       chosen = model.get("node");
     epoch.set(e);
-    colours.set(log ? "all" : "this");
+    colours.set(model.get("colours"));
     say(line, latticeVerdict(data, e));
-    drawLattice(lattice, data, e, chosen, log, (v) => change("node", v));
+    drawLattice(lattice, data, e, chosen, model.get("colours") === "all", (v) => change("node", v));
     say(read, reading(data, e, chosen));
     const go = (i) => change("checkpoint", i);
     lossCurves(curves, data, e, chosen, go);
     orderCurve(order, data, e, go);
   }
 
-  const events = ["change:checkpoint", "change:node"];
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "lattice.1", {
+    ...{ checkpoint: wholeIn(0, data.epochs.length - 1), node: wholeIn(0, data.V - 1), colours: oneOf(["all", "this"]) },
+  });
 }
 
 export default { render };

@@ -56,6 +56,7 @@ class NavigationExplorer(Explorer):
 
     _esm = bundle(
         "shared/common.js",
+        "shared/address.js",
         "shared/select.js",
         "shared/chart.js",
         "shared/half.js",

@@ -142,12 +142,9 @@ function render({ model, el }) {
     });
   }
 
-  const events = ["change:temperature", "change:samples", "change:pair"];
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "navigation.1", {
+    ...{ pair: wholeIn(0, trees.length - 1), temperature: either(oneOf([-1]), numberIn(0, 3)), samples: wholeIn(1, SIZES.at(-1)) },
+  });
 }
 
 export default { render };

@@ -44,7 +44,13 @@ class ReachableExplorer(Explorer):
             accuracy is no share, or an interval does not contain its value.
     """
 
-    _esm = bundle("shared/common.js", "shared/chart.js", "reachable/model.js", "reachable/view.js")
+    _esm = bundle(
+        "shared/common.js",
+        "shared/address.js",
+        "shared/chart.js",
+        "reachable/model.js",
+        "reachable/view.js",
+    )
     _css = bundle("shared/common.css", "reachable/style.css")
 
     functions = traitlets.Int().tag(sync=True)

@@ -155,11 +155,7 @@ function render({ model, el }) {
     );
   }
 
-  model.on("change:n_train", view.redraw);
-  return () => {
-    model.off?.("change:n_train", view.redraw);
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "reachable.1", { n_train: wholeIn(1, whole) });
 }
 
 export default { render };

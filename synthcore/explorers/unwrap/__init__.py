@@ -45,7 +45,13 @@ class UnwrapExplorer(Explorer):
         ValueError: an array has the wrong shape or is no share, or `deleted` does not rise from 0.
     """
 
-    _esm = bundle("shared/common.js", "shared/chart.js", "unwrap/model.js", "unwrap/view.js")
+    _esm = bundle(
+        "shared/common.js",
+        "shared/address.js",
+        "shared/chart.js",
+        "unwrap/model.js",
+        "unwrap/view.js",
+    )
     _css = bundle("shared/common.css", "unwrap/style.css")
 
     conditions = traitlets.List(traitlets.Unicode()).tag(sync=True)

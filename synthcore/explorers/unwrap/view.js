@@ -115,12 +115,8 @@ function render({ model, el }) {
     drawTexts(texts, data, c, k);
   }
 
-  const events = ["change:condition", "change:place"];
-  events.forEach((event) => model.on(event, view.redraw));
-  return () => {
-    events.forEach((event) => model.off?.(event, view.redraw));
-    view.stop();
-  };
+  const below = (all) => wholeIn(0, all.length - 1);
+  return linkedView({ model, el }, view, "unwrap.1", { condition: below(data.conditions), place: below(data.deleted) });
 }
 
 export default { render };
