@@ -1,62 +1,26 @@
 """What a reader has set in an explorer stands in the page's address, and comes back from there."""
 
-from collections.abc import Callable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any
+from urllib.parse import quote
 
-import numpy as np
 import pytest
 from browsing import Show
+from explorer_cases import CASES
 from playwright.sync_api import Browser, Page
 
+import synthcore.explorers
 from synthcore.explorers.adam import AdamExplorer
 from synthcore.explorers.base import Explorer
-from synthcore.explorers.pair_training import PairTrainingExplorer
-from synthcore.explorers.percolation import PercolationExplorer
-from synthcore.explorers.phase import PhaseExplorer
-from synthcore.explorers.swing_by import SwingByExplorer
-from synthcore.explorers.swing_by_training import SwingByTrainingExplorer
 
 pytestmark = pytest.mark.browser
 Mounted = Callable[..., AbstractContextManager[Page]]
-
-
-def phase(cursor: tuple[int, int, int] = (4, 10, 50)) -> Explorer:
-    shape, rng = (2, 3, 2), np.random.default_rng(0)
-    weights = rng.dirichlet(np.ones(4), shape)
-    kl = rng.random((2, *shape))
-    return PhaseExplorer([4, 8], [10, 20, 30], [50, 100], weights, *kl, cursor=cursor)
-
-
-OTHER: dict[str, tuple[Callable[[], Explorer], Callable[[], Explorer], tuple[str, ...]]] = {
-    "adam.1": (
-        AdamExplorer,
-        lambda: AdamExplorer(0.9, 0.999, stream="sparse", density=0.3, eta=2e-4, seed=7),
-        ("beta", "gamma", "stream", "density", "eta", "decay", "momentum", "dimension", "seed"),
-    ),
-    "swing-by.1": (
-        SwingByExplorer,
-        lambda: SwingByExplorer((1, 2, 3), (0.1, 0.2, 0.3), 0.01, -0.4, clock=2.5, minor=False),
-        ("mu", "sigma", "omega", "rho", "clock", "minor"),
-    ),
-    "train.1": (
-        SwingByTrainingExplorer,
-        lambda: SwingByTrainingExplorer((1, 3), network="relu", start="random", batch=0, seed=9),
-        ("mu", "sigma", "network", "start", "omega", "rho", "width", "rate", "batch", "seed"),
-    ),
-    "percolation.1": (
-        PercolationExplorer,
-        lambda: PercolationExplorer(32, 128, 2, 0.3, 2, clock="rescaled", mentions=300.0, seed=4),
-        ("entities", "properties", "classes", "density", "exposures", "mentions", "clock", "seed"),
-    ),
-    "learner.1": (
-        PairTrainingExplorer,
-        lambda: PairTrainingExplorer(16, 128, 2, 0.5, batch=64, rate=0.005, seed=3),
-        ("entities", "properties", "classes", "density", "batch", "rate", "seed"),
-    ),
-    "phase.1": (phase, lambda: phase((8, 30, 100)), ("cursor", "plane")),
-}
-"""By the name in the address: an explorer, the same with other settings, and what it keeps."""
+TRAINING = ("train.1", "learner.1")
+"""Explorers that begin to train when they are touched."""
 
 
 @pytest.fixture
@@ -72,7 +36,7 @@ def mounted(shown: Show) -> Mounted:
     return mount
 
 
-def kept(page: Page, traits: tuple[str, ...]) -> dict[str, Any]:
+def kept(page: Page, traits: Iterable[str]) -> dict[str, Any]:
     found: dict[str, Any] = page.evaluate(
         "names => Object.fromEntries(names.map((name) => [name, model.get(name)]))", list(traits)
     )
@@ -88,19 +52,156 @@ def change(page: Page, values: Mapping[str, Any]) -> None:
     page.evaluate("v => Object.entries(v).forEach(([name, to]) => model.set(name, to))", values)
 
 
-@pytest.mark.parametrize("name", OTHER)
+def text_of(value: Any) -> str:
+    """A value as it stands in an address."""
+    if isinstance(value, list):
+        return "+".join(text_of(part) for part in value)
+    return str(value).lower() if isinstance(value, bool) else quote(str(value), safe="!'()*~")
+
+
+def link(name: str, **changes: str) -> str:
+    """The address of the values of a case."""
+    said = {trait: text_of(value) for trait, value in CASES[name].values.items()} | changes
+    return f"#{name}:" + ",".join(f"{trait}={value}" for trait, value in said.items())
+
+
+def follow(page: Page, fragment: str) -> None:
+    page.evaluate(
+        """text => new Promise((done) => {
+            window.addEventListener("hashchange", () => done(), { once: true });
+            location.hash = text;
+        })""",
+        fragment,
+    )
+
+
+def test_every_explorer_has_a_name_of_its_own() -> None:
+    package = synthcore.explorers
+    modules = [
+        import_module(m.name) for m in walk_packages(package.__path__, "synthcore.explorers.")
+    ]
+    classes = {
+        found
+        for module in modules
+        for found in vars(module).values()
+        if isinstance(found, type) and issubclass(found, Explorer) and "_esm" in vars(found)
+    }
+    call = re.compile(r'\{ model, el \},\s*(?:view,\s*)?"([a-z-]+\.\d+)"')
+    names = [call.findall(found._esm) for found in classes]
+    assert sorted(name for named in names for name in named) == sorted(CASES)
+    assert all(len(named) == 1 for named in names)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_link_is_followed_whole_or_not_at_all(name: str, mounted: Mounted) -> None:
+    make, values = CASES[name]
+    with mounted(make()) as page:
+        first = kept(page, values)
+        assert all(first[trait] != value for trait, value in values.items())
+        good = link(name)
+        follow(page, good.replace(".1:", ".2:", 1))
+        for trait in values:
+            follow(page, re.sub(f"{trait}=[^,]*,?", "", good))
+            for wrong in ("none", "1e12", "%E0%A4%A"):
+                follow(page, link(name, **{trait: wrong}))
+        assert kept(page, values) == first
+        follow(page, good)
+        assert kept(page, values) == values
+
+
+@pytest.mark.parametrize("name", TRAINING)
 def test_a_view_comes_back_from_its_address(name: str, mounted: Mounted) -> None:
-    make, make_other, traits = OTHER[name]
-    other = make_other()
-    wanted = {trait: getattr(other, trait) for trait in traits}
+    make, wanted = CASES[name]
     with mounted(make()) as page:
         assert page.evaluate("location.hash") == ""
         change(page, wanted)
         settle(page, f"#{name}:")
         fragment = page.evaluate("location.hash")
     with mounted(make(), fragment) as page:
-        assert kept(page, traits) == wanted
+        assert kept(page, wanted) == wanted
         assert page.evaluate("location.hash") == fragment
+
+
+def set_all(page: Page) -> None:
+    """Press, choose and move everything that is there, but what plays or empties."""
+    for button in page.locator(".sx button").all():
+        if button.is_enabled() and button.text_content() not in ("Play", "Write", "Clear"):
+            button.press("Enter")
+            page.evaluate("settled()")
+    for chooser in page.locator(".sx select").all():
+        chooser.press("ArrowDown")
+    for group in page.locator(".sx fieldset").all():
+        group.locator("input").last.check(force=True)
+        page.evaluate("settled()")
+    for slider in page.locator(".sx input[type=range]").all():
+        if slider.is_enabled():
+            slider.press("End")
+            page.evaluate("settled()")
+
+
+def seen(page: Page) -> tuple[list[str], str]:
+    """What the controls say and what is drawn, without ids and times that differ every time."""
+    controls = page.locator(".sx input, .sx select")
+    said: list[str] = controls.evaluate_all("all => all.map((e) => `${e.value} ${e.checked}`)")
+    drawn = re.sub(r"sx-\w+-\w{8}-\d+|\d+ ms", "", page.evaluate("drawn()"))
+    return said, drawn
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in TRAINING])
+def test_what_a_reader_sets_comes_back_from_the_address(name: str, mounted: Mounted) -> None:
+    make, values = CASES[name]
+    with mounted(make()) as page:
+        first = kept(page, values)
+        page.wait_for_timeout(300)
+        assert page.evaluate("location.hash") == ""
+        set_all(page)
+        page.wait_for_function(
+            """names => names.every((name) => location.hash.includes(
+                `${name}=${[model.get(name)].flat(2).map(encodeURIComponent).join("+")}`))""",
+            arg=list(values),
+        )
+        fragment, wanted, view = page.evaluate("location.hash"), kept(page, values), seen(page)
+    assert wanted != first
+    with mounted(make(), fragment) as page:
+        assert kept(page, values) == wanted
+        assert page.evaluate("location.hash") == fragment
+        assert seen(page) == view
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("swing-by.1", {"mu": "1+2"}),
+        ("swing-by.1", {"rho": "-0.6"}),
+        ("compiled-counter.1", {"string": "bb"}),
+        ("compiled-counter.1", {"string": "bbx"}),
+        ("composer.1", {"composition": "0+1"}),
+        ("composer.1", {"composition": "2+1+0+1"}),
+        ("composer.1", {"shown": "0"}),
+        ("composition-grid.1", {"cell": "1+2"}),
+        ("composition-grid.1", {"cell": "2+2"}),
+        ("concept-path.1", {"strength": "0.1"}),
+        ("forking.1", {"swaps": "3+1"}),
+        ("forking.1", {"swaps": "2+0"}),
+        ("forking.1", {"swaps": "5+1+2+1"}),
+        ("forking.1", {"swaps": "2+1+5"}),
+        ("goal-field.1", {"start": "5"}),
+        ("goal-field.1", {"goal": "0"}),
+        ("goal-field.1", {"steps": "6"}),
+        ("navigation.1", {"temperature": "-0.5"}),
+        ("retrieval.1", {"source": "new"}),
+        ("retrieval.1", {"truth": ""}),
+        ("retrieval.1", {"truth": "0.1+0.2+0.7+0.3+0.3+0.4+0.1+0.1+0.9"}),
+        ("retrieval.1", {"used": "5"}),
+    ],
+)
+def test_values_that_do_not_go_together_are_left(
+    name: str, changes: dict[str, str], mounted: Mounted
+) -> None:
+    make, values = CASES[name]
+    explorer = make()
+    with mounted(explorer, link(name, **changes)) as page:
+        assert kept(page, values) == {trait: getattr(explorer, trait) for trait in values}
 
 
 LINK = "beta=0.9,gamma=0.99,stream=dense,density=0.1,eta=0.001,decay=0.1,momentum=0.9,dimension=10"
@@ -124,17 +225,9 @@ LINK = "beta=0.9,gamma=0.99,stream=dense,density=0.1,eta=0.001,decay=0.1,momentu
 def test_an_address_that_says_nothing_sensible_changes_nothing(
     fragment: str, mounted: Mounted
 ) -> None:
-    adam, traits = AdamExplorer(), OTHER["adam.1"][2]
+    adam, traits = AdamExplorer(), CASES["adam.1"].values
     with mounted(adam, fragment) as page:
         assert kept(page, traits) == {trait: getattr(adam, trait) for trait in traits}
-
-
-def test_values_that_do_not_go_together_are_left(mounted: Mounted) -> None:
-    swing, traits = SwingByExplorer(), OTHER["swing-by.1"][2]
-    for mu, rho in (("1+2+3", "0.5"), ("1+2", "-0.995")):
-        fragment = f"#swing-by.1:mu={mu},sigma=0+0,omega=0.1,rho={rho},clock=0,minor=true"
-        with mounted(swing, fragment) as page:
-            assert kept(page, traits) == {trait: getattr(swing, trait) for trait in traits}
 
 
 def test_another_explorer_keeps_its_part(mounted: Mounted) -> None:
