@@ -5,28 +5,29 @@ import itertools
 import torch
 
 from benchmarks.measuring import Benchmark, seconds
-from synthcore.studies.compositional_capabilities.measure import draw_words, exact
-from synthcore.studies.compositional_capabilities.networks import Recipe, build
-from synthcore.studies.compositional_capabilities.task import Functions, Layout
+from synthcore.studies.compositional_capabilities.measure.accuracy import exact_match_on
+from synthcore.studies.compositional_capabilities.model import NetworkConfig, build_transformer
+from synthcore.studies.compositional_capabilities.task.documents import Layout
+from synthcore.studies.compositional_capabilities.task.members import MemberTasks
+from synthcore.studies.compositional_capabilities.task.subsets import Condition
 
 LAYOUT, WORDS = Layout(positions=4, functions=3, alphabet=8, word=4), 8
 
 
 def evaluation() -> float:
     """Seconds for all 13^4 = 28,561 compositions x 8 words, a network of two layers of 64."""
-    own = [(d, i) for d in range(4) for i in range(1, 4)]
+    functions = [(d, i) for d in range(4) for i in range(1, 4)]
     comps = torch.tensor(
         [
             [(s, 0) if pair is None else pair for s, pair in enumerate(chosen)]
-            for chosen in itertools.product([None, *own], repeat=4)
+            for chosen in itertools.product([None, *functions], repeat=4)
         ]
-    )[None]
-    random = torch.Generator().manual_seed(0)
-    functions = Functions.stack([Functions.draw(LAYOUT, random)])
-    recipe = Recipe(width=64, depth=2, heads=2, learning_rate=0.003, batch=64, steps=1)
-    model = build(recipe, LAYOUT, "step", [0], torch.device("cpu"))
-    words = draw_words(LAYOUT, 1, comps.shape[1], WORDS, random)
-    return seconds(lambda: exact(model, LAYOUT, functions, comps, words, "step"))
+    )
+    condition, device = Condition("base"), torch.device("cpu")
+    tasks = MemberTasks.draw(LAYOUT, "step", [condition], [0], device)
+    network = NetworkConfig(width=64, depth=2, heads=2, learning_rate=0.003, batch=64, steps=1)
+    model = build_transformer(network, tasks)
+    return seconds(lambda: exact_match_on(model, tasks, comps, WORDS))
 
 
 BENCHMARKS = (

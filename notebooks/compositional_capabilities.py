@@ -81,20 +81,15 @@ from synthcore.explorers.composer import ComposerExplorer
 from synthcore.explorers.composition_grid import CompositionGridExplorer
 from synthcore.explorers.reachable import ReachableExplorer
 from synthcore.figures import half_width
-from synthcore.studies.compositional_capabilities import (
-    counts,
-    decisions,
-    deep_figures,
-    experiment,
-    figures,
-    shown,
-    task,
-    theory,
-)
-from synthcore.studies.compositional_capabilities import subsets as training_subsets
-from synthcore.studies.compositional_capabilities.claims import CLAIMS
+from synthcore.studies.compositional_capabilities import experiments, theory
+from synthcore.studies.compositional_capabilities.claims import CLAIMS, decisions
+from synthcore.studies.compositional_capabilities.config import Config
+from synthcore.studies.compositional_capabilities.experiments import step_by_step
+from synthcore.studies.compositional_capabilities.figures import generalisation, mechanism
+from synthcore.studies.compositional_capabilities.task import documents
+from synthcore.studies.compositional_capabilities.task.subsets import draw_cell
 
-config = experiment.Config.from_cell(globals())
+config = Config.from_cell(globals())
 chapter = Chapter("compositional_capabilities", config)
 layout = config.layout
 
@@ -107,11 +102,11 @@ layout = config.layout
 # another position. Functions are drawn once per seed.
 
 # %%
-drawn = task.Functions.draw(layout, torch.Generator().manual_seed(config.seed))
-example = task.with_own_positions(torch.ones(1, layout.positions, dtype=torch.long))
+drawn = documents.Functions.draw(layout, torch.Generator().manual_seed(config.seed))
+example = documents.in_order_of(torch.ones(1, layout.positions, dtype=torch.long))
 given = torch.arange(layout.word)[None] % layout.alphabet
 chapter.figure(
-    figures.schematic(layout, figures.spelled(layout, drawn, example, given)),
+    generalisation.schematic(layout, generalisation.spell_documents(layout, drawn, example, given)),
     id="task",
     caption="Left: one column of functions per position, with an in-order and a displaced composition. Right: the same prompt with both kinds of answer; S begins, _ separates.",
     alt="Left: a grid of function names with two paths through it. Right: two lines of tokens, one with every intermediate word and one with the last word only.",
@@ -132,14 +127,14 @@ chapter.figure(
 # %%
 chapter.text(
     "Here E has {e}, R at most {r} and C {c:,} compositions; the paper's sizes are 3125, 1365 and {paper:,}. Identifiable share of E: {shares}.",
-    e=counts.in_order_size(layout),
-    r=counts.repeat_size(layout),
-    c=counts.out_of_order_size(layout),
-    paper=counts.out_of_order_size(task.Layout(5, 4, 10, 6)),
+    e=theory.in_order_size(layout),
+    r=theory.repeat_size(layout),
+    c=theory.out_of_order_size(layout),
+    paper=theory.out_of_order_size(documents.Layout(5, 4, 10, 6)),
     shares=", ".join(
         f"{theory.identifiable_share(layout, n):.3f} (n = {n})"
         for n in (5, 10, 25)
-        if n < counts.in_order_size(layout)
+        if n < theory.in_order_size(layout)
     ),
 )
 
@@ -155,11 +150,12 @@ chapter.text(
 # foretold, except in the condition *all tokens*, where the loss must end at $(\ln n+K\ln A)/(T-1)$.
 
 # %%
-data, _, _ = experiment.written_out(config, chapter.progress)
+data = step_by_step.run(config, chapter.progress)
 
 # %%
-parts = [data, *(stage(config, chapter.progress) for stage in experiment.stages(config))]
-data = experiment.assemble(config, parts)
+further = experiments.further_experiments(config)
+parts = [data, *(experiment(config, chapter.progress) for experiment in further)]
+data = experiments.assemble(config, parts)
 chapter.save(data)
 
 # %% [markdown]
@@ -167,12 +163,12 @@ chapter.save(data)
 
 # %%
 chapter.figure(
-    figures.over_training(data),
+    generalisation.over_training(data),
     id="training",
     caption="Exact match on in-order compositions over training, averaged over k so that every number of functions counts alike. Right: functions shared by all positions, and the loss on all tokens.",
     alt="Accuracy over training steps on a log axis, one curve per training subset, in two panels.",
 )
-_, random_names = figures.sizes_of(data)
+_, random_names = generalisation.random_subset_sizes(data)
 largest = random_names[-1]
 chapter.text(
     "**{name}**: {unseen:.1%} of unseen answers are right; {reached:.0f} of {whole} compositions are mastered, {gain:.1f} for each that was trained on. "
@@ -180,7 +176,7 @@ chapter.text(
     name=largest,
     unseen=data.unseen.sel(subset=largest).mean(),
     reached=data.reached.sel(subset=largest).mean(),
-    whole=counts.in_order_size(layout),
+    whole=theory.in_order_size(layout),
     gain=(data.reached / data.n_train).sel(subset=largest).mean(),
     forced=data.unseen_forced.sel(subset=largest).mean(),
     tokens=data.unseen_tokens.sel(subset=largest).mean(),
@@ -199,7 +195,7 @@ chapter.results(
 
 # %%
 chapter.figure(
-    figures.by_functions(data),
+    generalisation.by_functions(data),
     id="functions",
     caption="Left: accuracy by the number of functions after training. Middle and right: how accuracy comes, by k, for a base and for a random subset.",
     alt="Three panels: accuracy against k for every subset, and accuracy over training by k for a base subset and a random subset.",
@@ -223,13 +219,13 @@ chapter.text(
 
 # %%
 chapter.figure(
-    figures.by_size(data, layout),
+    generalisation.by_size(data, layout),
     id="formats",
     caption="Accuracy on unseen compositions against the number of trained ones. Dashed: what is identifiable. Right: a permutation and then a bijection, at once, and the control of two bijections.",
     alt="Left: accuracy against training size for stepwise and direct networks with a dashed ceiling. Right: accuracy against trained pairs for the two families.",
 )
 step_unseen, direct_unseen = (
-    data.format_unseen.sel(format=s).isel(n=-1).mean() for s in task.STYLES
+    data.format_unseen.sel(format=s).isel(n=-1).mean() for s in documents.FORMATS
 )
 at = data.sel(pairs=config.slot_decides)
 chapter.text(
@@ -255,13 +251,13 @@ chapter.text(
 
 # %%
 chapter.figure(
-    figures.cells(data),
+    generalisation.cells(data),
     id="cells",
     caption="Exact match over the number of functions k and of displaced ones m, per training subset. Averages over all of C must weigh these cells by their sizes.",
     alt="One heat map per training subset: accuracy by k and m, high in the bottom row and low above it unless displaced functions were trained.",
 )
 chapter.figure(
-    figures.mistakes(data),
+    generalisation.mistakes(data),
     id="mistakes",
     caption="Answers to displaced prompts by what stands in their first wrong block: the image under the slot's own function of the same index, under another function, or neither.",
     alt="Stacked bars per training subset: shares of right answers and of four kinds of first mistake.",
@@ -272,7 +268,7 @@ chapter.text(
     name=largest,
     count=data.reached_far.sel(subset=largest).mean(),
     error=1.96 * data.reached_far_error.sel(subset=largest).mean(),
-    whole=counts.out_of_order_size(layout),
+    whole=theory.out_of_order_size(layout),
     own=data.mistakes.sel(subset=largest, mistake="own position").mean(),
 )
 
@@ -281,7 +277,7 @@ chapter.text(
 
 # %%
 draw = torch.Generator().manual_seed(0)
-number, _ = counts.label(training_subsets.cell_sample(layout, 2, 2, 2000, draw, faithful=True))
+number, _ = theory.count_functions(draw_cell(layout, 2, 2, 2000, draw, as_released=True))
 chapter.text(
     "Labelled k = 2, m = 2 there, counted here: {shares}.",
     shares=", ".join(f"k = {k} in {float((number == k).double().mean()):.0%}" for k in range(2, 5)),
@@ -295,7 +291,7 @@ chapter.text(
 
 # %%
 chapter.figure(
-    figures.attention(data),
+    mechanism.attention(data),
     id="attention",
     caption="Attention of a one-layer network while it writes, averaged over documents: each block looks at its own task token (left) and at the block before it.",
     alt="Heat map: symbols written in rows, places in columns, with one bright column segment at the task token of each block and a diagonal of sources.",
@@ -316,7 +312,7 @@ chapter.text(
 # Choose a function for every position and a word; the trained network answers in the browser. Arcs show where it looks.
 
 # %%
-network = shown.weights(config, data)
+network = generalisation.composer_weights(config, data)
 if gpt_weights.fits(network):
     chapter.explorer(
         ComposerExplorer(
@@ -330,7 +326,7 @@ if gpt_weights.fits(network):
         id="composer",
         caption="A network trained on a random subset composes functions in the browser.",
         alt="Menus for the functions and a word, the blocks that the network writes, and arcs of attention.",
-        still=figures.over_training(data),
+        still=generalisation.over_training(data),
     )
 else:
     chapter.text("The network of this run is too large for a page: take a smaller `width`.")
@@ -340,24 +336,24 @@ else:
 
 # %%
 chapter.explorer(
-    CompositionGridExplorer(**shown.grid(data)),
+    CompositionGridExplorer(**generalisation.composition_grid(data)),
     id="composition-grid",
     caption="Accuracy and examples for every cell (k, m).",
     alt="A grid of accuracies by k and m, with example prompts, answers and the first error.",
-    still=figures.cells(data),
+    still=generalisation.cells(data),
 )
 
 # %% [markdown]
 # Move the number of training compositions: what is identifiable, what was reached, out of how many.
 
 # %%
-accuracy, reached = shown.series(data)
+accuracy, reached = generalisation.reachable_series(data)
 chapter.explorer(
     ReachableExplorer(config.functions, config.positions, accuracy, reached),
     id="reachable",
     caption="Ceiling and measured points against the number of training compositions.",
     alt="Two charts over the number of training compositions: shares with a ceiling, and numbers on a log axis with the sizes of the sets.",
-    still=figures.by_size(data, layout),
+    still=generalisation.by_size(data, layout),
 )
 
 # %% [markdown]
@@ -377,7 +373,7 @@ chapter.recorded_note()
 recorded = chapter.recorded()
 if recorded is not None:
     chapter.figure(
-        figures.cells(recorded),
+        generalisation.cells(recorded),
         id="cells-recorded",
         caption="The same cells in the longer run, with displaced training.",
         alt="One heat map per training subset of the longer run: accuracy by k and m.",
@@ -385,15 +381,15 @@ if recorded is not None:
     moved = [str(s) for s in recorded.subset.values if "combo" in str(s)]
     chapter.text(
         "Estimated number of mastered compositions of {whole:,}: {lines}.",
-        whole=counts.out_of_order_size(layout),
+        whole=theory.out_of_order_size(layout),
         lines="; ".join(
             f"*{name}* {float(recorded.reached_far.sel(subset=name).mean()):,.0f} "
             f"± {float(1.96 * recorded.reached_far_error.sel(subset=name).mean()):,.0f}"
-            for name in [figures.sizes_of(recorded)[1][-1], *moved]
+            for name in [generalisation.random_subset_sizes(recorded)[1][-1], *moved]
         ),
     )
     chapter.figure(
-        figures.by_size(recorded, layout),
+        generalisation.by_size(recorded, layout),
         id="formats-recorded",
         caption="Accuracy on unseen compositions against the number of trained ones, both formats, and the two-slot task, in the longer run.",
         alt="Left: accuracy against training size for both formats. Right: accuracy against trained pairs.",
@@ -410,7 +406,7 @@ sets = chapter.sweep("training_set")
 if sets is not None:
     chapter.sweep_note(sets, "training_set")
     chapter.figure(
-        figures.by_set(sets),
+        generalisation.by_set(sets),
         id="sets",
         caption="A few dozen compositions are enough for all three sets: the curves lie closer by number (left) than by share (right). Networks come later than what is identifiable (dashed). Mean and interval over three seeds, cut at 0 and 1.",
         alt="Two panels of exact match for two, three and four functions per position with dashed ceilings, against the number of trained compositions and against their share.",
@@ -432,14 +428,14 @@ if sets is not None:
 # %% [markdown]
 # ### Which architecture?
 #
-# One layer is enough in principle: in `construction.py` the weights of one are **written by hand**. One head fetches the task token of the block, the
+# One layer is enough in principle: in `theory.py` the weights of one are **written by hand**. One head fetches the task token of the block, the
 # other the symbol of the block before, and an MLP unit for every (task token, symbol) writes the image. Nothing in it asks at which slot the
 # token stands, so it composes displaced functions as well. What trained networks miss there is not out of reach of their architecture.
 
 # %%
 if recorded is not None:
     chapter.figure(
-        deep_figures.architectures(recorded),
+        mechanism.architectures(recorded),
         id="architectures",
         caption="Left: an LSTM of the same width and depth on the same compositions. Middle: layers and heads, step by step. Right: depth in both formats.",
         alt="Three panels: exact match of a Transformer and an LSTM, a table of exact match over layers and heads, and exact match against layers in both formats.",
@@ -463,13 +459,13 @@ if recorded is not None:
 # %%
 if recorded is not None:
     chapter.figure(
-        deep_figures.lens(recorded),
+        mechanism.lens(recorded),
         id="lens",
         caption="Symbols of the answer that can be read after every sub-layer; MLPs are shaded, the dashed line is the middle of the network.",
         alt="Three panels, one per network: share of right symbols after each attention and MLP, for seen and unseen compositions and for a fitted probe.",
     )
     chapter.figure(
-        deep_figures.ablation(recorded),
+        mechanism.ablation(recorded),
         id="ablation",
         caption="Symbols lost when the output of one sub-layer is replaced by its mean. Bars end at the mean over seeds, whiskers at one standard error.",
         alt="Three panels of bars, one per network: symbols lost by layer, without attention and without MLP, for seen and unseen compositions.",
@@ -477,7 +473,7 @@ if recorded is not None:
     chapter.text(
         "{lines}",
         lines=" ".join(
-            f"**{name}**: {float(decisions.lens_gain(recorded, name).sel(sublayer=decisions.late(recorded)).sum('sublayer').mean()):.0%} of the lens's gain in the second half; "
+            f"**{name}**: {float(decisions.lens_gain(recorded, name).sel(sublayer=decisions.late_sublayers(recorded)).sum('sublayer').mean()):.0%} of the lens's gain in the second half; "
             f"attention there costs {float(decisions.ablation_ratio(recorded, name).mean()):.2f} times what it costs in the first half."
             for name in map(str, recorded.network.values)
         ),
@@ -493,7 +489,7 @@ if recorded is not None:
 # %%
 if recorded is not None:
     chapter.figure(
-        deep_figures.order_bias(recorded),
+        mechanism.order_bias(recorded),
         id="order-bias",
         caption="Left: accuracy on all-displaced compositions against how many such were trained on, with learned and with rotary places. Right: displaced functions that a decoder fitted in order names right.",
         alt="Two panels against displaced training compositions: accuracy and decoded share, for learned and rotary places, with the share of pairs covered dashed.",
@@ -551,7 +547,7 @@ if recorded is not None:
 # **1.** From how many random compositions on are nine tenths of the paper's 3125 identifiable?
 
 # %% tags=["hide-input"]
-paper = task.Layout(5, 4, 10, 6)
+paper = documents.Layout(5, 4, 10, 6)
 needed = next(n for n in range(1, 3125) if theory.identifiable_share(paper, n) >= 0.9)
 assert (
     theory.identifiable_share(paper, needed - 1) < 0.9 <= theory.identifiable_share(paper, needed)
@@ -562,12 +558,12 @@ print(f"{needed} compositions")
 # **2.** Show that a permutation of places and a bijection of symbols commute, and that two bijections do not.
 
 # %% tags=["hide-input"]
-two = task.Layout(2, 3, 8, 4)
+two = documents.Layout(2, 3, 8, 4)
 any_words = torch.randint(8, (20, 4), generator=torch.Generator().manual_seed(1))
 pair = torch.tensor([[0, 1], [1, 2]]).expand(20, 2, 2)
 for kinds, commute in ((("permutation", "bijection"), True), (("bijection", "bijection"), False)):
-    sets = task.Functions.draw(two, torch.Generator().manual_seed(0), kinds)
-    there, back = (task.compose(sets, any_words, p)[:, -1] for p in (pair, pair.flip(1)))
+    sets = documents.Functions.draw(two, torch.Generator().manual_seed(0), kinds)
+    there, back = (documents.compose(sets, any_words, p)[:, -1] for p in (pair, pair.flip(1)))
     assert bool((there == back).all()) == commute
 print("y[k] = sigma[x[pi[k]]] whichever comes first")
 
@@ -575,7 +571,7 @@ print("y[k] = sigma[x[pi[k]]] whichever comes first")
 # **3.** What share of $C$ has all five functions, at the paper's size? Why does an unweighted mean over cells mislead?
 
 # %% tags=["hide-input"]
-share = sum(counts.cell_size(paper, 5, m) for m in range(6)) / counts.out_of_order_size(paper)
+share = sum(theory.cell_size(paper, 5, m) for m in range(6)) / theory.out_of_order_size(paper)
 assert 0.78 < share < 0.79
 print(f"{share:.1%} in six of 21 cells")
 

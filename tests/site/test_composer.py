@@ -12,8 +12,8 @@ from browsing import Run, Show
 from synthcore.explorers.base import Explorer
 from synthcore.explorers.composer import ComposerExplorer
 from synthcore.nn.gpt import GPT, GPTConfig
-from synthcore.studies.compositional_capabilities.construction import one_layer_network
-from synthcore.studies.compositional_capabilities.task import Layout
+from synthcore.studies.compositional_capabilities.task.documents import Layout
+from synthcore.studies.compositional_capabilities.theory import construct_one_layer
 
 pytestmark = pytest.mark.browser
 L, F, A, K = 3, 3, 5, 3
@@ -38,7 +38,7 @@ def built(swapped: bool = False) -> GPT:
     known = tables()
     if swapped:
         known[1, 1] = known[0, 1]
-    return one_layer_network(Layout(L, F - 1, A, K), torch.tensor(known))
+    return construct_one_layer(Layout(L, F - 1, A, K), torch.tensor(known))
 
 
 def explorer(**arguments: Any) -> ComposerExplorer:

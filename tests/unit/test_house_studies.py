@@ -17,7 +17,6 @@ EXPLORERS = PACKAGE / "explorers"
 
 # Studies laid out as the first edition's were. The list only shrinks.
 FIRST_EDITION = {
-    "compositional_capabilities",
     "concept_space",
     "representation_shattering",
 }

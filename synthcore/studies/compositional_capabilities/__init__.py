@@ -1,8 +1,8 @@
 """Compositional capabilities: from a few trained chains of functions to all of them.
 
-`task`, `subsets`, `counts` and `theory` are the process and what is known of it exactly;
-`networks`, `measure` and `anatomy` train and measure; `school`, `written_out`, `at_once`,
-`two_slots` and `one_layer` are the stages that `experiment` joins; `decisions` and `claims` decide.
+`task` makes documents from chains of functions, `theory` counts them and writes the weights of a
+network by hand; `model` trains, `measure` tests, `experiments` join both into one dataset, from
+which `claims` are decided.
 """
 
 TITLE = "Compositional capabilities"

@@ -88,6 +88,6 @@ def models_alike(data: xr.Dataset) -> xr.Dataset:
 
 def depths_reversed(data: xr.Dataset) -> xr.Dataset:
     """The deepest network is called the shallowest."""
-    turned = data.depth_seen.isel(depth=slice(None, None, -1)).values
+    reversed_depths = data.depth_seen.isel(depth=slice(None, None, -1)).values
     nothing = xr.zeros_like(data.depth_unseen)
-    return data.assign(depth_seen=data.depth_seen.copy(data=turned), depth_unseen=nothing)
+    return data.assign(depth_seen=data.depth_seen.copy(data=reversed_depths), depth_unseen=nothing)

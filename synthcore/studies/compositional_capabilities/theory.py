@@ -1,4 +1,10 @@
-"""What can be known before training: ceilings, floors, shortcuts, and counts with an interval."""
+"""What can be known before training: counts, ceilings, floors, and a network written by hand.
+
+E: every position uses its own functions, (N + 1)^L. R: the same strings when all positions share
+their functions. C: any function at any position, (L N + 1)^L. Counts are exact integers.
+
+Axis letters: L positions, F functions of a position with the identity, A symbols.
+"""
 
 import itertools
 import math
@@ -7,9 +13,78 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 import numpy as np
+import torch
+from jaxtyping import Bool, Int
 from numpy.typing import ArrayLike
+from torch import Tensor
 
-from synthcore.studies.compositional_capabilities.task import Layout, Style
+from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.studies.compositional_capabilities.task.documents import Format, Layout
+
+SHARP = 20.0  # attention scores and hidden units: far from the bends of softmax and GELU
+
+# --- counts -------------------------------------------------------------------------------------
+
+
+def in_order_size(layout: Layout) -> int:
+    """|E|: 3125 for L = 5, N = 4."""
+    return layout.choices**layout.positions
+
+
+def repeat_size(layout: Layout) -> int:
+    """Different functions in R if no two products coincide, sum_k N^k: identities collapse.
+
+    >>> repeat_size(Layout(5, 4, 10, 6))
+    1365
+    """
+    return sum(layout.functions**k for k in range(layout.positions + 1))
+
+
+def out_of_order_size(layout: Layout) -> int:
+    """|C|: 4,084,101 for L = 5, N = 4."""
+    return (layout.positions * layout.functions + 1) ** layout.positions
+
+
+def cell_size(layout: Layout, k: int, m: int) -> int:
+    """Compositions in C of k functions that are not the identity, m of them displaced.
+
+    >>> layout = Layout(5, 4, 10, 6)
+    >>> sum(cell_size(layout, k, m) for k in range(6) for m in range(k + 1))
+    4084101
+    """
+    n, away = layout.functions, (layout.positions - 1) * layout.functions
+    return math.comb(layout.positions, k) * math.comb(k, m) * n ** (k - m) * away**m
+
+
+def cells(layout: Layout) -> list[tuple[int, int]]:
+    """All (k, m), by k, then m."""
+    return [(k, m) for k in range(layout.positions + 1) for m in range(k + 1)]
+
+
+def count_functions(comps: Int[Tensor, "*n L 2"]) -> tuple[Int[Tensor, "*n"], Int[Tensor, "*n"]]:
+    """(k, m) of each composition, counted from the functions themselves.
+
+    >>> own, identity, displaced = [0, 1], [1, 0], [0, 2]
+    >>> k, m = count_functions(torch.tensor([own, identity, displaced]))
+    >>> int(k), int(m)
+    (2, 1)
+    """
+    source, index = comps.unbind(-1)
+    active = index > 0
+    away = source != torch.arange(comps.shape[-2], device=comps.device)
+    return active.sum(-1), (active & away).sum(-1)
+
+
+def is_identifiable(
+    comps: Int[Tensor, "n L 2"], trained: Int[Tensor, "t L 2"]
+) -> Bool[Tensor, "n"]:
+    """Whether each function of a composition occurs in training, at that slot."""
+    slots, pairs = comps.shape[1], int(max(comps.max(), trained.max())) + 1
+    tested, known = (c[..., 0] * pairs + c[..., 1] for c in (comps, trained))
+    return torch.stack([torch.isin(tested[:, s], known[:, s]) for s in range(slots)], -1).all(-1)
+
+
+# --- closed forms -------------------------------------------------------------------------------
 
 
 def identifiable_share(layout: Layout, n: int, unseen: bool = False) -> float:
@@ -49,12 +124,12 @@ def all_seen(layout: Layout, n: int) -> float:
     _drawable(n, q**positions)
     total = 0
     for missing in itertools.combinations_with_replacement(range(q), positions):
-        ways = math.factorial(positions)
+        number = math.factorial(positions)
         for times in Counter(missing).values():
-            ways //= math.factorial(times)
+            number //= math.factorial(times)
         for j in missing:
-            ways *= (-1) ** j * math.comb(q, j)
-        total += ways * math.comb(math.prod(q - j for j in missing), n)
+            number *= (-1) ** j * math.comb(q, j)
+        total += number * math.comb(math.prod(q - j for j in missing), n)
     return float(Fraction(total, math.comb(q**positions, n)))
 
 
@@ -69,7 +144,7 @@ def memoriser_accuracy(layout: Layout) -> float:
     return 1 / layout.alphabet
 
 
-def loss_floor(layout: Layout, n: int, style: Style, prompt: bool = True) -> float:
+def loss_floor(layout: Layout, n: int, format: Format, prompt: bool = True) -> float:
     """Smallest mean loss (nats per token) on documents of n compositions.
 
     The composition costs ln n, the word K ln A; everything after them follows. 0 if the loss
@@ -80,7 +155,7 @@ def loss_floor(layout: Layout, n: int, style: Style, prompt: bool = True) -> flo
     (0.377, 0.933)
     """
     nats = math.log(n) + layout.word * math.log(layout.alphabet)
-    return nats / (layout.length(style) - 1) if prompt else 0.0
+    return nats / (layout.document_length(format) - 1) if prompt else 0.0
 
 
 def estimated_count(
@@ -102,3 +177,57 @@ def estimated_count(
         raise ValueError("every cell needs at least one sample")
     variance = np.where(s >= size, 0.0, size**2 * p * (1 - p) / s)
     return float((size * p).sum()), float(math.sqrt(variance.sum()))
+
+
+# --- a network written by hand ------------------------------------------------------------------
+
+
+@torch.no_grad()
+def construct_one_layer(layout: Layout, tables: Int[Tensor, "L F A"]) -> GPT:
+    """A network of one layer, its weights written by hand, that answers every composition of these
+    bijections right, step by step; a population of one.
+
+    It shows that one layer is enough, for displaced functions too: what a trained network does not
+    reach is not out of reach of its architecture. The residual stream holds codes: position, token,
+    the task token that head 0 fetches from slot b, the symbol that head 1 fetches from the block
+    before, the answer. A hidden unit of the MLP is the conjunction of a task token and a symbol; it
+    writes the image.
+    """
+    P, V = layout.document_length("step"), layout.vocabulary
+    half = max(P, V, (P + 4 * V + 1) // 2)  # of the width: one head
+    D = 2 * half
+    units = layout.positions * layout.choices * layout.alphabet
+    shape = GPTConfig(V, P, D, 1, 2, (units + 1) / D, "learned", tied=False, norm="rms")
+    model = GPT(shape, [0]).requires_grad_(False)
+    for name, value in model.named_parameters():
+        value.fill_(1.0 if ".ln" in f".{name}" else 0.0)
+    w = {name: value[0] for name, value in model.named_parameters()}
+    token, task, symbol, answer = (P + V * part for part in range(4))
+    w["pos_embed"][0, :, :P] = torch.eye(P)
+    w["embed.weight"][:, token : token + V] = torch.eye(V)
+
+    # A norm multiplies by sqrt(D / number of ones): two before attention, four before the MLP.
+    first, second = (D / 2) ** 0.5, (D / 4) ** 0.5
+    project, output = w["blocks.0.attn.qkv.weight"], w["blocks.0.attn.out.weight"]
+    for query in range(layout.prompt_length - 1, P - 1):
+        block = min((query + 1 - layout.start(0)) // (layout.word + 1), layout.positions)
+        for head, place in enumerate((layout.slot(block), layout.source(query + 1))):
+            project[query, head * half + place] = SHARP * half**0.5 / first**2
+    for head, to in enumerate((task, symbol)):
+        project[:P, D + head * half : D + head * half + P] = torch.eye(P)
+        values = 2 * D + head * half
+        project[token : token + V, values : values + V] = torch.eye(V) / first
+        output[head * half : head * half + V, to : to + V] = torch.eye(V)
+
+    up, bias = w["blocks.0.mlp.up.weight"], w["blocks.0.mlp.up.bias"][0]
+    down = w["blocks.0.mlp.down.weight"]
+    pairs = torch.cartesian_prod(*(torch.arange(size) for size in tables.shape))
+    for unit, (d, i, a) in enumerate(pairs.tolist()):
+        named = layout.alphabet + d * layout.choices + i
+        up[task + named, unit] = up[symbol + a, unit] = SHARP / second
+        bias[unit] = -1.5 * SHARP
+        down[unit, answer + int(tables[d, i, a])] = 1
+    up[symbol + layout.separator, units], bias[units] = SHARP / second, -SHARP / 2
+    down[units, answer + layout.separator] = 1
+    w["unembed.weight"][answer : answer + V] = torch.eye(V)
+    return model

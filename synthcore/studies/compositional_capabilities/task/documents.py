@@ -15,12 +15,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
-Style = Literal["step", "direct"]
+Format = Literal["step", "direct"]  # every intermediate word, or the last one only
 Kind = Literal["bijection", "permutation"]
-STYLES: tuple[Style, ...] = ("step", "direct")
+FORMATS: tuple[Format, ...] = ("step", "direct")
 
 
 @dataclass(frozen=True)
@@ -60,46 +60,45 @@ class Layout:
 
     @property
     def separator(self) -> int:
+        """Token id of what stands between words."""
         return self.alphabet + self.positions * self.choices
 
     @property
-    def padding(self) -> int:
-        return self.separator + 1
-
-    @property
     def begin(self) -> int:
+        """Token id of what stands first."""
         return self.separator + 2
 
     @property
     def vocabulary(self) -> int:
+        """Number of token ids."""
         return self.separator + 3
 
     @property
-    def prompt(self) -> int:
+    def prompt_length(self) -> int:
         """Tokens up to and with the separator after the word."""
         return self.positions + self.word + 3
 
-    def tasks(self, comps: Int[Tensor, "*M L 2"]) -> Int[Tensor, "*M L"]:
+    def task_tokens(self, comps: Int[Tensor, "*M L 2"]) -> Int[Tensor, "*M L"]:
         """Token ids of the functions of compositions."""
         return self.alphabet + comps[..., 0] * self.choices + comps[..., 1]
 
-    def blocks(self, style: Style) -> int:
+    def blocks(self, format: Format) -> int:
         """Words in the answer: every intermediate one, or the last only."""
-        return self.positions if style == "step" else 1
+        return self.positions if format == "step" else 1
 
-    def new(self, style: Style) -> int:
+    def answer_length(self, format: Format) -> int:
         """Tokens to generate after the prompt."""
-        return self.blocks(style) * (self.word + 1) - 1
+        return self.blocks(format) * (self.word + 1) - 1
 
-    def length(self, style: Style) -> int:
+    def document_length(self, format: Format) -> int:
         """Tokens of a document."""
-        return self.prompt + self.new(style)
+        return self.prompt_length + self.answer_length(format)
 
     def slot(self, block: int) -> int:
         """Place of task token `block` (1 .. L).
 
         >>> layout = Layout(positions=5, functions=4, alphabet=10, word=6)
-        >>> layout.slot(3), layout.start(1), layout.source(14), layout.length("step")
+        >>> layout.slot(3), layout.start(1), layout.source(14), layout.document_length("step")
         (3, 14, 7, 48)
         """
         return block
@@ -113,9 +112,9 @@ class Layout:
         is a bijection: the same symbol of the block before."""
         return place - self.word - 1
 
-    def answer_places(self, style: Style) -> Int[Tensor, "S K"]:
+    def answer_places(self, format: Format) -> Int[Tensor, "S K"]:
         """Places of the symbols of each block of the answer; each is predicted one place before."""
-        first = torch.tensor([self.start(1 + b) for b in range(self.blocks(style))])
+        first = torch.tensor([self.start(1 + b) for b in range(self.blocks(format))])
         return first[:, None] + torch.arange(self.word)
 
 
@@ -158,7 +157,7 @@ class Functions:
             if repeat and position:
                 target[position] = target[0]
             else:
-                target[position] = _different(layout.choices, target.shape[-1], kind, generator)
+                target[position] = _draw_orders(layout.choices, target.shape[-1], kind, generator)
         return Functions(tables, places)
 
     @staticmethod
@@ -169,14 +168,15 @@ class Functions:
         )
 
     def to(self, device: torch.device) -> "Functions":
+        """The same functions on a device."""
         return Functions(self.tables.to(device), self.places.to(device))
 
     def member(self, m: int) -> "Functions":
-        """The set of one member."""
+        """The set of one member, without the member axis."""
         return Functions(self.tables[m], self.places[m])
 
 
-def _different(
+def _draw_orders(
     rows: int, size: int, kind: Kind, generator: torch.Generator
 ) -> Int[Tensor, "rows size"]:
     """Different random orders of 0 .. size - 1, the first one unchanged."""
@@ -185,12 +185,12 @@ def _different(
             f"{rows} different {kind}s with the identity are more than the {math.factorial(size)} "
             f"that {size} elements have"
         )
-    found = [tuple(range(size))]
-    while len(found) < rows:
-        one = tuple(torch.randperm(size, generator=generator).tolist())
-        if one not in found:
-            found.append(one)
-    return torch.tensor(found)
+    orders = [tuple(range(size))]
+    while len(orders) < rows:
+        order = tuple(torch.randperm(size, generator=generator).tolist())
+        if order not in orders:
+            orders.append(order)
+    return torch.tensor(orders)
 
 
 def _rows(table: Int[Tensor, "*M L F X"], pair: Int[Tensor, "*M B 2"]) -> Int[Tensor, "*M B X"]:
@@ -205,14 +205,16 @@ def compose(
     functions: Functions, words: Int[Tensor, "*M B K"], comps: Int[Tensor, "*M B L 2"]
 ) -> Int[Tensor, "*M B L K"]:
     """Every word after each function of its composition, the first function first."""
-    x, found = words, []
+    x, chain = words, []
     for slot in comps.unbind(-2):
         x = _rows(functions.tables, slot).gather(-1, x.gather(-1, _rows(functions.places, slot)))
-        found.append(x)
-    return torch.stack(found, -2)
+        chain.append(x)
+    return torch.stack(chain, -2)
 
 
-def keys(functions: Functions, comps: Int[Tensor, "*M B L 2"]) -> Int[Tensor, "*M B A_and_K"]:
+def function_keys(
+    functions: Functions, comps: Int[Tensor, "*M B L 2"]
+) -> Int[Tensor, "*M B A_and_K"]:
     """What each composition does, as its (sigma, pi): equal rows are equal functions."""
     sigma, pi = (
         torch.arange(table.shape[-1], device=comps.device).expand(*comps.shape[:-2], -1)
@@ -224,29 +226,43 @@ def keys(functions: Functions, comps: Int[Tensor, "*M B L 2"]) -> Int[Tensor, "*
     return torch.cat([sigma, pi], -1)
 
 
+def same_function(
+    functions: Functions, comps: Int[Tensor, "n L 2"], trained: Int[Tensor, "t L 2"]
+) -> Bool[Tensor, "n"]:
+    """Whether what a composition does is also done by a trained one, whatever its tokens."""
+    both = torch.cat([function_keys(functions, comps), function_keys(functions, trained)])
+    _, number = both.unique(dim=0, return_inverse=True)
+    return torch.isin(number[: len(comps)], number[len(comps) :])
+
+
+def count_distinct(functions: Functions, comps: Int[Tensor, "n L 2"]) -> int:
+    """Different functions among these compositions."""
+    return len(function_keys(functions, comps).unique(dim=0))
+
+
 def documents(
     layout: Layout,
     functions: Functions,
     words: Int[Tensor, "*M B K"],
     comps: Int[Tensor, "*M B L 2"],
-    style: Style,
+    format: Format,
 ) -> Int[Tensor, "*M B T"]:
     """`begin t1 .. tL sep x sep f1(x) sep .. sep fL(..)`; direct: the last block only."""
     chain = compose(functions, words, comps)
-    chain = chain if style == "step" else chain[..., -1:, :]
+    chain = chain if format == "step" else chain[..., -1:, :]
     gap = torch.full_like(words[..., :1], layout.separator)
-    parts = [torch.full_like(gap, layout.begin), layout.tasks(comps), gap, words]
+    parts = [torch.full_like(gap, layout.begin), layout.task_tokens(comps), gap, words]
     for block in chain.unbind(-2):
         parts += [gap, block]
     return torch.cat(parts, -1)
 
 
-def in_order(layout: Layout) -> Int[Tensor, "n L 2"]:
+def in_order_compositions(layout: Layout) -> Int[Tensor, "n L 2"]:
     """All F^L compositions that use every position's own functions, in lexicographic order."""
     index = torch.tensor(list(itertools.product(range(layout.choices), repeat=layout.positions)))
-    return with_own_positions(index)
+    return in_order_of(index)
 
 
-def with_own_positions(index: Int[Tensor, "*n L"]) -> Int[Tensor, "*n L 2"]:
+def in_order_of(index: Int[Tensor, "*n L"]) -> Int[Tensor, "*n L 2"]:
     """The in-order compositions with these function indices."""
     return torch.stack([torch.arange(index.shape[-1]).expand_as(index), index], -1)

@@ -1,84 +1,27 @@
-"""The composition experiment: parameters, determinism, claims and their nulls."""
+"""The composition study's decisions: in a run in which everything holds, and on their nulls."""
 
 import numpy as np
 import pytest
 import xarray as xr
-from contracts import ClaimsContract, ExperimentContract, smoke
+from contracts import ClaimsContract
 
-from synthcore.explorers.composer import ComposerExplorer
-from synthcore.explorers.composition_grid import CompositionGridExplorer
-from synthcore.explorers.reachable import ReachableExplorer
-from synthcore.studies.compositional_capabilities import decisions, shown
-from synthcore.studies.compositional_capabilities.claims import CLAIMS
-from synthcore.studies.compositional_capabilities.experiment import Config
-
-TINY = smoke("compositional_capabilities")
-
-
-def test_units(tiny: xr.Dataset) -> None:
-    assert tiny.loss.attrs["units"] == "nats/token"
-
-
-def test_measurements_are_shares_and_counts(tiny: xr.Dataset) -> None:
-    for name in ("seen", "unseen", "by_k", "ceiling", "cell_accuracy", "format_unseen"):
-        values = tiny[name].values
-        known = values[~np.isnan(values)]
-        assert ((known >= 0) & (known <= 1)).all()
-    np.testing.assert_allclose(tiny.mistakes.sum("mistake"), 1, rtol=1e-5)
-    np.testing.assert_allclose(tiny.first_wrong.sum("block"), 1, rtol=1e-5)
-    assert tiny.n_train.sel(subset="base_combo 4").values.tolist() == [11, 11]
-    assert (tiny.reached <= 27).all()
-    upper = np.isnan(tiny.cell_accuracy.isel(subset=0, seed=0).values)
-    np.testing.assert_array_equal(upper, np.triu(np.ones((4, 4), bool), 1))
-
-
-def test_explorers_take_what_the_run_keeps(tiny: xr.Dataset) -> None:
-    config = Config(**TINY)
-    grid = CompositionGridExplorer(**shown.grid(tiny))  # type: ignore[arg-type]
-    assert "repeat random 12" not in grid.subsets
-    ReachableExplorer(config.functions, config.positions, *shown.series(tiny))
-    weights = shown.weights(config, tiny)
-    tables = tiny.shown_tables.values.astype(int)
-    trained = tiny.shown_trained.values.astype(int)
-    composer = ComposerExplorer(
-        weights, tables, heads=2, norm="rms", word_length=config.word, trained=trained
-    )
-    assert len(composer.trained) == 12
-
-
-class TestExperiment(ExperimentContract):
-    refused = (
-        ({"positions": 1}, "positions must be"),
-        ({"alphabet": 1}, "alphabet must be"),
-        ({"subsets": ["random 27"]}, "subsets must be below 27"),
-        ({"subsets": ["some 3"]}, "no training subset"),
-        ({"subsets": ["base", "base"]}, "subsets must differ"),
-        ({"direct_n": [27]}, "subsets must be below 27"),
-        ({"slot_n": [25, 30]}, "slot_n and slot_control must be below 25"),
-        ({"slot_n": [10, 5]}, "slot_n must rise"),
-        ({"slot_decides": 7}, "slot_decides must be in"),
-        ({"sweep_heads": [1]}, "sweep_heads needs 2"),
-        ({"lstm_n": 27}, "subsets must be below 27"),
-    )
-
-
-# --- decisions ----------------------------------------------------------------------------------
+from synthcore.studies.compositional_capabilities.claims import CLAIMS, decisions
 
 
 def test_times_are_interpolated_in_log_steps_and_censored() -> None:
     curve = xr.DataArray(
         [[[0.0, 0.4, 0.9], [0.0, 0.0, 0.8], [0.0, 1.0, 1.0]]], dims=("seed", "k", "step")
     ).assign_coords(step=[1, 10, 1000], k=[0, 1, 2])
-    found = decisions.reach_times(curve).values[0]
+    found = decisions.learning_times(curve).values[0]
     np.testing.assert_allclose(found, [1000, 1000, 10**0.9], rtol=1e-6)
 
 
 def test_subsets_are_found_by_name() -> None:
     names = ["base", "base 4", "base 10", "random 5", "random 9", "random 12, all tokens"]
     data = xr.Dataset(coords={"subset": names})
-    assert decisions.subset_of(data, "base") == "base 10"
-    assert decisions.subset_of(data, "random") == "random 9"
-    assert decisions.subset_of(data, "repeat random") is None
+    assert decisions.largest_subset(data, "base") == "base 10"
+    assert decisions.largest_subset(data, "random") == "random 9"
+    assert decisions.largest_subset(data, "repeat random") is None
 
 
 SUBSETS = (

@@ -11,8 +11,8 @@
 | `randombase_combo n m` | base, n other in-order and m all-displaced ones |
 
 The official code draws the indices of displaced functions from 0 .. N - 1: it includes the identity
-and never shows the last function of a position elsewhere. `faithful=True` does the same; otherwise
-indices are 1 .. N. Source: Ramesh et al. 2024, official code.
+and never shows the last function of a position elsewhere. `as_released=True` does the same;
+otherwise indices are 1 .. N. Source: Ramesh et al. 2024, official code.
 """
 
 import math
@@ -22,7 +22,10 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from synthcore.studies.compositional_capabilities.task import Layout, in_order
+from synthcore.studies.compositional_capabilities.task.documents import (
+    Layout,
+    in_order_compositions,
+)
 
 NUMBERS = {
     "random": 1,
@@ -47,13 +50,13 @@ class Condition:
     numbers: tuple[int, ...] = ()
     repeat: bool = False
     all_tokens: bool = False
-    faithful: bool = False
+    as_released: bool = False
 
     @staticmethod
     def parse(text: str) -> "Condition":
         """
         >>> Condition.parse("repeat random 50")
-        Condition(kind='random', numbers=(50,), repeat=True, all_tokens=False, faithful=False)
+        Condition(kind='random', numbers=(50,), repeat=True, all_tokens=False, as_released=False)
 
         Raises:
             ValueError: there is no such subset, or it needs other numbers.
@@ -64,9 +67,9 @@ class Condition:
         kind, *rest = words[repeat:] or [""]
         if kind not in NUMBERS or not all(part.isdigit() for part in rest):
             raise ValueError(f"{text!r} is no training subset; there are {', '.join(NUMBERS)}")
-        wanted = NUMBERS[kind]
-        if len(rest) not in (wanted if isinstance(wanted, tuple) else (wanted,)):
-            raise ValueError(f"{text!r}: {kind} takes {wanted} number(s)")
+        takes = NUMBERS[kind]
+        if len(rest) not in (takes if isinstance(takes, tuple) else (takes,)):
+            raise ValueError(f"{text!r}: {kind} takes {takes} number(s)")
         if unknown := set(flags) - {"all tokens", "code"}:
             raise ValueError(f"{text!r}: unknown {sorted(unknown)}; there are all tokens, code")
         numbers = tuple(int(part) for part in rest)
@@ -80,28 +83,28 @@ class Condition:
         """
         first, second = (*self.numbers, 0, 0)[:2]
         if self.kind == "random":
-            return random(layout, first, generator)
+            return draw_in_order(layout, first, generator)
         if self.kind == "random_biased":
-            return random(layout, first, generator, identities=second)
+            return draw_in_order(layout, first, generator, identities=second)
         if self.kind == "random_combo":
-            moved = displaced(layout, first, generator, self.faithful)
-            return torch.cat([base(layout)[:1], moved])
+            moved = draw_displaced(layout, first, generator, self.as_released)
+            return torch.cat([base_compositions(layout)[:1], moved])
         others = first if self.kind in ("base", "randombase_combo") else 0
-        far = second if self.kind == "randombase_combo" else first
-        parts = [base(layout), beyond_base(layout, others, generator)]
+        displaced = second if self.kind == "randombase_combo" else first
+        parts = [base_compositions(layout), draw_beyond_base(layout, others, generator)]
         if self.kind != "base":
-            parts.append(displaced(layout, far, generator, self.faithful))
+            parts.append(draw_displaced(layout, displaced, generator, self.as_released))
         return torch.cat(parts)
 
     def size(self, layout: Layout) -> int:
         """Compositions in the subset."""
-        start = {"random": 0, "random_biased": 0, "random_combo": 1}
-        inside = start.get(self.kind, 1 + layout.positions * layout.functions)
-        counted = self.numbers[:1] if self.kind == "random_biased" else self.numbers
-        return inside + sum(counted)
+        fixed = {"random": 0, "random_biased": 0, "random_combo": 1}
+        always = fixed.get(self.kind, 1 + layout.positions * layout.functions)
+        drawn = self.numbers[:1] if self.kind == "random_biased" else self.numbers
+        return always + sum(drawn)
 
 
-def choose(comps: Comps, n: int, generator: torch.Generator, name: str) -> Comps:
+def _choose(comps: Comps, n: int, generator: torch.Generator, name: str) -> Comps:
     """n different ones of these.
 
     Raises:
@@ -112,55 +115,57 @@ def choose(comps: Comps, n: int, generator: torch.Generator, name: str) -> Comps
     return comps[torch.randperm(len(comps), generator=generator)[:n]]
 
 
-def random(
+def draw_in_order(
     layout: Layout, n: int, generator: torch.Generator, identities: int | None = None
 ) -> Comps:
     """n different in-order compositions, with a fixed number of identities if one is given."""
-    every = in_order(layout)
+    every = in_order_compositions(layout)
     if identities is None:
-        return choose(every, n, generator, "in-order")
-    kept = every[(every[..., 1] == 0).sum(-1) == identities]
-    return choose(kept, n, generator, f"in-order ({identities} identities)")
+        return _choose(every, n, generator, "in-order")
+    chosen = every[(every[..., 1] == 0).sum(-1) == identities]
+    return _choose(chosen, n, generator, f"in-order ({identities} identities)")
 
 
-def base(layout: Layout) -> Comps:
+def base_compositions(layout: Layout) -> Comps:
     """All in-order compositions of at most one function; the all-identity one is first."""
-    every = in_order(layout)
+    every = in_order_compositions(layout)
     return every[(every[..., 1] > 0).sum(-1) <= 1]
 
 
-def beyond_base(layout: Layout, n: int, generator: torch.Generator) -> Comps:
+def draw_beyond_base(layout: Layout, n: int, generator: torch.Generator) -> Comps:
     """n different in-order compositions of two or more functions."""
-    every = in_order(layout)
-    return choose(every[(every[..., 1] > 0).sum(-1) > 1], n, generator, "in-order, not base,")
+    every = in_order_compositions(layout)
+    return _choose(every[(every[..., 1] > 0).sum(-1) > 1], n, generator, "in-order, not base,")
 
 
-def displaced(layout: Layout, n: int, generator: torch.Generator, faithful: bool = False) -> Comps:
+def draw_displaced(
+    layout: Layout, n: int, generator: torch.Generator, as_released: bool = False
+) -> Comps:
     """n different compositions with a function of another position at every position.
 
-    `faithful`: indices 0 .. N - 1 instead of 1 .. N.
+    `as_released`: indices 0 .. N - 1 instead of 1 .. N.
     """
     positions, functions = layout.positions, layout.functions
-    here = torch.arange(positions)
+    slots = torch.arange(positions)
     if n > (whole := ((positions - 1) * functions) ** positions):
         raise ValueError(f"cannot draw {n} of the {whole} all-displaced compositions")
-    found = torch.empty(0, positions, 2, dtype=torch.long)
-    while len(found) < n:
-        shape = (max(2 * (n - len(found)), 16), positions)
+    comps = torch.empty(0, positions, 2, dtype=torch.long)
+    while len(comps) < n:
+        shape = (max(2 * (n - len(comps)), 16), positions)
         other = torch.randint(positions - 1, shape, generator=generator)
-        index = torch.randint(functions, shape, generator=generator) + (not faithful)
-        drawn = torch.stack([other + (other >= here), index], -1)
-        found = _different(torch.cat([found, drawn]))
-    return found[:n]
+        index = torch.randint(functions, shape, generator=generator) + (not as_released)
+        drawn = torch.stack([other + (other >= slots), index], -1)
+        comps = _without_repeats(torch.cat([comps, drawn]))
+    return comps[:n]
 
 
-def cell_sample(
-    layout: Layout, k: int, m: int, n: int, generator: torch.Generator, faithful: bool = False
+def draw_cell(
+    layout: Layout, k: int, m: int, n: int, generator: torch.Generator, as_released: bool = False
 ) -> Comps:
     """n different uniform compositions of k functions, m of them displaced; all if there are fewer.
 
-    `faithful`: as the official evaluation labels (k, m). It displaces m of the first k positions,
-    whether or not these are identities, so that what it calls (k, m) has other cells inside.
+    `as_released`: as the official evaluation labels (k, m). It displaces m of the first k
+    positions, identities or not, so that what it calls (k, m) has other cells inside.
 
     Raises:
         ValueError: not 0 <= m <= k <= L.
@@ -168,26 +173,26 @@ def cell_sample(
     positions, functions = layout.positions, layout.functions
     if not 0 <= m <= k <= positions:
         raise ValueError(f"a cell needs 0 <= m <= k <= {positions} (got k = {k}, m = {m})")
-    here = torch.arange(positions)
+    slots = torch.arange(positions)
     whole = math.comb(positions, k) * math.comb(k, m) * functions**k * (positions - 1) ** m
-    n = n if faithful else min(n, whole)
-    found = torch.empty(0, positions, 2, dtype=torch.long)
-    while len(found) < n:
+    n = n if as_released else min(n, whole)
+    comps = torch.empty(0, positions, 2, dtype=torch.long)
+    while len(comps) < n:
         rows = max(2 * n, 32)
         rank = torch.rand(rows, positions, generator=generator).argsort(-1)
         order = torch.rand(rows, positions, generator=generator)
-        order = order + (2 * (here >= k) if faithful else 2 * (rank >= k))
+        order = order + (2 * (slots >= k) if as_released else 2 * (rank >= k))
         moved = order.argsort(-1).argsort(-1) < m
         active = (rank < k) | moved
         other = torch.randint(positions - 1, (rows, positions), generator=generator)
         index = torch.randint(functions, (rows, positions), generator=generator) + 1
-        source = torch.where(moved, other + (other >= here), here)
-        found = torch.cat([found, torch.stack([source, index * active], -1)])
-        found = found if faithful else _different(found)
-    return found[:n]
+        source = torch.where(moved, other + (other >= slots), slots)
+        comps = torch.cat([comps, torch.stack([source, index * active], -1)])
+        comps = comps if as_released else _without_repeats(comps)
+    return comps[:n]
 
 
-def _different(comps: Comps) -> Comps:
+def _without_repeats(comps: Comps) -> Comps:
     """Each row once, in the order of first appearance."""
     seen = dict.fromkeys(tuple(row) for row in comps.flatten(1).tolist())
     return torch.tensor(list(seen), dtype=torch.long).view(len(seen), *comps.shape[1:])

@@ -1,5 +1,6 @@
-"""Figures of the chapter: dataset in, matplotlib figure out."""
+"""What the networks generalise to: figures of the task and of accuracy, and what explorers show."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import matplotlib.pyplot as plt
@@ -7,33 +8,57 @@ import numpy as np
 import xarray as xr
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
-from synthcore.figures import GREY, INK, key, level, log_axis, over_seeds, panels, points, tag
+from synthcore.figures import (
+    GREY,
+    INK,
+    half_width,
+    key,
+    level,
+    log_axis,
+    over_seeds,
+    panels,
+    points,
+    tag,
+)
+from synthcore.nn.gpt import GPT
+from synthcore.nn.population import named_weights
 from synthcore.studies.compositional_capabilities import theory
-from synthcore.studies.compositional_capabilities.decisions import subset_of
-from synthcore.studies.compositional_capabilities.task import STYLES, Functions, Layout, documents
+from synthcore.studies.compositional_capabilities.claims.decisions import largest_subset
+from synthcore.studies.compositional_capabilities.config import Config
+from synthcore.studies.compositional_capabilities.model import transformer_shape
+from synthcore.studies.compositional_capabilities.task.documents import (
+    FORMATS,
+    Functions,
+    Layout,
+    documents,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COLOURS = {"step": "#b3541e", "direct": "#2563b0", "base": "#5b3a8c", "control": "#a01830"}
-WHEEL = ("#5b3a8c", "#a0468b", "#2563b0", "#b3541e", "#8a6d00", "#13a07f", "#a01830", "#555555")
+SUBSET_COLOURS = (
+    *("#5b3a8c", "#a0468b", "#2563b0", "#b3541e"),
+    *("#8a6d00", "#13a07f", "#a01830", "#555555"),
+)
 
 
-def colour(index: int) -> str:
+def subset_colour(index: int) -> str:
     """The colour of a training subset."""
-    return WHEEL[index % len(WHEEL)]
+    return SUBSET_COLOURS[index % len(SUBSET_COLOURS)]
 
 
-def spelled(
+def spell_documents(
     layout: Layout, functions: Functions, comps: Tensor, words: Tensor
 ) -> list[tuple[str, str]]:
     """The first document of each format in letters: S begins, _ separates."""
     letters = list("abcdefghijklmnopqrstuvwxyzABCDEF"[: layout.alphabet])
     letters += [f" {'ABCDEFGH'[d]}{i}" for d, i in np.ndindex(layout.positions, layout.choices)]
     letters += ["_", ".", "S"]
-    lines = [documents(layout, functions, words, comps, style)[0].tolist() for style in STYLES]
+    lines = [documents(layout, functions, words, comps, one)[0].tolist() for one in FORMATS]
     text = ["".join(letters[token] for token in line) for line in lines]
     return list(zip(("step by step", "at once"), text, strict=True))
 
@@ -43,19 +68,19 @@ def schematic(layout: Layout, lines: list[tuple[str, str]]) -> Figure:
     fig, (left, right) = plt.subplots(
         1, 2, figsize=(8.4, 2.8), layout="constrained", width_ratios=[1, 1.5]
     )
-    own, away = [1] * layout.positions, [i % layout.choices for i in range(layout.positions)]
+    indices = [i % layout.choices for i in range(layout.positions)]
     for d in range(layout.positions):
         for i in range(layout.choices):
             name = "id" if i == 0 else f"{'ABCDEFGH'[d]}{i}"
             left.text(d, -i, name, ha="center", va="center", fontsize=9, color=INK if i else GREY)
     x = np.arange(layout.positions)
     left.plot(
-        x, [-i for i in own], "o-", ms=18, mfc="none", color=COLOURS["step"], label="in order"
+        x, [-1] * layout.positions, "o-", ms=18, mfc="none", color=COLOURS["step"], label="in order"
     )
-    moved = [layout.positions - 1 - d for d in range(layout.positions)]
+    columns = [layout.positions - 1 - d for d in range(layout.positions)]
     left.plot(
-        moved,
-        [-i for i in away],
+        columns,
+        [-i for i in indices],
         "o:",
         ms=16,
         mfc="none",
@@ -80,14 +105,16 @@ def step_axis(ax: Axes, data: xr.Dataset) -> None:
 
 
 def over_training(data: xr.Dataset) -> Figure:
-    """F2: exact match of the watched in-order compositions over training, one curve per subset."""
+    """F2: exact match on some in-order compositions over training, one curve per subset."""
     fig, axes = panels(2, sharey=True)
     plain = [s for s in data.subset.values if "repeat" not in s and "," not in s]
     rest = [s for s in data.subset.values if s not in plain]
     for ax, names in zip(axes, (plain, rest), strict=True):
         for name in names:
             curve = data.k_accuracy.sel(subset=name).mean("k").isel(step=slice(1, None))
-            over_seeds(ax, curve, "step", colour(list(data.subset.values).index(name)), str(name))
+            over_seeds(
+                ax, curve, "step", subset_colour(list(data.subset.values).index(name)), str(name)
+            )
         step_axis(ax, data)
         ax.set(ylim=(-0.02, 1.02))
         key(ax)
@@ -116,41 +143,41 @@ def cells(data: xr.Dataset) -> Figure:
     return fig
 
 
-def sizes_of(data: xr.Dataset) -> tuple[np.ndarray, list[str]]:
+def random_subset_sizes(data: xr.Dataset) -> tuple[np.ndarray, list[str]]:
     """Sizes and names of the plain random subsets, rising."""
-    found = sorted(
+    by_size = sorted(
         (int(s.split()[1]), s)
         for s in map(str, data.subset.values)
         if s.startswith("random ") and "," not in s
     )
-    return np.array([n for n, _ in found]), [s for _, s in found]
+    return np.array([n for n, _ in by_size]), [s for _, s in by_size]
 
 
 def by_size(data: xr.Dataset, layout: Layout) -> Figure:
     """F4 and F5: accuracy on unseen compositions against n, both formats, with ceiling and
     memoriser; and the two-slot task."""
     fig, (left, right) = panels(2, sharey=True)
-    n, names = sizes_of(data)
+    n, names = random_subset_sizes(data)
     every = np.unique(np.geomspace(2, layout.choices**layout.positions - 1, 60).astype(int))
     ceiling = [theory.identifiable_share(layout, int(one), unseen=True) for one in every]
     left.plot(every, ceiling, "--", color=INK, label="identifiable")
     points(left, n, data.unseen.sel(subset=names), COLOURS["step"], "step by step, narrow")
     sizes = data.n.values
-    for style, word in (("step", "step by step"), ("direct", "at once")):
-        where = sizes * (0.95 if style == "step" else 1.05)
-        shown = COLOURS["base"] if style == "step" else COLOURS["direct"]
-        points(left, where, data.format_unseen.sel(format=style), shown, f"{word}, same shape")
+    for format, name, shift in (("step", "step by step", 0.95), ("direct", "at once", 1.05)):
+        hue = COLOURS["base" if format == "step" else "direct"]
+        unseen = data.format_unseen.sel(format=format)
+        points(left, sizes * shift, unseen, hue, f"{name}, same shape")
     points(
         left, sizes, data.format_tokens.sel(format="direct"), GREY, "at once, symbols", marker="^"
     )
     level(left, theory.memoriser_accuracy(layout), "memoriser, symbols", style=":")
     left.set(xscale="log", xlabel="trained compositions")
-    for family, shown in (
+    for family, hue in (
         ("permutation, bijection", COLOURS["step"]),
         ("bijection, bijection", COLOURS["control"]),
     ):
         one = data.slot_unseen.sel(family=family).dropna("pairs", how="all")
-        points(right, one.pairs.values, one, shown, family)
+        points(right, one.pairs.values, one, hue, family)
     one = data.slot_ceiling.sel(family="permutation, bijection").mean("seed")
     right.plot(one.pairs, one, "--", color=INK, label="identifiable")
     right.set(xlabel="trained pairs of two slots, at once")
@@ -166,12 +193,14 @@ def by_set(sweep: "pd.DataFrame") -> Figure:
     fig, axes = panels(2, sharey=True)
     for i, (functions, part) in enumerate(sweep.sort_values("trained").groupby("functions")):
         row = part.iloc[0]
-        own = Layout(*(int(row[name]) for name in ("positions", "functions", "alphabet", "word")))
-        whole = own.choices**own.positions
+        layout = Layout(
+            *(int(row[name]) for name in ("positions", "functions", "alphabet", "word"))
+        )
+        whole = layout.choices**layout.positions
         every = np.unique(np.geomspace(2, 0.9 * whole, 60).astype(int))
-        ceiling = [theory.identifiable_share(own, int(n), unseen=True) for n in every]
+        ceiling = [theory.identifiable_share(layout, int(n), unseen=True) for n in every]
         for ax, scale in zip(axes, (1, 1 / whole), strict=True):
-            ax.plot(every * scale, ceiling, "--", color=colour(i), lw=1.1)
+            ax.plot(every * scale, ceiling, "--", color=subset_colour(i), lw=1.1)
             ax.errorbar(
                 part.trained * scale * 1.06 ** (i - 1),  # side by side
                 part.unseen,
@@ -181,7 +210,7 @@ def by_set(sweep: "pd.DataFrame") -> Figure:
                 lw=1.1,
                 elinewidth=0.8,
                 capsize=2,
-                color=colour(i),
+                color=subset_colour(i),
                 label=f"N = {functions}: {whole} compositions",
             )
     axes[0].set(
@@ -200,21 +229,21 @@ def by_functions(data: xr.Dataset) -> Figure:
     fig, axes = panels(3, width=3.2, sharey=True)
     names = [str(s) for s in data.subset.values if "repeat" not in str(s) and "," not in str(s)]
     for name in names:
-        shown = colour(list(data.subset.values).index(name))
-        points(axes[0], data.k.values, data.by_k.sel(subset=name), shown, name)
+        hue = subset_colour(list(data.subset.values).index(name))
+        points(axes[0], data.k.values, data.by_k.sel(subset=name), hue, name)
     axes[0].set(xlabel="k, functions that are not the identity", ylabel="exact match")
     axes[0].set(ylim=(-0.02, 1.04))  # shared; intervals of three seeds reach beyond shares
     key(axes[0], fontsize=7.5)
     shades = plt.get_cmap("viridis")(np.linspace(0, 0.9, data.sizes["k"]))
     for ax, kind in zip(axes[1:], ("base", "random"), strict=True):
-        found = subset_of(data, kind)
-        if found is None:
+        subset = largest_subset(data, kind)
+        if subset is None:
             continue
         for i, k in enumerate(data.k.values):
-            curve = data.k_accuracy.sel(subset=found, k=k).isel(step=slice(1, None))
+            curve = data.k_accuracy.sel(subset=subset, k=k).isel(step=slice(1, None))
             over_seeds(ax, curve, "step", shades[i], f"k = {k}")
         step_axis(ax, data)
-        tag(ax, found)
+        tag(ax, subset)
     key(axes[2], fontsize=7.5)
     return fig
 
@@ -236,15 +265,53 @@ def mistakes(data: xr.Dataset) -> Figure:
     return fig
 
 
-def attention(data: xr.Dataset) -> Figure:
-    """F8: where the one-layer network looks while it writes, first seed."""
-    fig, (ax,) = panels(1, width=7.5, height=3.4)
-    table = data.attention.isel(seed=0)
-    grid = table.stack(query=("slot", "letter")).transpose("query", "key").values
-    image = ax.imshow(grid, cmap="viridis", aspect="auto", interpolation="nearest")
-    letters = data.sizes["letter"]
-    ax.set(xlabel="place that is looked at", ylabel="symbol that is written")
-    ticks = np.arange(data.sizes["slot"]) * letters
-    ax.set_yticks(ticks, [f"block {b + 1}" for b in range(len(ticks))])
-    fig.colorbar(image, ax=ax, label="attention")
-    return fig
+# --- what explorers show ------------------------------------------------------------------------
+
+
+def composer_weights(config: Config, data: xr.Dataset) -> dict[str, NDArray[np.float32]]:
+    """The kept network's weights by name: one member, no member axis."""
+    shape = transformer_shape(config.step_network, config.layout, "step")
+    return named_weights(GPT(shape, [0]), data.shown_weights.values)
+
+
+def composition_grid(data: xr.Dataset) -> dict[str, object]:
+    """Arguments of the grid explorer: subsets that share the first seed's functions."""
+    names = [str(s) for s in data.subset.values if "repeat" not in s and "," not in s]
+    first = data.sel(subset=names).isel(seed=0)
+    cell = ("subset", "k", "m", "example")
+    return {
+        "subsets": names,
+        "accuracy": first.cell_accuracy.transpose("subset", "k", "m").values,
+        "tables": data.shown_tables.values.astype(int),
+        "compositions": first.example_comps.transpose(*cell, "slot", "pair").values.astype(int),
+        "words": first.example_words.transpose(*cell, "letter").values.astype(int),
+        "generated": first.example_wrote.transpose(*cell, "slot", "letter").values.astype(int),
+        "n_train": [int(n) for n in first.n_train.values],
+    }
+
+
+def _rows(n: NDArray[np.int64], values: xr.DataArray, highest: float) -> NDArray[np.float64]:
+    """(Q, 4) rows n, mean, and ends of the 95 % interval over seeds, cut at 0 and `highest`."""
+    table = values.transpose("seed", ...).values.astype(float)
+    mean, half = table.mean(0), half_width(table)
+    return np.stack([n, mean, np.maximum(mean - half, 0), np.minimum(mean + half, highest)], -1)
+
+
+def reachable_series(
+    data: xr.Dataset,
+) -> tuple[Mapping[str, NDArray[np.float64]], Mapping[str, NDArray[np.float64]]]:
+    """Measured points of the reachable explorer: accuracy on unseen ones, and numbers mastered."""
+    n, names = random_subset_sizes(data)
+    one = data.sel(subset=names)
+    sizes = data.n.values.astype(int)
+    direct = data.sel(format="direct")
+    accuracy = {
+        "step by step": _rows(n, one.unseen, 1),
+        "at once": _rows(sizes, direct.format_unseen, 1),
+    }
+    reached = {
+        "step by step": _rows(n, one.reached, np.inf),
+        "at once": _rows(sizes, direct.format_reached, np.inf),
+        "step by step, displaced too": _rows(n, one.reached_far, np.inf),
+    }
+    return accuracy, reached

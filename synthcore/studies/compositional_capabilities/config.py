@@ -1,11 +1,13 @@
 """The notebook's parameters: types, ranges, meanings, and what must fit together."""
 
+from dataclasses import replace
+
 from pydantic import Field, model_validator
 
 from synthcore.config import StudyConfig
-from synthcore.studies.compositional_capabilities.networks import Recipe
-from synthcore.studies.compositional_capabilities.subsets import Condition
-from synthcore.studies.compositional_capabilities.task import Layout
+from synthcore.studies.compositional_capabilities.model import NetworkConfig
+from synthcore.studies.compositional_capabilities.task.documents import Layout
+from synthcore.studies.compositional_capabilities.task.subsets import Condition
 
 
 class Config(StudyConfig):
@@ -24,7 +26,7 @@ class Config(StudyConfig):
     steps: int = Field(ge=8, description="updates, stepwise networks")
     checkpoints: int = Field(ge=3, le=100, description="measurements, evenly spaced in log steps")
     words: int = Field(ge=1, le=1000, description="words per composition in every measurement")
-    cell_samples: int = Field(ge=1, le=1000, description="compositions looked at in each (k, m)")
+    cell_samples: int = Field(ge=1, le=1000, description="compositions tested in each (k, m)")
     direct_n: tuple[int, ...] = Field(
         min_length=1, description="sizes of the random subsets of direct networks, rising"
     )
@@ -75,7 +77,10 @@ class Config(StudyConfig):
                 "slot_decides must be in slot_n and slot_control",
             ),
             (len(set(self.subsets)) == len(self.subsets), "subsets must differ"),
-            (self.direct.heads in self.sweep_heads, f"sweep_heads needs {self.direct.heads}"),
+            (
+                self.direct_network.heads in self.sweep_heads,
+                f"sweep_heads needs {self.direct_network.heads}",
+            ),
         ]
         for holds, sentence in rules:
             if not holds:
@@ -87,6 +92,7 @@ class Config(StudyConfig):
 
     @property
     def layout(self) -> Layout:
+        """Sizes of the task."""
         return Layout(self.positions, self.functions, self.alphabet, self.word)
 
     @property
@@ -95,36 +101,43 @@ class Config(StudyConfig):
         return tuple(Condition.parse(text) for text in self.subsets)
 
     @property
-    def stepwise(self) -> Recipe:
-        """Strong weight decay: some seeds of the usual 0.1 end short of .95."""
-        return Recipe(self.width, 2, 2, self.learning_rate, self.batch, self.steps, decay=1.0)
-
-    @property
-    def direct(self) -> Recipe:
-        return Recipe(
-            self.direct_width, 2, 2, self.direct_rate, self.direct_batch, self.direct_steps
+    def step_network(self) -> NetworkConfig:
+        """Stepwise networks. Strong weight decay: some seeds of the usual 0.1 end short of .95."""
+        return NetworkConfig(
+            width=self.width,
+            depth=2,
+            heads=2,
+            learning_rate=self.learning_rate,
+            batch=self.batch,
+            steps=self.steps,
+            weight_decay=1.0,
         )
 
     @property
-    def matched(self) -> Recipe:
+    def direct_network(self) -> NetworkConfig:
+        """Networks that answer directly."""
+        return NetworkConfig(
+            width=self.direct_width,
+            depth=2,
+            heads=2,
+            learning_rate=self.direct_rate,
+            batch=self.direct_batch,
+            steps=self.direct_steps,
+        )
+
+    @property
+    def matched_network(self) -> NetworkConfig:
         """Stepwise networks of the direct ones' shape."""
-        return Recipe(
-            self.direct_width, 2, 2, self.direct_rate, self.direct_batch // 2, self.matched_steps
-        )
+        batch, steps = self.direct_batch // 2, self.matched_steps
+        return replace(self.direct_network, batch=batch, steps=steps)
 
     @property
-    def slots(self) -> Recipe:
+    def slot_network(self) -> NetworkConfig:
         """Of the two-slot task: a layer more."""
-        return Recipe(
-            self.direct_width,
-            3,
-            2,
-            self.direct_rate,
-            self.direct_batch,
-            self.slot_steps,
-            warmup=100,
-        )
+        return replace(self.direct_network, depth=3, steps=self.slot_steps, warmup=100)
 
     @property
-    def one_layer(self) -> Recipe:
-        return Recipe(self.direct_width, 1, 1, self.direct_rate, 32, self.one_layer_steps)
+    def one_layer_network(self) -> NetworkConfig:
+        """Stepwise, of one layer with one head."""
+        steps = self.one_layer_steps
+        return replace(self.direct_network, depth=1, heads=1, batch=32, steps=steps)

@@ -21,30 +21,30 @@ from synthcore.evidence.first_edition import (
     t_interval,
 )
 
-REACH = 0.9  # what counts as learned, in times
+LEARNED = 0.9  # accuracy that counts as learned, in times
 
 
-def missing(what: str) -> Verdict:
+def undecidable_without(what: str) -> Verdict:
     """The run left this stage out."""
     return Verdict.undecidable(f"this run has no {what}")
 
 
-def subset_of(data: xr.Dataset, name: str) -> str | None:
+def largest_subset(data: xr.Dataset, name: str) -> str | None:
     """The largest measured subset of a kind: its name begins so and goes on with numbers only."""
-    found = [
+    names = [
         text
         for text in map(str, data.subset.values)
         if text.startswith(name + " ") and text[len(name) + 1 :].isdigit()
     ]
-    return max(found, key=lambda text: int(text[len(name) + 1 :]), default=None)
+    return max(names, key=lambda text: int(text[len(name) + 1 :]), default=None)
 
 
-def of(data: xr.Dataset, variable: str, subset: str) -> xr.DataArray:
+def subset_values(data: xr.Dataset, variable: str, subset: str) -> xr.DataArray:
     """A variable of one subset."""
     return data[variable].sel(subset=subset, drop=True)
 
 
-def most_seeds(values: xr.DataArray, label: str) -> Verdict:
+def holds_in_most_seeds(values: xr.DataArray, label: str) -> Verdict:
     """True in at least two of three seeds."""
     x = np.asarray(values.values, dtype=float)
     if len(x) < 3:
@@ -71,45 +71,47 @@ def exponential(data: xr.Dataset) -> Verdict:
     parts = []
     for text in map(str, data.subset.values):
         if text.startswith("random ") and "," not in text and int(text.split()[1]) >= 50:
-            gain = of(data, "reached", text) / of(data, "n_train", text)
-            parts.append(at_least(of(data, "unseen", text), 0.95, label=text))
+            gain = subset_values(data, "reached", text) / subset_values(data, "n_train", text)
+            parts.append(at_least(subset_values(data, "unseen", text), 0.95, label=text))
             if int(text.split()[1]) == 50:
                 parts.append(at_least(gain, 15, label=f"mastered per trained, {text}"))
-    if base := subset_of(data, "base"):
-        parts.append(at_least(of(data, "unseen", base), 0.85, label=f"base and {base[5:]} others"))
-    return all_of(*parts) if parts else missing("random subset of 50")
+    if base := largest_subset(data, "base"):
+        parts.append(
+            at_least(subset_values(data, "unseen", base), 0.85, label=f"base and {base[5:]} others")
+        )
+    return all_of(*parts) if parts else undecidable_without("random subset of 50")
 
 
 def combinatorial(data: xr.Dataset) -> Verdict:
     """C2: the same with functions that repeat at every position."""
-    name = subset_of(data, "repeat random")
+    name = largest_subset(data, "repeat random")
     if name is None:
-        return missing("repeat subset")
-    return at_least(of(data, "unseen", name), 0.95, label=name)
+        return undecidable_without("repeat subset")
+    return at_least(subset_values(data, "unseen", name), 0.95, label=name)
 
 
 def out_of_order(data: xr.Dataset) -> Verdict:
     """C3: accuracy falls with displaced functions at full k; displaced training raises it at
     m >= 3; no subset reaches .99 in every cell."""
-    inside = subset_of(data, "random")
-    if inside is None:
-        return missing("random subset")
-    cells = data.cell_accuracy.isel(k=-1, drop=True)
-    line = cells.sel(subset=inside, drop=True).transpose("seed", "m")
-    falls = rank_correlation(line, "m")
-    moved = [str(s) for s in data.subset.values if "combo" in str(s) and "," not in str(s)]
+    in_order = largest_subset(data, "random")
+    if in_order is None:
+        return undecidable_without("random subset")
+    full = data.cell_accuracy.isel(k=-1, drop=True)
+    by_m = full.sel(subset=in_order, drop=True).transpose("seed", "m")
+    correlation = rank_correlation(by_m, "m")
+    displaced = [str(s) for s in data.subset.values if "combo" in str(s) and "," not in str(s)]
     far = data.cell_accuracy.where(data.m >= 3).mean(["k", "m"])
     worst = data.cell_accuracy.min(["k", "m"]).max("subset")
     parts = [
-        at_most(falls, -0.8, label="rank correlation with m"),
-        at_least(line.isel(m=0) - line.isel(m=-1), 0.3, label="fall from m = 0 to m = L"),
+        at_most(correlation, -0.8, label="rank correlation with m"),
+        at_least(by_m.isel(m=0) - by_m.isel(m=-1), 0.3, label="fall from m = 0 to m = L"),
         at_most(worst, 0.99, label="worst cell of the best subset"),
     ]
-    if moved:
-        gain = far.sel(subset=moved).max("subset") - far.sel(subset=inside, drop=True)
+    if displaced:
+        gain = far.sel(subset=displaced).max("subset") - far.sel(subset=in_order, drop=True)
         parts.append(at_least(gain, 0.2, label="gain by displaced training, m >= 3"))
     else:
-        parts.append(missing("displaced training"))
+        parts.append(undecidable_without("displaced training"))
     return all_of(*parts)
 
 
@@ -126,30 +128,30 @@ def step_beats_direct(data: xr.Dataset) -> Verdict:
     )
 
 
-def routing(data: xr.Dataset, family: str) -> xr.DataArray:
+def slot_accuracy(data: xr.Dataset, family: str) -> xr.DataArray:
     """Accuracy on unseen pairs of the two-slot task where it was measured: (pairs, seed)."""
     return data.slot_unseen.sel(family=family, drop=True).dropna("pairs", how="all")
 
 
 def permutation_works(data: xr.Dataset) -> Verdict:
     """C5: unseen >= .9 at two fifths of the pairs, <= .6 at a tenth, rising with n."""
-    found = routing(data, "permutation, bijection")
-    many = int(data.attrs["slot_decides"])
+    unseen = slot_accuracy(data, "permutation, bijection")
+    decides = int(data.attrs["slot_decides"])
     return all_of(
-        at_least(found.sel(pairs=many, drop=True), 0.9, label=f"{many} pairs"),
-        at_most(found.isel(pairs=0, drop=True), 0.6, label=f"{int(found.pairs[0])} pairs"),
-        ordered(found.transpose("seed", "pairs"), "pairs", -0.02, label="never falls by .02"),
+        at_least(unseen.sel(pairs=decides, drop=True), 0.9, label=f"{decides} pairs"),
+        at_most(unseen.isel(pairs=0, drop=True), 0.6, label=f"{int(unseen.pairs[0])} pairs"),
+        ordered(unseen.transpose("seed", "pairs"), "pairs", -0.02, label="never falls by .02"),
     )
 
 
 def control_fails(data: xr.Dataset) -> Verdict:
     """C5's control: a bijection after a bijection is worse by .3 at the same n, though fitted."""
-    many, family = int(data.attrs["slot_decides"]), "bijection, bijection"
-    at = data.sel(pairs=many, drop=True)
-    unseen = at.slot_unseen
+    control = "bijection, bijection"
+    trained = data.sel(pairs=int(data.attrs["slot_decides"]), drop=True)
+    unseen = trained.slot_unseen
     gap = unseen.sel(family="permutation, bijection", drop=True)
-    gap = gap - unseen.sel(family=family, drop=True)
-    seen = at.slot_seen.sel(family=family, drop=True)
+    gap = gap - unseen.sel(family=control, drop=True)
+    seen = trained.slot_seen.sel(family=control, drop=True)
     return all_of(
         at_least(gap, 0.3, label="permutation less bijection"),
         at_least(seen, 0.95, label="control fits its pairs"),
@@ -158,24 +160,24 @@ def control_fails(data: xr.Dataset) -> Verdict:
 
 def data_decides(data: xr.Dataset) -> Verdict:
     """C6: base alone fails with k; a few others repair it; nothing exceeds the ceiling."""
-    if "base" not in data.subset.values or (more := subset_of(data, "base")) is None:
-        return missing("base subsets")
-    alone, helped = of(data, "by_k", "base"), of(data, "by_k", more)
-    few = [str(s) for s in data.subset.values if str(s) in ("random 5", "random 10")]
+    if "base" not in data.subset.values or (larger := largest_subset(data, "base")) is None:
+        return undecidable_without("base subsets")
+    alone, helped = subset_values(data, "by_k", "base"), subset_values(data, "by_k", larger)
+    small = [str(s) for s in data.subset.values if str(s) in ("random 5", "random 10")]
     parts = [
         at_least(alone.sel(k=[0, 1]).min("k"), 0.95, label="base, k <= 1"),
         at_most(alone.isel(k=-1, drop=True), 0.5, label="base, k = L"),
         ordered(alone.sel(k=slice(1, None)), "k", -0.02, "decreasing", label="base, falls with k"),
-        at_least((helped - alone).isel(k=-1, drop=True), 0.3, label=f"{more} less base, k = L"),
+        at_least((helped - alone).isel(k=-1, drop=True), 0.3, label=f"{larger} less base, k = L"),
     ]
-    for name in few:
-        top = of(data, "ceiling", name)
-        excess = of(data, "unseen", name) - top - 0.1 * (1 - top)
+    for name in small:
+        ceiling = subset_values(data, "ceiling", name)
+        excess = subset_values(data, "unseen", name) - ceiling - 0.1 * (1 - ceiling)
         parts.append(at_most(excess, 0.02, label=f"above the ceiling, {name}"))
     return all_of(*parts)
 
 
-def reach_times(curve: xr.DataArray) -> xr.DataArray:
+def learning_times(curve: xr.DataArray) -> xr.DataArray:
     """Steps until accuracy .9, interpolated in log steps, of (seed, k, step) curves; the last step
     where it is not reached."""
     steps = np.log(np.maximum(curve.step.values, 1.0))
@@ -185,29 +187,29 @@ def reach_times(curve: xr.DataArray) -> xr.DataArray:
         curve.transpose("seed", "k", "step").values.reshape(-1, len(steps)),
         strict=True,
     ):
-        high = np.flatnonzero(row >= REACH)
+        high = np.flatnonzero(row >= LEARNED)
         time = steps[-1]
         if len(high):
             i = high[0]
-            part = 0.0 if i == 0 else (REACH - row[i - 1]) / (row[i] - row[i - 1])
+            part = 0.0 if i == 0 else (LEARNED - row[i - 1]) / (row[i] - row[i - 1])
             time = steps[max(i - 1, 0)] + part * (steps[i] - steps[max(i - 1, 0)])
         out.values[index] = math.exp(time)
     return out
 
 
-def order_sign(data: xr.Dataset, subset: str) -> xr.DataArray:
+def order_correlation(data: xr.Dataset, subset: str) -> xr.DataArray:
     """Rank correlation of k with the time to .9, per seed; 0 if all times are equal."""
-    return rank_correlation(reach_times(of(data, "k_accuracy", subset)), "k")
+    return rank_correlation(learning_times(subset_values(data, "k_accuracy", subset)), "k")
 
 
 def learning_order(data: xr.Dataset) -> Verdict:
     """C7: few functions first with base subsets, many functions first with random ones."""
-    base, drawn = subset_of(data, "base"), subset_of(data, "random")
+    base, drawn = largest_subset(data, "base"), largest_subset(data, "random")
     if base is None or drawn is None:
-        return missing("base and random subsets")
+        return undecidable_without("base and random subsets")
     return all_of(
-        most_seeds(order_sign(data, base) > 0, f"{base}: time rises with k"),
-        most_seeds(order_sign(data, drawn) < 0, f"{drawn}: time falls with k"),
+        holds_in_most_seeds(order_correlation(data, base) > 0, f"{base}: time rises with k"),
+        holds_in_most_seeds(order_correlation(data, drawn) < 0, f"{drawn}: time falls with k"),
     )
 
 
@@ -215,8 +217,8 @@ def loss_floor(data: xr.Dataset) -> Verdict:
     """C12: the loss over all tokens ends within 2 % of its closed form."""
     name = next((str(s) for s in data.subset.values if "all tokens" in str(s)), None)
     if name is None:
-        return missing("subset with the loss on all tokens")
-    off = abs(of(data, "loss", name) / of(data, "floor", name) - 1)
+        return undecidable_without("subset with the loss on all tokens")
+    off = abs(subset_values(data, "loss", name) / subset_values(data, "floor", name) - 1)
     return at_most(off, 0.02, label="relative distance from the floor")
 
 
@@ -224,7 +226,7 @@ def selection(data: xr.Dataset) -> Verdict:
     """C9: the own task token is the most attended of the task tokens in 90 % of (block, symbol);
     it and the source get .6 of the attention; the answer follows a patched task token in 90 %."""
     if "selected" not in data:
-        return missing("one-layer network")
+        return undecidable_without("one-layer network")
     return all_of(
         at_least(data.selected, 0.9, label="own task token first"),
         at_least(data.selected_mass, 0.6, label="attention on task token and source"),
@@ -232,16 +234,21 @@ def selection(data: xr.Dataset) -> Verdict:
     )
 
 
+def read_on(network: xr.Dataset) -> str:
+    """Which compositions one network is read on: unseen ones where it answers them, else seen."""
+    unseen = network.deep_exact.sel(known="unseen")
+    return "unseen" if float(unseen.mean()) >= 0.5 else "seen"
+
+
 def lens_gain(data: xr.Dataset, network: str) -> xr.DataArray:
     """What every sub-layer adds to the lens's accuracy, as a share of the whole gain: (seed,
     sublayer). Read on unseen compositions where the network answers them, else on seen ones."""
     one = data.sel(network=network, drop=True)
-    known = "unseen" if float(one.deep_exact.sel(known="unseen").mean()) >= 0.5 else "seen"
-    steps = one.lens.sel(known=known, drop=True).diff("sublayer")
-    return (steps / steps.sum("sublayer")).transpose("seed", "sublayer")
+    gain = one.lens.sel(known=read_on(one), drop=True).diff("sublayer")
+    return (gain / gain.sum("sublayer")).transpose("seed", "sublayer")
 
 
-def late(data: xr.Dataset) -> list[str]:
+def late_sublayers(data: xr.Dataset) -> list[str]:
     """Names of the sub-layers of the second half."""
     half = data.sizes["layer"] // 2
     return [f"{part} {i}" for i in data.layer.values[half:] for part in data.part.values]
@@ -251,8 +258,7 @@ def ablation_ratio(data: xr.Dataset, network: str) -> xr.DataArray:
     """Symbols lost without the attention of a layer of the second half, over the same in the first
     (sums over layers); unseen or seen compositions as in `lens_gain`."""
     one = data.sel(network=network, drop=True)
-    known = "unseen" if float(one.deep_exact.sel(known="unseen").mean()) >= 0.5 else "seen"
-    one = one.sel(known=known, drop=True)
+    one = one.sel(known=read_on(one), drop=True)
     loss = (one.deep_symbols - one.ablated_symbols.sel(part="attention", drop=True)).clip(0)
     half = data.sizes["layer"] // 2
     first, second = (
@@ -265,10 +271,10 @@ def late_attention(data: xr.Dataset) -> Verdict:
     """C8: .8 of the lens's gain comes in the second half of the layers, and the attention of that
     half is 1.5 times as needed as that of the first; step by step and at once."""
     if "lens" not in data:
-        return missing("deep networks")
+        return undecidable_without("deep networks")
     parts = []
     for network in map(str, data.network.values[:2]):
-        gain = lens_gain(data, network).sel(sublayer=late(data)).sum("sublayer")
+        gain = lens_gain(data, network).sel(sublayer=late_sublayers(data)).sum("sublayer")
         ratio = ablation_ratio(data, network)
         parts.append(at_least(gain, 0.8, label=f"{network}: gain in the second half"))
         parts.append(at_least(ratio, 1.5, label=f"{network}: attention, second half to first"))
@@ -279,8 +285,8 @@ def execution(data: xr.Dataset) -> Verdict:
     """C8, later wording: MLPs of the second half bring half of the lens's gain or more, step by
     step and at once, and attention selects (C9)."""
     if "lens" not in data:
-        return missing("deep networks")
-    names = [name for name in late(data) if name.startswith("MLP")]
+        return undecidable_without("deep networks")
+    names = [name for name in late_sublayers(data) if name.startswith("MLP")]
     parts = [
         at_least(
             lens_gain(data, network).sel(sublayer=names).sum("sublayer"),
@@ -295,7 +301,7 @@ def execution(data: xr.Dataset) -> Verdict:
 def lstm_fails(data: xr.Dataset) -> Verdict:
     """C10: an LSTM of the same width and depth is worse on unseen compositions by .3 or more."""
     if "recurrent_unseen" not in data:
-        return missing("LSTM")
+        return undecidable_without("LSTM")
     unseen = data.recurrent_unseen
     gap = unseen.sel(model="Transformer", drop=True) - unseen.sel(model="LSTM", drop=True)
     return at_least(gap, 0.3, label="Transformer less LSTM, unseen")
@@ -305,7 +311,7 @@ def depth_needed(data: xr.Dataset) -> Verdict:
     """C11: hand-written weights of one layer answer everything; trained step by step, networks are
     at .95 from two layers on; at once, fitting improves with depth."""
     if "depth_unseen" not in data:
-        return missing("depth sweep")
+        return undecidable_without("depth sweep")
     heads = int(data.attrs["heads"])
     step = data.depth_unseen.sel(format="step", heads=heads, drop=True)
     direct = data.depth_seen.sel(format="direct", heads=heads, drop=True)

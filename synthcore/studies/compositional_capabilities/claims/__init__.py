@@ -1,10 +1,11 @@
 """The paper's claims about composition: statement, place, decision, control it fails on."""
 
 from synthcore.evidence.first_edition import Claim
-from synthcore.studies.compositional_capabilities import controls, decisions
+from synthcore.studies.compositional_capabilities import controls
+from synthcore.studies.compositional_capabilities.claims import decisions
 
 # Depth, mechanism and the LSTM need the longer run.
-LARGE = {"smoke": False, "reference": False, "authors": False}
+LONGER_RUN = {"smoke": False, "reference": False, "authors": False}
 EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}
 # Held on sets of three seeds; C6 does not at the updates that a check affords.
 REQUIRED = {**EVERYWHERE, "check": True}
@@ -79,7 +80,7 @@ CLAIMS = (
         "Attention layers in the second half of the network are what composition needs.",
         "abstract of the first version; logit lens figure",
         decisions.late_attention,
-        LARGE,
+        LONGER_RUN,
         controls.layers_alike,
     ),
     Claim(
@@ -87,7 +88,7 @@ CLAIMS = (
         "Attention selects the function, MLPs of the last layers execute it.",
         "abstract of the published version",
         decisions.execution,
-        LARGE,
+        LONGER_RUN,
         controls.layers_alike,
     ),
     Claim(
@@ -103,7 +104,7 @@ CLAIMS = (
         "LSTMs fail to compose where transformers do.",
         "official code's readme",
         decisions.lstm_fails,
-        LARGE,
+        LONGER_RUN,
         controls.models_alike,
     ),
     Claim(
@@ -111,7 +112,7 @@ CLAIMS = (
         "Step by step needs no depth; at once does.",
         "theory section; depth sweep asked for in review",
         decisions.depth_needed,
-        LARGE,
+        LONGER_RUN,
         controls.depths_reversed,
     ),
     Claim(

@@ -7,21 +7,23 @@ import numpy as np
 import pytest
 import torch
 
-from synthcore.studies.compositional_capabilities import counts, theory
-from synthcore.studies.compositional_capabilities.subsets import (
-    Condition,
-    base,
-    cell_sample,
-    displaced,
-    random,
-)
-from synthcore.studies.compositional_capabilities.task import (
+from synthcore.studies.compositional_capabilities import theory
+from synthcore.studies.compositional_capabilities.task.documents import (
     Functions,
     Layout,
     compose,
+    count_distinct,
     documents,
-    in_order,
-    keys,
+    function_keys,
+    in_order_compositions,
+    same_function,
+)
+from synthcore.studies.compositional_capabilities.task.subsets import (
+    Condition,
+    base_compositions,
+    draw_cell,
+    draw_displaced,
+    draw_in_order,
 )
 
 SMALL = Layout(positions=3, functions=2, alphabet=5, word=4)
@@ -64,7 +66,7 @@ def test_keys_say_what_a_composition_does() -> None:
     """One word with all symbols at every place determines (sigma, pi): y = sigma[x[pi]]."""
     functions = Functions.draw(SMALL, generator(), ("permutation", "bijection", "bijection"))
     comps = everything(SMALL)
-    key = keys(functions, comps)
+    key = function_keys(functions, comps)
     words = torch.randint(5, (len(comps), 4), generator=generator(1))
     answer = key[:, :5].gather(-1, words.gather(-1, key[:, 5:]))
     torch.testing.assert_close(answer, compose(functions, words, comps)[:, -1])
@@ -73,7 +75,7 @@ def test_keys_say_what_a_composition_does() -> None:
 def test_members_have_functions_of_their_own() -> None:
     sets = [Functions.draw(SMALL, generator(seed)) for seed in (0, 1)]
     both = Functions.stack(sets)
-    comps = in_order(SMALL).expand(2, -1, -1, -1)
+    comps = in_order_compositions(SMALL).expand(2, -1, -1, -1)
     words = torch.randint(5, (2, comps.shape[1], 4), generator=generator(2))
     found = documents(SMALL, both, words, comps, "step")
     for m, one in enumerate(sets):
@@ -83,18 +85,18 @@ def test_members_have_functions_of_their_own() -> None:
 
 def test_documents_have_everything_in_its_place() -> None:
     functions = Functions.draw(PAPER, generator())
-    comps, words = in_order(PAPER)[-3:-2], torch.tensor([[1, 2, 3, 4, 5, 6]])
+    comps, words = in_order_compositions(PAPER)[-3:-2], torch.tensor([[1, 2, 3, 4, 5, 6]])
     line = documents(PAPER, functions, words, comps, "step")[0]
-    assert len(line) == PAPER.length("step") == 48
-    assert PAPER.length("direct") == 20
+    assert len(line) == PAPER.document_length("step") == 48
+    assert PAPER.document_length("direct") == 20
     assert PAPER.vocabulary == 38
-    assert PAPER.prompt == 14
+    assert PAPER.prompt_length == 14
     assert line[0] == PAPER.begin
     gaps = torch.nonzero(line == PAPER.separator)[:, 0].tolist()
     assert gaps == [6, 13, 20, 27, 34, 41]
     chain = compose(functions, words, comps)[0]
     assert line[PAPER.answer_places("step")].tolist() == chain.tolist()
-    assert line[PAPER.slot(2)] == PAPER.tasks(comps)[0, 1]
+    assert line[PAPER.slot(2)] == PAPER.task_tokens(comps)[0, 1]
     for block in range(2, 6):
         place = PAPER.start(block)
         assert line[PAPER.source(place)] == chain[block - 2, 0]
@@ -123,8 +125,14 @@ def test_repeated_functions_collapse() -> None:
     layout = Layout(4, 3, 12, 4)
     functions = Functions.draw(layout, generator(), repeat=True)
     assert (functions.tables == functions.tables[:1]).all()
-    assert counts.distinct(functions, in_order(layout)) <= counts.repeat_size(layout) == 121
-    assert counts.distinct(functions, in_order(layout)) >= 119  # products seldom coincide
+    assert (
+        count_distinct(functions, in_order_compositions(layout))
+        <= theory.repeat_size(layout)
+        == 121
+    )
+    assert (
+        count_distinct(functions, in_order_compositions(layout)) >= 119
+    )  # products seldom coincide
 
 
 @pytest.mark.parametrize(
@@ -156,20 +164,20 @@ def test_impossible_functions_are_refused() -> None:
 @pytest.mark.parametrize("layout", [SMALL, Layout(2, 3, 4, 2), Layout(4, 1, 3, 2)])
 def test_cells_are_counted_as_enumeration_finds_them(layout: Layout) -> None:
     every = everything(layout)
-    assert len(every) == counts.out_of_order_size(layout)
-    k, m = counts.label(every)
-    for cell in counts.cells(layout):
-        assert int(((k == cell[0]) & (m == cell[1])).sum()) == counts.cell_size(layout, *cell)
-    assert int((m == 0).sum()) == counts.in_order_size(layout) == len(in_order(layout))
+    assert len(every) == theory.out_of_order_size(layout)
+    k, m = theory.count_functions(every)
+    for cell in theory.cells(layout):
+        assert int(((k == cell[0]) & (m == cell[1])).sum()) == theory.cell_size(layout, *cell)
+    assert int((m == 0).sum()) == theory.in_order_size(layout) == len(in_order_compositions(layout))
 
 
 def test_sizes_of_the_paper() -> None:
-    assert counts.in_order_size(PAPER) == 3125
-    assert counts.out_of_order_size(PAPER) == 4_084_101
-    assert counts.repeat_size(PAPER) == 1365
-    assert len(base(PAPER)) == 21
-    five = sum(counts.cell_size(PAPER, 5, m) for m in range(6))
-    assert five / counts.out_of_order_size(PAPER) == pytest.approx(0.78, abs=0.01)
+    assert theory.in_order_size(PAPER) == 3125
+    assert theory.out_of_order_size(PAPER) == 4_084_101
+    assert theory.repeat_size(PAPER) == 1365
+    assert len(base_compositions(PAPER)) == 21
+    five = sum(theory.cell_size(PAPER, 5, m) for m in range(6))
+    assert five / theory.out_of_order_size(PAPER) == pytest.approx(0.78, abs=0.01)
 
 
 @pytest.mark.parametrize(
@@ -189,30 +197,32 @@ def test_subsets_hold_what_they_say(text: str, size: int) -> None:
     condition = Condition.parse(text)
     found = condition.draw(SMALL, generator())
     assert len(found) == len(found.unique(dim=0)) == condition.size(SMALL) == size
-    k, m = counts.label(found)
+    k, m = theory.count_functions(found)
     if condition.kind in ("random", "base", "random_biased"):
         assert (m == 0).all()
     if condition.kind == "random_biased":
         assert (k == 2).all()
     far = found[(found[..., 0] != torch.arange(3)).any(-1)]
     assert (far[..., 0] != torch.arange(3)).all()  # displaced throughout or not at all
-    assert (far[..., 1] > 0).all() or condition.faithful
+    assert (far[..., 1] > 0).all() or condition.as_released
 
 
 def test_the_codes_index_range() -> None:
     """It includes the identity and never shows the last function elsewhere."""
-    ours, codes = (displaced(PAPER, 300, generator(), faithful) for faithful in (False, True))
+    ours, codes = (
+        draw_displaced(PAPER, 300, generator(), as_released) for as_released in (False, True)
+    )
     assert sorted(ours[..., 1].unique().tolist()) == [1, 2, 3, 4]
     assert sorted(codes[..., 1].unique().tolist()) == [0, 1, 2, 3]
 
 
 def test_cell_samples_and_the_codes_labels() -> None:
-    for k, m in counts.cells(SMALL):
-        found = cell_sample(SMALL, k, m, 10_000, generator())
-        assert len(found) == len(found.unique(dim=0)) == counts.cell_size(SMALL, k, m)
-        assert [set(v.tolist()) for v in counts.label(found)] == [{k}, {m}]
+    for k, m in theory.cells(SMALL):
+        found = draw_cell(SMALL, k, m, 10_000, generator())
+        assert len(found) == len(found.unique(dim=0)) == theory.cell_size(SMALL, k, m)
+        assert [set(v.tolist()) for v in theory.count_functions(found)] == [{k}, {m}]
     two = Layout(2, 3, 5, 4)
-    k, m = counts.label(cell_sample(two, 1, 1, 500, generator(), faithful=True))
+    k, m = theory.count_functions(draw_cell(two, 1, 1, 500, generator(), as_released=True))
     assert set(k.tolist()) == {1, 2}  # "one identity, one displaced" holds some without identity
     assert (k == 2).double().mean() == pytest.approx(0.5, abs=0.08)
     assert (m == 1).all()
@@ -220,11 +230,11 @@ def test_cell_samples_and_the_codes_labels() -> None:
 
 def test_impossible_subsets_are_refused() -> None:
     with pytest.raises(ValueError, match="cannot draw 28 of the 27 in-order"):
-        random(SMALL, 28, generator())
+        draw_in_order(SMALL, 28, generator())
     with pytest.raises(ValueError, match="cannot draw 65 of the 64 all-displaced"):
-        displaced(SMALL, 65, generator())
+        draw_displaced(SMALL, 65, generator())
     with pytest.raises(ValueError, match="needs 0 <= m <= k"):
-        cell_sample(SMALL, 1, 2, 1, generator())
+        draw_cell(SMALL, 1, 2, 1, generator())
     for text in ("rendom 5", "random", "base 1 2", "random five", "random 5, all"):
         with pytest.raises(ValueError, match=text.split(",")[0]):
             Condition.parse(text)
@@ -233,9 +243,9 @@ def test_impossible_subsets_are_refused() -> None:
 def test_unseen_is_decided_on_the_function() -> None:
     layout = Layout(3, 2, 6, 3)
     functions = Functions.draw(layout, generator(), repeat=True)
-    every = in_order(layout)
+    every = in_order_compositions(layout)
     trained = torch.tensor([[[0, 1], [1, 0], [2, 0]]])
-    seen = counts.same_function(functions, every, trained)
+    seen = same_function(functions, every, trained)
     once = torch.tensor([[[0, 1], [1, 0], [2, 0]], [[0, 0], [1, 1], [2, 0]]])
     for comp in once:
         assert bool(seen[(every == comp).all((-1, -2))])
@@ -247,11 +257,11 @@ def test_unseen_is_decided_on_the_function() -> None:
 
 @pytest.mark.parametrize("n", [2, 5, 9])
 def test_ceiling_against_sampling(n: int) -> None:
-    every = in_order(SMALL)
+    every = in_order_compositions(SMALL)
     shares, unseen, all_there = [], [], []
     for seed in range(1500):
-        trained = random(SMALL, n, generator(seed))
-        known = counts.identifiable(every, trained)
+        trained = draw_in_order(SMALL, n, generator(seed))
+        known = theory.is_identifiable(every, trained)
         shares.append(float(known.double().mean()))
         unseen.append((float(known.sum()) - n) / (len(every) - n))
         all_there.append(bool(known.all()))

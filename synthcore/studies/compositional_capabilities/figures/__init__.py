@@ -1,0 +1,1 @@
+"""Figures and what explorers show: a dataset in, a matplotlib figure or arguments out."""
