@@ -178,14 +178,14 @@ CASES = {
         SwingByExplorer,
         {
             **{"mu": [1.0, 2.0, 3.0], "sigma": [0.1, 0.2, 0.3], "omega": 0.01, "rho": -0.4},
-            **{"clock": 2.5, "minor": False},
+            **{"clock": 2.5, "minor": False, "measured": "share", "plane": "1-2"},
         },
     ),
     "train.1": Case(
         SwingByTrainingExplorer,
         {
             **{"mu": [1.0, 3.0], "sigma": [0.1, 0.2], "network": "relu", "start": "random"},
-            **{"omega": 0.01, "rho": 0.5, "width": 32, "rate": 0.005, "batch": 0, "seed": 9},
+            **{"omega": 0.01, "rho": 0.5, "width": 16, "rate": 0.005, "batch": 0, "seed": 9},
         },
     ),
     "percolation.1": Case(

@@ -35,8 +35,9 @@ class SwingByExplorer(Explorer):
         clock: tau to start at; None for the top of the bump.
         minor: whether the minor entries learn; False holds them at zero.
 
-    `explorer.mu`, `.sigma`, `.omega`, `.rho`, `.clock` and `.minor` follow the reader when a kernel
-    is running. A clock of 0 stands for "the top of the bump".
+    `explorer.mu`, `.sigma`, `.omega`, `.rho`, `.clock`, `.minor`, `.measured` (outputs as they are,
+    or as a share of their target) and `.plane` (which of three concepts are drawn) follow the
+    reader when a kernel is running. A clock of 0 stands for "the top of the bump".
 
     Raises:
         ValueError: `mu` and `sigma` differ in length or are not two or three numbers, or a number
@@ -61,6 +62,8 @@ class SwingByExplorer(Explorer):
     rho = traitlets.Float().tag(sync=True)
     clock = traitlets.Float(help="tau; 0: the top of the bump").tag(sync=True)
     minor = traitlets.Bool(help="whether minor entries learn").tag(sync=True)
+    measured = traitlets.Enum(["signal", "share"], "signal", help="of an output").tag(sync=True)
+    plane = traitlets.Enum(["0-1", "0-2", "1-2"], "0-1", help="of concepts").tag(sync=True)
 
     def __init__(
         self,

@@ -9,9 +9,7 @@ function render({ model, el }) {
   const spare = { ...THIRD };
   let sim = null,
     told = null,
-    key = "",
-    share = false,
-    plane = "0-1";
+    key = "";
   const asked = () => ({
     mu: model.get("mu"),
     sigma: model.get("sigma"),
@@ -90,18 +88,13 @@ function render({ model, el }) {
       ["signal", "as they are"],
       ["share", "by their target"],
     ],
-    (value) => {
-      share = value === "share";
-      view.redraw();
-    },
+    (measured) => change({ measured }),
   );
+  const planeNames = pairs(3).map((pair) => pair.join("-"));
   const planes = choice(
     "Plane of concepts",
-    pairs(3).map(([i, j]) => [`${i}-${j}`, `${i + 1}, ${j + 1}`]),
-    (value) => {
-      plane = value;
-      view.redraw();
-    },
+    pairs(3).map(([i, j], at) => [planeNames[at], `${i + 1}, ${j + 1}`]),
+    (plane) => change({ plane }),
   );
 
   const line = summary(),
@@ -163,16 +156,16 @@ function render({ model, el }) {
     const now = nearest(start);
     concepts.set(String(s));
     minor.set(sim.minor ? "free" : "held");
-    axes.set(share ? "share" : "signal");
-    planes.set(plane);
+    axes.set(model.get("measured"));
+    planes.set(model.get("plane"));
     mu.forEach((v, p) => signals[p].set(v));
     sigma.forEach((v, p) => spreads[p].set(v));
     omega.set(Math.log10(sim.omega) * STEPS);
     rho.set(sim.rho, { min: lowestRho(s) });
     clock.set(now, { min: 1, max: sim.taus.length - 1 });
     say(line, swingVerdict(sim, told));
-    const [i, j] = s === 3 ? plane.split("-").map(Number) : [0, 1];
-    drawPath(path, sim, told, now, [i, j], share);
+    const [i, j] = s === 3 ? model.get("plane").split("-").map(Number) : [0, 1];
+    drawPath(path, sim, told, now, [i, j], model.get("measured") === "share");
     const reached = sim.f[now]
       .map((v, k) => `${String(Math.round((100 * v) / mu[k])).replace("-", "−")} % of concept ${k + 1}`)
       .join(", ");
@@ -193,6 +186,7 @@ function render({ model, el }) {
     {
       ...{ mu: listOf(numberIn(0.5, 4), 2, 3), sigma: listOf(numberIn(0, 2), 2, 3), omega: numberIn(1e-4, 0.5) },
       ...{ rho: numberIn(-0.99, 0.99), clock: numberIn(0, 1e4), minor: oneOf([true, false]) },
+      ...{ measured: oneOf(["signal", "share"]), plane: oneOf(planeNames) },
     },
     ({ mu, sigma, rho }) => mu.length === sigma.length && rho >= lowestRho(mu.length),
   );
