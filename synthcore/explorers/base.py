@@ -57,7 +57,7 @@ def checked(name: str, values: ArrayLike, shape: tuple[int, ...]) -> NDArray[np.
 class Explorer(anywidget.AnyWidget):
     """An interactive figure whose drawing is plain JavaScript.
 
-    A subclass names its files with `bundle` and tags the traits that JavaScript reads:
+    A subclass names its files with `bundle` and tags the traits that JavaScript reads::
 
         class Coin(Explorer):
             _esm = bundle(

@@ -132,7 +132,7 @@ def test_the_theme_ends_where_the_figure_begins() -> None:
     assert dict(plt.rcParams) == before
 
 
-@pytest.mark.parametrize("colour", [*set(CONCEPTS.values()), *shades(7)])
+@pytest.mark.parametrize("colour", [*sorted(set(CONCEPTS.values())), *shades(7)])
 def test_colours_stand_out_from_both_pages(colour: object) -> None:
     if colour != INK:  # which the dark picture draws light
         assert contrast(colour, "white") >= 3
