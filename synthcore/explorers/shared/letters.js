@@ -22,7 +22,8 @@ export function letterField(label, { maxlength, read, onvalue }) {
   });
   function complain(sentence) {
     error.textContent = sentence;
-    input.toggleAttribute("aria-invalid", sentence !== "");
+    if (sentence) input.setAttribute("aria-invalid", "true");
+    else input.removeAttribute("aria-invalid");
   }
   const node = h("label", { class: "sx-field", for: input.id }, h("span", {}, label), input);
   return {
