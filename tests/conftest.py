@@ -5,13 +5,13 @@ Property tests draw the same examples every time, so that a commit passes or fai
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from chromium import chromium_path
 from hypothesis import settings
 from jaxtyping import install_import_hook
 from matplotlib import pyplot
@@ -59,10 +59,9 @@ def browser() -> Iterator[Browser]:
 
     One for all tests of a process: playwright allows no second beside it.
     """
-    executable = os.environ.get("CHROMIUM") or shutil.which("chromium")
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=executable, args=QUIET, timeout=PATIENCE
+            executable_path=chromium_path(), args=QUIET, timeout=PATIENCE
         )
         chromium.new_context = _patient(chromium.new_context)  # type: ignore[method-assign]
         chromium.new_page = _patient(chromium.new_page)  # type: ignore[method-assign]

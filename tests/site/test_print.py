@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 import zlib
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
+from chromium import chromium_path
 from PIL import Image
 
 from synthcore.press.studies import all_studies
@@ -25,12 +25,11 @@ pytestmark = pytest.mark.browser
 def printed(site: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """The PDF of every chapter."""
     out = tmp_path_factory.mktemp("pdf")
-    browser = os.environ.get("CHROMIUM") or shutil.which("chromium") or ""
     subprocess.run(
         [sys.executable, "tools/print_book.py", str(site), str(out), *CHAPTERS],
         check=True,
         cwd=ROOT,
-        env={**os.environ, "CHROMIUM": browser},
+        env={**os.environ, "CHROMIUM": chromium_path() or ""},
     )
     return {
         f"notebooks/{path.stem.partition('-')[2]}": path.read_bytes() for path in out.glob("*.pdf")

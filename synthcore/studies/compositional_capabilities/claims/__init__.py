@@ -7,8 +7,8 @@ from synthcore.studies.compositional_capabilities.claims import decisions
 # Depth, mechanism and the LSTM need the longer run.
 LONGER_RUN = {"smoke": False, "reference": False, "authors": False}
 EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}
-# Held on four sets of three seeds with batches of 48, on one of them with the 32 of a check, where C6
-# no longer does.
+# Held on four sets of three seeds with batches of 48, and on one of them with the 32 of a check,
+# where C6 no longer does.
 REQUIRED = {**EVERYWHERE, "check": True}
 
 CLAIMS = (

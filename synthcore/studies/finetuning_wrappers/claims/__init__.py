@@ -5,8 +5,8 @@ from synthcore.studies.finetuning_wrappers import controls
 from synthcore.studies.finetuning_wrappers.claims import decisions
 
 EVERYWHERE = {"smoke": False, "check": False, "reference": False, "authors": False}
-# Held on the shown seeds and on those from 200, 300 and 400, with a margin; since trainings were made
-# shorter, on the shown ones.
+# Held on the shown seeds and on those from 200, 300 and 400, with a margin; since trainings were
+# made shorter, on the shown ones.
 HOLDS = EVERYWHERE | {"check": True}
 # Wrong answers, mixed data, jailbreaks, the second task and stories need the longer run.
 LARGE = {"smoke": False, "reference": False, "authors": False}
