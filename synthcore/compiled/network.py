@@ -3,7 +3,8 @@
 Blocks of one attention head and one ReLU MLP, without layer norm and without a causal mask.
 Residual coordinates are named: a compiled network uses few of them, a trained one may use all. The
 construction is Tracr's (Lindner et al. 2023, arXiv:2301.05062); logits are the coordinates of
-`out`. Activations have the names that `synthcore.nn.gpt` gives them.
+`out`. The residual stream, what is written to it and the attention pattern have the hook names of
+`synthcore.nn.gpt`; hidden units are `blocks.0.hook_post`.
 
 Axis letters: M member, B batch, T positions (begin symbol and slots), L letters of a string, D
 residual width, H hidden units, O outputs.

@@ -125,8 +125,8 @@ class EditedModel:
     ) -> Float[Tensor, "M E B V"]:
         """Logits after position `at` of sequences that all edits share.
 
-        The blocks before the first written one run once for all edits, and behind the last block
-        only the places that are read are computed.
+        The blocks before the first written one run once for all edits. If that is the model's last
+        block, only the places that are read are computed behind it.
         """
         return self._shared(tokens, at, None)
 

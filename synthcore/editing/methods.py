@@ -40,7 +40,6 @@ class Settings:
         null_share: AlphaEdit: share of directions counted as the null space.
         square_root: PMET: each block writes the residual divided by the root of the number of
             blocks that are left, instead of by that number.
-        consistent_keys: ROME: the averaged key in the denominator too, instead of the bare one.
     """
 
     search: Search = field(default_factory=Search)
@@ -49,7 +48,6 @@ class Settings:
     weight: float = 0.05
     null_share: float = 0.5
     square_root: bool = False
-    consistent_keys: bool = False
 
 
 BEHIND = Search(site="residual", clip=0.75)
@@ -110,7 +108,6 @@ def edit(
     last = order[-1]
     values = search(model, facts, last, constants.search)
     written: dict[int, Update] = {}
-    overlap = torch.full(facts.shape, math.nan, dtype=torch.float64)
     for done, layer in enumerate(order):
         keys = compute_keys(model, facts, layer, written)
         residual = closed.spread_residual(
@@ -156,8 +153,7 @@ def solve_update(
     C = closed.add_ridge(covariance.double(), settings.ridge)
     overlap = torch.full(key.shape[:3], math.nan, dtype=torch.float64)
     if method == "rome":
-        own = mean_key if settings.consistent_keys else key
-        left, right, overlap = closed.rome(C, mean_key, own, residual)
+        left, right, overlap = closed.rome(C, mean_key, key, residual)
     elif method == "alphaedit":
         P = closed.null_space_projector(C, settings.null_share)
         left, right = closed.alphaedit(P, mean_key, residual, settings.weight, earlier)

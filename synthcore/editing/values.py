@@ -45,7 +45,8 @@ class Search:
         clip: bound on |delta| / |v0| after every step.
         stop: a fact is left alone once its loss is below this.
         relaxed: PMET's rule: where the target is already the most likely answer, the likelihood
-            counts a tenth, and the fact is left alone once the KL term is at most 0.01.
+            counts a tenth, and the fact is left alone once the KL term is at most 0.01 (in the
+            authors' code the tenth counts from the next step on, and the first step may end it).
     """
 
     site: Site = "mlp_out"

@@ -145,7 +145,6 @@ def test_several_facts_and_blocks_at_once(method: str) -> None:
 def test_alphaedit_keeps_earlier_edits() -> None:
     first, second = facts(seed=0, contexts=0), facts(seed=20, contexts=0)
     options = replace(METHODS["alphaedit"], null_share=1.0, weight=1e-6)
-    old = written("alphaedit", [1], first, settings=options)
     keys = compute_keys(MODEL, first, 1)[:, :, :, 0]  # (M, E, 1, K)
     kept = written("alphaedit", [1], second, settings=options, earlier={1: keys})
     free = written("alphaedit", [1], second, settings=options)
@@ -154,7 +153,6 @@ def test_alphaedit_keeps_earlier_edits() -> None:
         return (keys @ new.updates[1].matrix).norm(dim=-1).mean()
 
     assert harm(kept) < 0.01 * harm(free)
-    assert old.edits == E
 
 
 def test_a_failed_edit_is_reported_not_raised() -> None:
