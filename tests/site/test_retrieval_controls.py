@@ -50,6 +50,10 @@ def test_letters_can_be_typed_and_wrong_ones_are_explained(retrieval: Retrieval)
         assert "After 1 symbol," in drawn(page)
         field.fill("ABC" * 70)
         assert "At most 200 symbols" in error.inner_text()
+        page.get_by_label("current row").check(force=True)
+        drawn(page)
+        assert not error.is_visible()  # the field shows the good context again
+        assert field.get_attribute("aria-invalid") is None
 
 
 def test_context_grows_to_its_limit_and_no_further(retrieval: Retrieval) -> None:

@@ -3,7 +3,8 @@
 const LOW = 0.045,
   HIGH = 4; // of -log10(1 - x): x from 0.1 to 0.9999
 const STEPS = 200;
-const decayText = (t) => String(+fromMemory(t).toFixed(t < 1.5 ? 3 : t < 2.5 ? 4 : 6));
+const decayAt = (t) => Math.max(fromMemory(t), 0.1); // the lowest place of a slider lies a little below
+const decayText = (t) => String(+decayAt(t).toFixed(t < 1.5 ? 3 : t < 2.5 ? 4 : 6));
 const power = (t) => (+(10 ** t).toPrecision(3)).toString();
 const STREAMS = [
   ["dense", "dense"],
@@ -119,10 +120,10 @@ function render({ model, el }) {
       max: HIGH,
       step: 0.005,
       text: decayText,
-      oninput: (t) => set({ [name]: fromMemory(t) }),
+      oninput: (t) => set({ [name]: decayAt(t) }),
     });
   const logSlider = (label, name, min, max, text = power) =>
-    slider(label, { min, max, step: 0.02, text, oninput: (t) => set({ [name]: 10 ** t }) });
+    slider(label, { min, max, step: 0.02, text, oninput: (t) => set({ [name]: +(10 ** t).toPrecision(6) }) });
   const controls = {
     beta: decaySlider("beta (momentum)", "beta"),
     gamma: decaySlider("gamma (variance)", "gamma"),
@@ -178,7 +179,7 @@ function render({ model, el }) {
     for (const name of ["eta", "decay", "dimension"]) controls[name].set(Math.log10(get(name)));
     controls.density.set(get("density"));
     stream.set(get("stream"));
-    drawSquare(hosts.square, beta, gamma, (t, u) => set({ beta: fromMemory(t), gamma: fromMemory(u) }));
+    drawSquare(hosts.square, beta, gamma, (t, u) => set({ beta: decayAt(t), gamma: decayAt(u) }));
     const n = Array.from({ length: STEPS }, (_, i) => i + 1);
     const u = simulate(beta, gamma, gradients(get("stream"), STEPS, get("density"), beta, gamma, get("seed")));
     const bounds = [

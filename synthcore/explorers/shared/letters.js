@@ -31,9 +31,11 @@ export function letterField(label, { maxlength, read, onvalue }) {
     input,
     error,
     clear: () => complain(""),
-    /** Show `text`, unless the reader is typing. */
+    /** Show `text`, which is right, unless the reader is typing. */
     set: (text) => {
-      if (document.activeElement !== input) input.value = text;
+      if (document.activeElement === input) return;
+      input.value = text;
+      complain("");
     },
   };
 }
