@@ -106,18 +106,18 @@ def test_page_is_self_contained_light_accessible_and_fits_a_phone(
         settle(page)
         weights = weights_of(site, address, asked)
         assert sum(weights.values()) <= HEAVIEST, sorted(weights.items(), key=lambda w: -w[1])[:8]
-        assert barriers(page, axe) == []
         assert page.locator("article h1").count() == 1
-        assert wide_elements(page) == []
-        if name in IN_THE_DARK:
-            page.emulate_media(color_scheme="dark")
-            page.wait_for_selector("html[data-theme=dark]")
+        for theme in ("light", "dark") if name in IN_THE_DARK else ("light",):
+            page.set_viewport_size(DESKTOP)
+            page.emulate_media(color_scheme=theme)
+            page.wait_for_selector(f"html[data-theme={theme}]")
             page.evaluate("Promise.all(document.getAnimations().map(a => a.finished))")
             assert barriers(page, axe) == []
-        page.set_viewport_size(PHONE)
-        page.wait_for_timeout(150)  # explorers redraw at the new width
-        assert wide_elements(page) == []
-        assert illegible_figures(page) == []
+            assert wide_elements(page) == []
+            page.set_viewport_size(PHONE)
+            page.wait_for_timeout(150)  # explorers redraw at the new width
+            assert wide_elements(page) == []
+            assert illegible_figures(page) == []
     assert wrong == []
 
 
@@ -300,6 +300,13 @@ def test_theme_can_be_switched(address: str, browser: Browser) -> None:
             page.locator("button.theme-switch-button:visible").first.click()
             seen.add(page.locator("html").get_attribute("data-theme"))
         assert seen == {"light", "dark"}
+    assert wrong == []
+
+
+def test_whoever_likes_it_dark_gets_it_dark(address: str, browser: Browser) -> None:
+    with reader(browser, address, "dark") as (page, wrong):
+        page.goto(f"{address}book/index.html")
+        assert page.locator("html").get_attribute("data-theme") == "dark"
     assert wrong == []
 
 
