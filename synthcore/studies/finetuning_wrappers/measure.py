@@ -228,7 +228,7 @@ def logrank(a: RelearningTimes, b: RelearningTimes) -> float:
 def speedup(fast: RelearningTimes, slow: RelearningTimes, resolution: float) -> NDArray[np.float64]:
     """slow / fast per run; a lower bound where the slow run is censored, 0 where the fast one is.
 
-    RelearningTimes below the distance between measurements count as that distance.
+    Times below the distance between measurements count as that distance.
     """
     ratio = np.maximum(slow.steps, resolution) / np.maximum(fast.steps, resolution)
     return np.where(fast.observed, ratio, 0.0)

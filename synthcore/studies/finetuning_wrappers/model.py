@@ -12,7 +12,6 @@ from typing import Any
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
-from torch.nn import functional
 
 from synthcore.compiled import CompiledTransformer, Sharpness, counter
 from synthcore.compiled.programs import READ
@@ -20,6 +19,7 @@ from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.studies.finetuning_wrappers.task.grammar import World
 from synthcore.studies.finetuning_wrappers.task.mixtures import Batch
 from synthcore.studies.finetuning_wrappers.task.strings import LETTERS
+from synthcore.training.losses import masked_cross_entropy
 
 NUMBERS_HELD = 1 << 30  # that a pass may hold: 4 GB
 NUMBERS_KEPT = 20  # by a block for each token and unit of width, about
@@ -88,9 +88,7 @@ def answer_logits(model: nn.Module, prompts: Int[Tensor, "M B T"]) -> Float[Tens
 
 def answer_loss(model: nn.Module, batch: Batch) -> Float[Tensor, "M"]:
     """Mean cross-entropy (nats) of the answers, per member."""
-    logits = answer_logits(model, batch.prompts)
-    loss = functional.cross_entropy(logits.flatten(0, 1), batch.answers.flatten(), reduction="none")
-    return loss.view(batch.answers.shape).mean(1)
+    return masked_cross_entropy(answer_logits(model, batch.prompts), batch.answers)
 
 
 def prompts_per_pass(model: GPT, *, gradient: bool = False) -> int:
@@ -147,9 +145,7 @@ def compiled_answer_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Floa
     member, whose gradient is not finite either.
     """
     lines, answers = batch
-    logits = model(lines)[:, :, READ]
-    loss = functional.cross_entropy(logits.flatten(0, 1), answers.flatten(), reduction="none")
-    member = loss.view(answers.shape).mean(1)
+    member = masked_cross_entropy(model(lines)[:, :, READ], answers)
     return torch.where(member.isfinite(), member, 0.0 * member.nan_to_num(0.0, 0.0, 0.0))
 
 

@@ -1,8 +1,8 @@
 """How each claim is decided, from the dataset alone.
 
 Accuracy is exact match unless a name says otherwise: the share of words whose whole answer is
-right under greedy free generation. Thresholds were fixed
-before the runs; each seed must clear them.
+right under greedy free generation. Thresholds were fixed before the runs; each seed must clear
+them.
 """
 
 import math

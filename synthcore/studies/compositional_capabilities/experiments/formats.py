@@ -153,7 +153,8 @@ def depths(config: Config, progress: Progress | None = None) -> xr.Dataset:
                 network = replace(base, depth=depth, heads=heads, steps=config.depth_steps)
                 tasks = random_subsets(config, format, (n,))
                 model = build_transformer(network, tasks)
-                train(model, tasks, network, f"{FORMAT_NAMES[format]}, {depth} layers", progress)
+                name = f"depth sweep, {FORMAT_NAMES[format]}, {depth} layers, {heads} heads"
+                train(model, tasks, network, name, progress)
                 scores = score(model, tasks, config.words)
                 data = xr.Dataset(
                     {

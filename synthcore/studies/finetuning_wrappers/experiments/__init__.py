@@ -1,4 +1,4 @@
-"""One module per experiment, each with a `run`; `run` is all of them as one dataset.
+"""One module per experiment, and `training`, which they share; `run` is all of them as one dataset.
 
 The networks that `finetuning.run` trains are opened by `pruning_and_probing`, trained back by
 `relearning`, and fine-tuned in other ways by `variants`.
