@@ -35,11 +35,11 @@ spreads = [0.5, 1.0, 2.0]
 tied_learning_rate = 0.004
 tied_time = 8.0
 tied_looks = 400
-initialisations = 8
+initialisations = 4
 deep_dimensions = [2, 64]
 deep_depths = [1, 3]
 deep_learning_rate = 0.02
-deep_time = 30.0
+deep_time = 120.0
 grid = 16
 draws = 200
 
@@ -397,6 +397,20 @@ chapter.figure(
     caption="Left: deep linear networks, by dimension of the data and width of the layers, one at a time. Right: tied networks with a Gaussian start; the more columns, the smaller its off-diagonal entries, and the rarer the swing.",
     alt="Left: share of starts that swing against depth, one line per dimension and width. Right: the share against the number of columns of U, falling to zero.",
     source=network_figures.how_often,
+)
+deepest = often.isel(depth=-1).mean("seed")
+chapter.text(
+    "With {layers} layers of width {narrow}, **{few_narrow:.0%}** of the starts swing in {few} dimensions and **{many_narrow:.0%}** in {many}; with layers of width {wide} it is "
+    "**{few_wide:.0%}** and **{many_wide:.0%}**.",
+    layers=int(deep.depth[-1]),
+    narrow=int(deep.width[0]),
+    wide=int(deep.width[-1]),
+    few=int(deep.dimension[0]),
+    many=int(deep.dimension[-1]),
+    few_narrow=deepest.isel(dimension=0, width=0),
+    many_narrow=deepest.isel(dimension=-1, width=0),
+    few_wide=deepest.isel(dimension=0, width=-1),
+    many_wide=deepest.isel(dimension=-1, width=-1),
 )
 chapter.figure(
     tied_figures.draw_up_maps(maps),

@@ -16,6 +16,7 @@ from synthcore.studies.sim_concept_learning.claims import CLAIMS
 from synthcore.studies.sim_concept_learning.claims import networks as orders
 from synthcore.studies.sim_concept_learning.claims import tied as swings
 from synthcore.studies.sim_concept_learning.experiments import tied
+from synthcore.training.seeding import seeded
 
 EMPIRICAL = [claim for claim in CLAIMS if claim.kind == "empirical"]
 # A forecast from another start: so few seeds may have starts that are much alike.
@@ -162,3 +163,31 @@ def test_who_goes_and_stays_away_does_not_swing_by(results: xr.DataTree) -> None
     )
     assert float(orders.swinging(gone).max()) == 0
     assert float(orders.swinging(gone.assign(remaining=gone.remaining * 0)).min()) == 1
+
+
+def test_one_layer_does_not_hide_deep_networks_that_have_not_learned(results: xr.DataTree) -> None:
+    """Left .127 in the mean over four depths, and .18 of the deepest: it must fail both ways."""
+    data = results["depth"].to_dataset()
+    deepest = data.depth == data.depth[-1]
+    left = xr.where(deepest, 0.18, 0.0).broadcast_like(data.remaining)
+    unlearned = data.assign(remaining=left.transpose(*data.remaining.dims))
+    assert float(unlearned.remaining.mean()) < orders.ARRIVED
+    gate = orders.many_dimensions_are_learned
+    assert not gate(controls.with_experiment(results, "depth", unlearned)).holds
+    learned = data.assign(remaining=0 * data.remaining)
+    assert gate(controls.with_experiment(results, "depth", learned)).holds
+
+
+def test_rare_swings_do_not_add_up_over_depths() -> None:
+    """Eight starts at each of four depths of which one in a hundred swings: the largest share of
+    each seed would be .04."""
+    drawn = torch.rand(400, 8, 4, 2, 2, generator=seeded(0, "rare")) < 0.01
+    dims = ("seed", "initialisation", "depth", "dimension", "width")
+    rise = xr.DataArray(drawn.double().numpy(), dims=dims)
+    depth = xr.Dataset({"draw_up": rise, "remaining": 0 * rise})
+    share = orders.swinging(depth)
+    assert float(share.max("depth").isel(dimension=-1, width=0).mean()) > 0.03
+    tree = xr.DataTree.from_dict({"depth": depth})
+    for decided in (orders.many_dimensions_do_not(tree), orders.wide_do_not(tree)):
+        assert decided.observed is not None
+        assert decided.observed < 0.015
