@@ -18,7 +18,7 @@ import importlib.util
 if importlib.util.find_spec("synthcore") is None:
     !git clone --quiet --depth 1 {url} model-systems
     %cd model-systems
-    %pip install --quiet .
+    %pip install --quiet ".[press]"
 """
 
 

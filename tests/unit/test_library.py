@@ -46,7 +46,10 @@ def light(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     site = tmp_path_factory.mktemp("light")
     for name in closure(project["dependencies"]):
         package = distribution(name)
-        for top in {Path(str(file)).parts[0] for file in package.files or []} - {"..", "__pycache__"}:
+        for top in {Path(str(file)).parts[0] for file in package.files or []} - {
+            "..",
+            "__pycache__",
+        }:
             if not (site / top).exists():
                 (site / top).symlink_to(Path(str(package.locate_file(top))))
     (site / "synthcore").symlink_to(ROOT / "synthcore")
