@@ -84,6 +84,23 @@ def test_beta_that_rises_as_c_falls_is_no_effect_of_c(results: xr.DataTree) -> N
     assert verdict.verdict is Word.NOT
 
 
+def test_one_layer_that_still_turns_is_not_hidden_by_three_that_have_settled(
+    results: xr.DataTree,
+) -> None:
+    data = results["networks"].to_dataset()
+    paths = xr.ones_like(data.net_angle_path)
+    late = paths.sizes["net_step"] * 3 // 4
+    turning = {"setting": data.setting.values.tolist().index("twice the initial norm")}
+    paths[{**turning, "net_step": slice(late, None)}] = 1.15  # 4 % in the mean of all four
+
+    def settled(path: xr.DataArray) -> bool:
+        changed = data.assign(net_angle_path=path)
+        return endpoints.layers_have_settled(with_experiment(results, "networks", changed)).holds
+
+    assert not settled(paths)
+    assert settled(xr.ones_like(paths))
+
+
 def test_the_headline_is_rarely_found_where_there_is_nothing() -> None:
     """Operating characteristics of C8b at a spread of .05 in ln loss and eight seeds."""
     random = np.random.default_rng(1)
