@@ -114,6 +114,22 @@ def test_strings_that_do_not_fit_are_refused_in_a_sentence(
     assert wrong == []
 
 
+def test_a_new_string_takes_the_place_of_what_cannot_be_read(shown: Show) -> None:
+    """Also where it is the string that was there: then nothing is drawn anew."""
+    with shown(explorer()) as (page, wrong):
+        page.evaluate("() => { Math.random = () => 0; }")
+        field, button = page.get_by_label("String"), page.get_by_role("button", name="New string")
+        for _ in range(2):
+            field.fill("ab1")
+            assert field.get_attribute("aria-invalid") == "true"
+            button.press("Enter")
+            page.evaluate("settled()")
+            assert field.input_value() == page.evaluate("model.get('string')") == "a" * SLOTS
+            assert page.locator(".sx-error").inner_text() == ""
+            assert field.get_attribute("aria-invalid") is None
+    assert wrong == []
+
+
 @pytest.mark.parametrize(("slots", "fit"), [(SLOTS, True), (48, False)])
 def test_what_fits_is_known_before(slots: int, fit: bool) -> None:
     model = counter(slots)

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page
 
 import synthcore.explorers
 from synthcore.explorers.adam import AdamExplorer
-from synthcore.explorers.base import Explorer
+from synthcore.explorers.base import FOLDER, Explorer
 
 pytestmark = pytest.mark.browser
 Mounted = Callable[..., AbstractContextManager[Page]]
@@ -90,6 +90,13 @@ def test_every_explorer_has_a_name_of_its_own() -> None:
     names = [call.findall(found._esm) for found in classes]
     assert sorted(name for named in names for name in named) == sorted(CASES)
     assert all(len(named) == 1 for named in names)
+
+
+def test_one_function_sets_what_a_reader_changes() -> None:
+    """Handlers of a view call `setTraits`; that the view is drawn anew is `linkedView`'s part."""
+    by_hand = re.compile(r"\bmodel\.set\(|save_changes|[( ]view\.redraw\(")
+    found = {path.name for path in FOLDER.rglob("*.js") if by_hand.search(path.read_text())}
+    assert found == {"common.js"}
 
 
 @pytest.mark.parametrize("name", CASES)

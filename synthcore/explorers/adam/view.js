@@ -104,11 +104,6 @@ function adamVerdict(beta, gamma, most) {
 function render({ model, el }) {
   const view = frame(el, "adam", draw),
     { root } = view;
-  const set = (changes) => {
-    for (const [name, value] of Object.entries(changes)) model.set(name, value);
-    model.save_changes();
-    view.redraw();
-  };
   const verdict = summary(),
     result = h("p", { class: "sx-result", role: "status", "aria-live": "polite" });
   const hosts = Object.fromEntries(
@@ -120,10 +115,10 @@ function render({ model, el }) {
       max: HIGH,
       step: 0.005,
       text: decayText,
-      oninput: (t) => set({ [name]: decayAt(t) }),
+      oninput: (t) => setTraits(model, { [name]: decayAt(t) }),
     });
   const logSlider = (label, name, min, max, text = power) =>
-    slider(label, { min, max, step: 0.02, text, oninput: (t) => set({ [name]: +(10 ** t).toPrecision(6) }) });
+    slider(label, { min, max, step: 0.02, text, oninput: (t) => setTraits(model, { [name]: +(10 ** t).toPrecision(6) }) });
   const controls = {
     beta: decaySlider("beta (momentum)", "beta"),
     gamma: decaySlider("gamma (variance)", "gamma"),
@@ -132,14 +127,14 @@ function render({ model, el }) {
       max: 1,
       step: 0.01,
       text: (v) => `${Math.round(100 * v)} %`,
-      oninput: (v) => set({ density: v, stream: "sparse" }),
+      oninput: (v) => setTraits(model, { density: v, stream: "sparse" }),
     }),
     eta: logSlider("learning rate η", "eta", -5, -1),
     decay: logSlider("weight decay λ", "decay", -4, 1),
     momentum: decaySlider("beta of the layer", "momentum"),
     dimension: logSlider("weights d", "dimension", 0, 8, (t) => number(Math.round(10 ** t))),
   };
-  const stream = choice("Gradients", STREAMS, (kind) => set({ stream: kind }));
+  const stream = choice("Gradients", STREAMS, (kind) => setTraits(model, { stream: kind }));
   root.append(
     verdict,
     h(
@@ -179,7 +174,7 @@ function render({ model, el }) {
     for (const name of ["eta", "decay", "dimension"]) controls[name].set(Math.log10(get(name)));
     controls.density.set(get("density"));
     stream.set(get("stream"));
-    drawSquare(hosts.square, beta, gamma, (t, u) => set({ beta: decayAt(t), gamma: decayAt(u) }));
+    drawSquare(hosts.square, beta, gamma, (t, u) => setTraits(model, { beta: decayAt(t), gamma: decayAt(u) }));
     const n = Array.from({ length: STEPS }, (_, i) => i + 1);
     const u = simulate(beta, gamma, gradients(get("stream"), STEPS, get("density"), beta, gamma, get("seed")));
     const bounds = [

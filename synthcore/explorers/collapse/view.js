@@ -43,14 +43,13 @@ function render({ model, el }) {
     found = metrics.map(() => undefined),
     view = frame(el, "collapse", draw),
     { root } = view;
-  const change = (values) => {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  };
-  const which = select("Metric", [["", metrics.map(({ name }, i) => [i, name])]], (i) => change({ metric: Number(i) }));
-  const nu = slider("Exponent ν", { max: NUS.length - 1, text: (i) => NUS[i].toFixed(2), oninput: (i) => change({ exponent: NUS[i] }) });
-  const best = button("Best exponent", () => change({ exponent: found[model.get("metric")].best || 0 }), "The exponent with the smallest residual.");
+  const which = select("Metric", [["", metrics.map(({ name }, i) => [i, name])]], (i) => setTraits(model, { metric: Number(i) }));
+  const nu = slider("Exponent ν", { max: NUS.length - 1, text: (i) => NUS[i].toFixed(2), oninput: (i) => setTraits(model, { exponent: NUS[i] }) });
+  const best = button(
+    "Best exponent",
+    () => setTraits(model, { exponent: found[model.get("metric")].best || 0 }),
+    "The exponent with the smallest residual.",
+  );
   const line = summary(),
     curves = h("div"),
     key = h("div"),
@@ -81,7 +80,7 @@ function render({ model, el }) {
       return;
     }
     drawCurves(curves, metric, found[m].grown, exponent);
-    drawResidual(errors, metric, found[m], exponent, (value) => change({ exponent: value }));
+    drawResidual(errors, metric, found[m], exponent, (value) => setTraits(model, { exponent: value }));
     key.replaceChildren(legend(metric.sizes.map((s, i) => ({ name: `${metric.size} = ${number(s)}`, colour: TINTS[i], width: 2.2 }))));
   }
 

@@ -43,34 +43,29 @@ function render({ model, el }) {
   const data = counterData(model),
     view = frame(el, "compiled-counter", draw),
     { root } = view;
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   const field = letterField("String", {
     maxlength: data.slots + 5,
     read: (text) => {
       const found = readString(data, text);
       return found.wrong ?? found;
     },
-    onvalue: ({ string }) => change({ string, place: Math.min(model.get("place"), string.length) }),
+    onvalue: ({ string }) => setTraits(model, { string, place: Math.min(model.get("place"), string.length) }),
   });
   const another = button("New string", () => {
     field.clear();
     const among = (k) => data.alphabet[Math.floor(Math.random() * k)],
       letter = () => among(Math.random() < 0.6 ? 2 : data.alphabet.length); // many a and b
-    change({ string: Array.from({ length: data.slots }, letter).join(""), place: READ });
+    setTraits(model, { string: Array.from({ length: data.slots }, letter).join(""), place: READ });
   });
   const which = choice(
     "Network",
     data.networks.map((name) => [name, name]),
-    (network) => change({ network }),
+    (network) => setTraits(model, { network }),
   );
   const row = slider("Row shown", {
     max: data.slots,
     text: (place) => placeName(model.get("string"), Math.min(place, model.get("string").length)),
-    oninput: (place) => change({ place }),
+    oninput: (place) => setTraits(model, { place }),
   });
   const line = summary(),
     hosts = ROLES.map(() => h("div")),
@@ -102,7 +97,7 @@ function render({ model, el }) {
     which.set(data.networks[n]);
     row.set(place, { max: string.length });
     say(line, counterVerdict(data, n, string, result, place));
-    hosts.forEach((host, i) => drawMap(host, i, labels, result.patterns[i], place, (chosen) => change({ place: chosen })));
+    hosts.forEach((host, i) => drawMap(host, i, labels, result.patterns[i], place, (chosen) => setTraits(model, { place: chosen })));
     const shares = result.patterns[1][place],
       on = (test) => labels.reduce((sum, c, t) => sum + (test(c, t) ? shares[t] : 0), 0),
       bar = (label, value, colour) => ({ label, value, colour, text: value.toFixed(2) });

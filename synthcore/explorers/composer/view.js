@@ -8,11 +8,6 @@ function render({ model, el }) {
     { root } = view;
   let key = "",
     answer = null;
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   const symbolsShown = () => {
     const n = model.get("shown");
     return n < 1 || n > L * K ? L * K : n;
@@ -30,7 +25,7 @@ function render({ model, el }) {
     select(`Function ${l + 1}`, optionsAt(l), (value) => {
       const composition = model.get("composition").map((pair) => [...pair]);
       composition[l] = value.split(".").map(Number);
-      change({ composition });
+      setTraits(model, { composition });
     }),
   );
   const letters = letterField("Word", {
@@ -39,7 +34,7 @@ function render({ model, el }) {
       const word = [...text].map((c) => task.symbols.indexOf(c));
       return word.length === K && word.every((a) => a >= 0) ? word : `A word has ${K} symbols, each one of ${task.symbols.join("")}.`;
     },
-    onvalue: (word) => change({ word }),
+    onvalue: (word) => setTraits(model, { word }),
   });
   const pick = (n) => Math.floor(Math.random() * n);
   /** A draw other than what is shown: there are few short words. The same one if no other turns up. */
@@ -50,11 +45,11 @@ function render({ model, el }) {
   }
   const another = button("New word", () => {
     letters.clear();
-    change({ word: unlike(model.get("word"), () => Array.from({ length: K }, () => pick(A))) });
+    setTraits(model, { word: unlike(model.get("word"), () => Array.from({ length: K }, () => pick(A))) });
   });
   const draft = button("New functions", () => {
     const draw = () => Array.from({ length: L }, (_, l) => [l, 1 + pick(F - 1)]);
-    change({ composition: unlike(model.get("composition"), draw) });
+    setTraits(model, { composition: unlike(model.get("composition"), draw) });
   });
   const progress = slider("Symbols written", {
     min: 1,
@@ -62,7 +57,7 @@ function render({ model, el }) {
     text: (n) => `${n} of ${L * K}`,
     oninput: (n) => {
       play.pause();
-      change({ shown: n });
+      setTraits(model, { shown: n });
     },
   });
   const play = player(
@@ -70,14 +65,14 @@ function render({ model, el }) {
     "watch the blocks being written, symbol by symbol",
     180,
     () => symbolsShown() >= L * K,
-    (again) => change({ shown: again ? 1 : symbolsShown() + 1 }),
+    (again) => setTraits(model, { shown: again ? 1 : symbolsShown() + 1 }),
   );
   const all = Array.from({ length: gpt.depth * gpt.heads }, (_, i) => [Math.floor(i / gpt.heads), i % gpt.heads]),
     names = all.map((head) => head.join("."));
   const heads = select(
     "Attention of",
     [["", [["mean", "all heads, mean"], ...all.map(([b, i], at) => [names[at], `layer ${b + 1}, head ${i + 1}`])]]],
-    (attention) => change({ attention }),
+    (attention) => setTraits(model, { attention }),
   );
   const line = summary(),
     grid = h("div"),
@@ -136,7 +131,7 @@ function render({ model, el }) {
     say(line, composerVerdict(task, composition, word, answer, n, weights));
     drawComposer(grid, task, composition, word, answer, n, weights, (place) => {
       play.pause();
-      change({ shown: place });
+      setTraits(model, { shown: place });
     });
     numbers.replaceChildren(...composerBars(task, composition, answer, n, weights));
   }

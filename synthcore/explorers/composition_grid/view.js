@@ -113,18 +113,13 @@ function render({ model, el }) {
   const data = gridData(model),
     view = frame(el, "composition-grid", draw),
     { root } = view;
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
-  const go = (k, m) => change({ cell: [k, m], example: 0 });
+  const go = (k, m) => setTraits(model, { cell: [k, m], example: 0 });
   const subsets = select("Training subset", [["", data.subsets.map((name, s) => [s, name.includes(String(data.trained[s])) ? name : `${name}: ${number(data.trained[s])}`])]], (s) =>
-    change({ subset: Number(s), example: 0 }),
+    setTraits(model, { subset: Number(s), example: 0 }),
   );
   const functions = slider("Functions k", { max: data.L, oninput: (k) => go(k, Math.min(model.get("cell")[1], k)) });
   const displaced = slider("Displaced m", { max: data.L, oninput: (m) => go(model.get("cell")[0], m) });
-  const which = slider("Example", { max: 1, text: (e) => String(e + 1), oninput: (e) => change({ example: e }) });
+  const which = slider("Example", { max: 1, text: (e) => String(e + 1), oninput: (e) => setTraits(model, { example: e }) });
   const line = summary(),
     grid = h("div"),
     picture = h("div"),

@@ -102,25 +102,20 @@ function render({ model, el }) {
     times = facts.steps.map((s) => s / model.get("unit")),
     view = frame(el, "concept-path", draw),
     { root } = view;
-  const change = (values) => {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  };
   /** Strength and opening time of the toy that is drawn. */
   const chosen = () => (model.get("strength") > 0 ? [model.get("strength"), model.get("opening")] : toys[model.get("contrast")]);
-  const changeToy = (a, t0) => change({ strength: +a.toPrecision(3), opening: +t0.toFixed(2) });
+  const changeToy = (a, t0) => setTraits(model, { strength: +a.toPrecision(3), opening: +t0.toFixed(2) });
   const contrast = slider("Contrast of colour", {
     max: facts.contrasts.length - 1,
     text: (i) => String(facts.contrasts[i]),
-    oninput: (i) => change({ contrast: i }),
+    oninput: (i) => setTraits(model, { contrast: i }),
   });
   const step = slider("Training step", {
     max: facts.steps.length - 1,
     text: (i) => number(facts.steps[i]),
     oninput: (i) => {
       play.pause();
-      change({ step: i });
+      setTraits(model, { step: i });
     },
   });
   const strength = slider("Toy: colour against size, a", {
@@ -136,13 +131,13 @@ function render({ model, el }) {
     text: (v) => v.toFixed(1),
     oninput: (v) => changeToy(chosen()[0], v),
   });
-  const fitted = button("Fitted toy", () => change({ strength: 0 }), "the strength and opening time closest to the path");
+  const fitted = button("Fitted toy", () => setTraits(model, { strength: 0 }), "the strength and opening time closest to the path");
   const play = player(
     "Play",
     "watch training, checkpoint by checkpoint",
     250,
     () => model.get("step") >= facts.steps.length - 1,
-    (again) => change({ step: again ? 0 : model.get("step") + 1 }),
+    (again) => setTraits(model, { step: again ? 0 : model.get("step") + 1 }),
   );
   const line = summary(),
     square = h("div"),
@@ -197,7 +192,7 @@ function render({ model, el }) {
     say(line, pathWords(facts.contrasts[c], facts.steps[k], measured[k], facts.steps[facts.converged[c]], pathDistance(measured, toy)));
     const go = (j) => {
       play.pause();
-      change({ step: j });
+      setTraits(model, { step: j });
     };
     drawSquare(square, facts, c, k, toy, go);
     drawPictures(pictures, facts, c, k);

@@ -19,11 +19,6 @@ function render({ model, el }) {
     kept = new Map(),
     view = frame(el, "concept-prompt", draw),
     { root } = view;
-  const change = (values) => {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  };
   /** Images of a prompt and what they show; the last few are kept. */
   function asked(step, amount, radius, seed) {
     const key = [step, amount, radius, seed].join();
@@ -39,24 +34,24 @@ function render({ model, el }) {
   const when = slider("Training step", {
     max: networks.length - 1,
     text: (i) => number(facts.live[i]),
-    oninput: (i) => change({ step: i }),
+    oninput: (i) => setTraits(model, { step: i }),
   });
   const blue = slider("Prompt: blue", {
     min: -0.95,
     max: 0.95,
     step: 0.05,
     text: (v) => `${v.toFixed(2)}${Math.abs(v - facts.contrast) < 0.024 ? " = class" : ""}`,
-    oninput: (v) => change({ amount: Math.round(v * 100) / 100 }),
+    oninput: (v) => setTraits(model, { amount: Math.round(v * 100) / 100 }),
   });
   const large = slider("Prompt: radius", {
     min: 0.1,
     max: 0.75,
     step: 0.025,
     text: (v) => `${v.toFixed(3).replace(/0$/, "")}${Math.abs(v - plainRadius) < 0.012 ? " = class" : ""}`,
-    oninput: (v) => change({ radius: Math.round(v * 1000) / 1000 }),
+    oninput: (v) => setTraits(model, { radius: Math.round(v * 1000) / 1000 }),
   });
-  const plain = button("Plain prompt", () => change({ amount: facts.contrast, radius: plainRadius }), "ask for the mean of the class");
-  const renew = button("New noise", () => change({ noise: model.get("noise") + 1 }), "draw from other noise");
+  const plain = button("Plain prompt", () => setTraits(model, { amount: facts.contrast, radius: plainRadius }), "ask for the mean of the class");
+  const renew = button("New noise", () => setTraits(model, { noise: model.get("noise") + 1 }), "draw from other noise");
   const line = summary(),
     gallery = h("div"),
     classes = h("div"),
@@ -97,7 +92,7 @@ function render({ model, el }) {
     say(line, promptWords(facts.live[step], amount, radius, here.found, usual.found, isPlain));
     drawGallery(gallery, here.pixels, here.found, side);
     drawClasses(classes, facts, here.found, amount, radius);
-    drawMap(map, facts, amount, facts.live[step], (a, i) => change({ amount: a, step: i }));
+    drawMap(map, facts, amount, facts.live[step], (a, i) => setTraits(model, { amount: a, step: i }));
   }
 
   return linkedView({ model, el }, view, "concept-prompt.1", {

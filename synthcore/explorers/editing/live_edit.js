@@ -27,26 +27,25 @@ function render({ model, el }) {
     C = circles.length,
     N = circles[0].length,
     each = names.length / C;
-  function set(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   const relations = select(
     "Relation r",
     circles.map((_, c) => [`order ${ORDER_NAMES[c]}`, names.slice(c * each, (c + 1) * each).map((name, i) => [c * each + i, name])]),
-    (value) => set({ relation: Number(value) }),
+    (value) => setTraits(model, { relation: Number(value) }),
   );
   const all = Array.from({ length: N }, (_, x) => [x, String(x)]);
   const own = () => circles[Math.floor(model.get("relation") / each)];
   const entities = slider("Entity x", {
     max: N - 1,
     text: (place) => `${own()[place]}, place ${place}`,
-    oninput: (place) => set({ entity: own()[place] }),
+    oninput: (place) => setTraits(model, { entity: own()[place] }),
   });
-  const targets = select("New answer", [["", all]], (value) => set({ target: Number(value) }));
+  const targets = select("New answer", [["", all]], (value) => setTraits(model, { target: Number(value) }));
   const pick = (n) => Math.floor(Math.random() * n);
-  const another = button("Another fact", () => set({ relation: pick(names.length), entity: pick(N), target: pick(N) }), "a random fact and a random new answer");
+  const another = button(
+    "Another fact",
+    () => setTraits(model, { relation: pick(names.length), entity: pick(N), target: pick(N) }),
+    "a random fact and a random new answer",
+  );
   const line = summary(),
     map = h("div"),
     probed = h("div");
@@ -92,7 +91,7 @@ function render({ model, el }) {
       states = Array.from(answers, (after, row) => stateOf(table[Math.floor(row / N)][row % N], world.before[row], after));
     const counts = STATES.map((_, s) => states.filter((state) => state === s).length);
     say(line, liveVerdict(world, relation, entity, target, edited, counts));
-    drawMap(map, world, states, relation, entity, (r, x) => set({ relation: r, entity: x }));
+    drawMap(map, world, states, relation, entity, (r, x) => setTraits(model, { relation: r, entity: x }));
     const row = relation * N + entity,
       before = probabilitiesAt(world, null, 0, row),
       after = probabilitiesAt(world, change, 1, row);

@@ -64,32 +64,27 @@ function render({ model, el }) {
     N = circles[0].length,
     each = names.length / C,
     half = Math.floor(N / 2);
-  function set(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   const relations = select(
     "Edited relation r",
     circles.map((_, c) => [`order ${ORDER_NAMES[c]}`, names.slice(c * each, (c + 1) * each).map((name, i) => [c * each + i, name])]),
-    (value) => set({ relation: Number(value) }),
+    (value) => setTraits(model, { relation: Number(value) }),
   );
   const where = slider("Edited entity", {
     max: N - 1,
     text: (place) => `${circles[0][place]}, place ${place}`,
-    oninput: (place) => set({ entity: circles[0][place] }),
+    oninput: (place) => setTraits(model, { entity: circles[0][place] }),
   });
   const distance = slider("New answer, steps", {
     min: -half,
     max: half,
     text: (d) => (d === 0 ? "0 (no edit)" : `${d > 0 ? "+" : "−"}${Math.abs(d)}`),
-    oninput: (d) => set({ distance: d }),
+    oninput: (d) => setTraits(model, { distance: d }),
   });
   const strength = slider("Strength t", {
     max: 2,
     step: 0.05,
     text: (t) => t.toFixed(2),
-    oninput: (t) => set({ strength: t }),
+    oninput: (t) => setTraits(model, { strength: t }),
   });
   const line = summary(),
     clouds = circles.map(() => h("div")),

@@ -16,11 +16,6 @@ function render({ model, el }) {
   };
   const data = { T, W, R, K, tokens: bytes("tokens"), to: bytes("to"), p: floats(model.get("p")), ends: floats(model.get("ends")) };
   const worlds = Array.from({ length: N }, (_, n) => world(data, n));
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   const swaps = () => new Map(model.get("swaps"));
   /** The next token that may stand at t; what comes after it is written anew. */
   function swap(t) {
@@ -29,25 +24,29 @@ function render({ model, el }) {
     const next = new Map([...now].filter(([position]) => position < t));
     const chosen = (place.chosen + 1) % place.branches.length;
     if (chosen) next.set(t, chosen);
-    change({ swaps: [...next], position: t });
+    setTraits(model, { swaps: [...next], position: t });
   }
   const options = model.get("titles").map((title, n) => [String(n), title]);
-  const chooser = select("Text", [["", options]], (n) => change({ world: Number(n), swaps: [] }));
+  const chooser = select("Text", [["", options]], (n) => setTraits(model, { world: Number(n), swaps: [] }));
   const percent = (v) => `${v} %`;
   const controls = {
-    position: slider("Token", { max: T - 1, oninput: (t) => change({ position: t }) }),
+    position: slider("Token", { max: T - 1, oninput: (t) => setTraits(model, { position: t }) }),
     samples: slider("S, completions", {
       max: SAMPLES.length - 1,
       text: (i) => String(SAMPLES[i]),
-      oninput: (i) => change({ samples: SAMPLES[i] }),
+      oninput: (i) => setTraits(model, { samples: SAMPLES[i] }),
     }),
-    threshold: slider("Threshold of tokens", { min: 1, max: 30, text: percent, oninput: (v) => change({ threshold: v / 100 }) }),
-    eps: slider("ε, distance", { min: 0.05, max: 1.4, step: 0.05, text: (v) => v.toFixed(2), oninput: (v) => change({ eps: v }) }),
-    alpha: slider("α, prior", { min: -1.5, max: 1, step: 0.05, text: (v) => (10 ** v).toPrecision(2), oninput: (v) => change({ alpha: +(10 ** v).toPrecision(3) }) }),
+    threshold: slider("Threshold of tokens", { min: 1, max: 30, text: percent, oninput: (v) => setTraits(model, { threshold: v / 100 }) }),
+    eps: slider("ε, distance", { min: 0.05, max: 1.4, step: 0.05, text: (v) => v.toFixed(2), oninput: (v) => setTraits(model, { eps: v }) }),
+    alpha: slider("α, prior", {
+      ...{ min: -1.5, max: 1, step: 0.05 },
+      text: (v) => (10 ** v).toPrecision(2),
+      oninput: (v) => setTraits(model, { alpha: +(10 ** v).toPrecision(3) }),
+    }),
   };
   const swapped = button("Swap token", () => swap(model.get("position")), "write the next likely token at this position");
-  const again = button("Draw again", () => change({ draw: model.get("draw") + 1 }), "new samples of the same text");
-  const restore = button("Restore", () => change({ swaps: [] }), "the greedy text");
+  const again = button("Draw again", () => setTraits(model, { draw: model.get("draw") + 1 }), "new samples of the same text");
+  const restore = button("Restore", () => setTraits(model, { swaps: [] }), "the greedy text");
   const verdict = summary(),
     text = h("p", { class: "sx-ribbon sx-text" }),
     bands = h("div"),
@@ -96,8 +95,8 @@ function render({ model, el }) {
     restore.disabled = model.get("swaps").length === 0;
     say(verdict, forkingVerdict(found, changed, words, settings));
     drawText(text, written, vocabulary, changed.ptau, at, swap);
-    drawBands(bands, found.rows, at, (t) => change({ position: t }));
-    drawChanges(changes, found.rows, changed.ptau, settings.eps, at, (t) => change({ position: t }));
+    drawBands(bands, found.rows, at, (t) => setTraits(model, { position: t }));
+    drawChanges(changes, found.rows, changed.ptau, settings.eps, at, (t) => setTraits(model, { position: t }));
     place.replaceChildren(...placeTable(written[at], found.rows[at], vocabulary, names));
   }
 

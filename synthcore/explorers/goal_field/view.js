@@ -6,11 +6,6 @@ function render({ model, el }) {
     { root } = view;
   const all = Array.from({ length: field.N }, (_, x) => x);
   const reachable = all.map((x) => arrivals(field, x).able.length > 0);
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   /** Goal, start and steps as they are drawn, with the browser's choice for -1. */
   function state(asked = Object.fromEntries(["goal", "start", "steps"].map((trait) => [trait, model.get(trait)]))) {
     let { goal, start } = asked;
@@ -21,15 +16,15 @@ function render({ model, el }) {
     return { goal, start, way, steps: asked.steps < 0 ? last : Math.min(asked.steps, last) };
   }
   const options = [["", all.map((x) => [x, `node ${x}`])]];
-  const goals = select("Goal (or click a node)", options, (x) => change({ goal: Number(x), start: -1, steps: -1 }));
-  const starts = select("Start (or Shift and click)", options, (x) => change({ start: Number(x), steps: 0 }));
+  const goals = select("Goal (or click a node)", options, (x) => setTraits(model, { goal: Number(x), start: -1, steps: -1 }));
+  const starts = select("Start (or Shift and click)", options, (x) => setTraits(model, { start: Number(x), steps: 0 }));
   const walked = slider("Steps walked", {
     max: 1,
     text: (n) => `${n}`,
-    oninput: (n) => change({ steps: n }),
+    oninput: (n) => setTraits(model, { steps: n }),
   });
-  const back = button("Back", () => change({ steps: Math.max(state().steps - 1, 0) }), "one step back");
-  const forth = button("Step", () => change({ steps: state().steps + 1 }), "take the highest sum");
+  const back = button("Back", () => setTraits(model, { steps: Math.max(state().steps - 1, 0) }), "one step back");
+  const forth = button("Step", () => setTraits(model, { steps: state().steps + 1 }), "take the highest sum");
   const line = summary(),
     graph = h("div"),
     scatter = h("div"),
@@ -82,8 +77,8 @@ function render({ model, el }) {
     forth.disabled = done;
     say(line, fieldVerdict(field, goal, start, steps));
     drawField(graph, field, goal, way.nodes, way.end, steps, (x, shift) => {
-      if (shift && field.distance[x * field.N + goal] > 0) change({ start: x, steps: 0 });
-      else if (!shift && reachable[x]) change({ goal: x, start: -1, steps: -1 });
+      if (shift && field.distance[x * field.N + goal] > 0) setTraits(model, { start: x, steps: 0 });
+      else if (!shift && reachable[x]) setTraits(model, { goal: x, start: -1, steps: -1 });
     });
     drawScatter(scatter, field, goal, here);
     const said = done ? `The last choice, at node ${from}: the highest sum was taken.` : `At node ${from}: the highest sum is taken next.`;

@@ -247,15 +247,10 @@ function render({ model, el }) {
   const data = latticeData(model),
     view = frame(el, "lattice", draw),
     { root } = view;
-  function change(trait, value) {
-    model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   const epoch = slider("Epoch", {
     max: data.epochs.length - 1,
     text: (e) => String(+data.epochs[e].toPrecision(3)),
-    oninput: (e) => change("checkpoint", e),
+    oninput: (e) => setTraits(model, { checkpoint: e }),
   });
   const colours = choice(
     "Colour scale",
@@ -263,7 +258,7 @@ function render({ model, el }) {
       ["all", "all epochs, log"],
       ["this", "this epoch"],
     ],
-    (value) => change("colours", value),
+    (value) => setTraits(model, { colours: value }),
   );
   const line = summary(),
     lattice = h("div"),
@@ -302,9 +297,9 @@ function render({ model, el }) {
     epoch.set(e);
     colours.set(model.get("colours"));
     say(line, latticeVerdict(data, e));
-    drawLattice(lattice, data, e, chosen, model.get("colours") === "all", (v) => change("node", v));
+    drawLattice(lattice, data, e, chosen, model.get("colours") === "all", (v) => setTraits(model, { node: v }));
     say(read, reading(data, e, chosen));
-    const go = (i) => change("checkpoint", i);
+    const go = (i) => setTraits(model, { checkpoint: i });
     lossCurves(curves, data, e, chosen, go);
     orderCurve(order, data, e, go);
   }

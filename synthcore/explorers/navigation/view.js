@@ -18,29 +18,24 @@ function render({ model, el }) {
     }
     return scans.get(p);
   };
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   const name = ([s, t]) => `${data.names[s]} → ${data.names[t]}`;
   const pairs = select(
     "Pair: start → goal",
     [["", data.pairs.map((ends, p) => [p, `${name(ends)} (${number(trees[p].leaves.length)} paths)`])]],
-    (p) => change({ pair: Number(p), temperature: -1 }),
+    (p) => setTraits(model, { pair: Number(p), temperature: -1 }),
   );
   const heat = slider("Temperature T", {
     max: 3,
     step: 0.05,
     text: (T) => (T === 0 ? "0 (greedy)" : T.toFixed(2)),
-    oninput: (T) => change({ temperature: T }),
+    oninput: (T) => setTraits(model, { temperature: T }),
   });
   const size = slider("Samples n", {
     max: SIZES.length - 1,
     text: (i) => number(SIZES[i]),
-    oninput: (i) => change({ samples: SIZES[i] }),
+    oninput: (i) => setTraits(model, { samples: SIZES[i] }),
   });
-  const middle = button("Best T", () => change({ temperature: -1 }), "go to the temperature at which most paths are found");
+  const middle = button("Best T", () => setTraits(model, { temperature: -1 }), "go to the temperature at which most paths are found");
   const line = summary(),
     graph = h("div"),
     ribbon = h("div", { class: "sx-ribbon-host" });
@@ -82,7 +77,7 @@ function render({ model, el }) {
       P = data.pairs.length;
     for (let step = 1; step <= P; step++) {
       const p = (now + step) % P;
-      if (data.pairs[p].includes(node)) return change({ pair: p, temperature: -1 });
+      if (data.pairs[p].includes(node)) return setTraits(model, { pair: p, temperature: -1 });
     }
   }
 
@@ -102,7 +97,7 @@ function render({ model, el }) {
     say(line, navigationVerdict(curves, now, found, n, total, name(data.pairs[p])));
     drawBundles(graph, data, tree, now, data.pairs[p], pick);
     drawRibbon(ribbon, tree, now, n);
-    const go = (t) => change({ temperature: t });
+    const go = (t) => setTraits(model, { temperature: t });
     const best = TEMPERATURES[curves.best];
     const unit = scale(0, 1, 22 + 84, 22);
     drawOverT(charts[0], T, go, {

@@ -150,15 +150,14 @@ function render({ model, el }) {
     forget: () => done.clear(),
   });
 
-  const { change } = training,
-    among = (label, trait, values) =>
-      slider(label, { max: values.length - 1, text: (i) => number(values[i]), oninput: (i) => change({ [trait]: values[i] }) });
+  const among = (label, trait, values) =>
+    slider(label, { max: values.length - 1, text: (i) => number(values[i]), oninput: (i) => setTraits(model, { [trait]: values[i] }) });
   const entities = among("Entities |E|", "entities", ENTITIES),
     properties = among("Properties |K|", "properties", PROPERTIES),
     batch = among("Pairs per update", "batch", BATCHES),
-    density = slider("Density of edges", { min: 5, max: 95, step: 5, text: (v) => `${v} %`, oninput: (v) => change({ density: v / 100 }) }),
-    seed = slider("Seed", { max: 99, oninput: (v) => change({ seed: v }) }),
-    classes = choice("Classes |C|", CLASSES.map((c) => [String(c), String(c)]), (c) => change({ classes: Number(c) }));
+    density = slider("Density of edges", { min: 5, max: 95, step: 5, text: (v) => `${v} %`, oninput: (v) => setTraits(model, { density: v / 100 }) }),
+    seed = slider("Seed", { max: 99, oninput: (v) => setTraits(model, { seed: v }) }),
+    classes = choice("Classes |C|", CLASSES.map((c) => [String(c), String(c)]), (c) => setTraits(model, { classes: Number(c) }));
   const line = summary(),
     tally = h("p", { class: "sx-hint sx-tally" }),
     chart = h("div"),

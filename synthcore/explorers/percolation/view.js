@@ -90,19 +90,25 @@ function drawGrowth(host, worlds, curves, mentions, rescaled, go) {
 function render({ model, el }) {
   const view = frame(el, "percolation", draw),
     { root } = view;
-  const change = (values) => {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  };
-  const entities = slider("Entities |E|", { max: ENTITIES.length - 1, text: (i) => number(ENTITIES[i]), oninput: (i) => change({ entities: ENTITIES[i], mentions: 0 }) });
-  const properties = slider("Properties |K|", { max: PROPERTIES.length - 1, text: (i) => number(PROPERTIES[i]), oninput: (i) => change({ properties: PROPERTIES[i], mentions: 0 }) });
-  const classes = choice("Classes |C|", [1, 2, 4, 8].map((c) => [c, String(c)]), (c) => change({ classes: c, mentions: 0 }));
-  const exposures = choice("A pair counts from mention", [[1, "1"], [2, "2"], [3, "3"]], (n) => change({ exposures: n, mentions: 0 }));
-  const clock = choice("Time", [["mentions", "mentions"], ["rescaled", "mentions / √(|E||K|)"]], (value) => change({ clock: value }));
+  /** A slider over the values that a trait of the graph may have. */
+  const among = (label, trait, values) =>
+    slider(label, {
+      max: values.length - 1,
+      text: (i) => number(values[i]),
+      oninput: (i) => setTraits(model, { [trait]: values[i], mentions: 0 }),
+    });
+  const entities = among("Entities |E|", "entities", ENTITIES),
+    properties = among("Properties |K|", "properties", PROPERTIES);
+  const classes = choice("Classes |C|", [1, 2, 4, 8].map((c) => [c, String(c)]), (c) => setTraits(model, { classes: c, mentions: 0 }));
+  const exposures = choice("A pair counts from mention", [[1, "1"], [2, "2"], [3, "3"]], (n) => setTraits(model, { exposures: n, mentions: 0 }));
+  const clock = choice("Time", [["mentions", "mentions"], ["rescaled", "mentions / √(|E||K|)"]], (value) => setTraits(model, { clock: value }));
   let grid = [1, 2];
-  const seen = slider("Mentions", { max: 59, text: (i) => number(grid[Math.min(i, grid.length - 1)]), oninput: (i) => change({ mentions: grid[i] }) });
-  const again = button("Draw again", () => change({ seed: model.get("seed") + 1 }), "Other possible pairs and other mentions.");
+  const seen = slider("Mentions", {
+    max: 59,
+    text: (i) => number(grid[Math.min(i, grid.length - 1)]),
+    oninput: (i) => setTraits(model, { mentions: grid[i] }),
+  });
+  const again = button("Draw again", () => setTraits(model, { seed: model.get("seed") + 1 }), "Other possible pairs and other mentions.");
   const line = summary(),
     pairs = h("div"),
     curves = h("div"),
@@ -153,7 +159,7 @@ function render({ model, el }) {
     seen.set(place, { max: grid.length - 1 });
     const share = drawPairs(pairs, world, mentions);
     say(line, percolationWords(world, mentions, share));
-    drawGrowth(curves, worlds, computed, mentions, model.get("clock") === "rescaled", (m) => change({ mentions: Math.max(m, 1) }));
+    drawGrowth(curves, worlds, computed, mentions, model.get("clock") === "rescaled", (m) => setTraits(model, { mentions: Math.max(m, 1) }));
     key.replaceChildren(legend(worlds.map((w, i) => ({ name: `|K| = ${number(w.K)}`, colour: SHADES[i], width: i ? 1.6 : 2.6 }))));
   }
 

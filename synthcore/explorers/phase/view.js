@@ -213,12 +213,7 @@ function render({ model, el }) {
   const data = phaseData(model);
   const view = frame(el, "phase", draw),
     { root } = view;
-  const go = (cursor) => change("cursor", cursor);
-  function change(trait, value) {
-    model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
+  const go = (cursor) => setTraits(model, { cursor });
   const grids = [
     ["Data diversity N", data.diversities, "chains"],
     ["Training step", data.steps, ""],
@@ -237,7 +232,7 @@ function render({ model, el }) {
       ["diversity", "data diversity N"],
       ["context", "context length"],
     ],
-    (kind) => change("plane", kind),
+    (kind) => setTraits(model, { plane: kind }),
   );
   const verdictLine = summary(),
     map = h("div", { class: "sx-map" }),

@@ -63,16 +63,11 @@ function render({ model, el }) {
     whole = sets.inOrder;
   const measured = [...accuracy, ...reached].flat().map(([n]) => n),
     sizes = [...new Set([...logSizes(whole), ...measured])].sort((a, b) => a - b), // a place for each of them
-   
     shares = sizes.map((n) => ceiling(N, L, n)),
     unseen = sizes.map((n) => unseenCeiling(N, L, n));
   const view = frame(el, "reachable", draw),
     { root } = view;
-  const go = (n) => {
-    model.set("n_train", n);
-    model.save_changes();
-    view.redraw();
-  };
+  const go = (n) => setTraits(model, { n_train: n });
   const able = enough(N, L, 0.95),
     enoughOf = (rows) => rows.map(([n]) => n).filter((n) => n >= able),
     start = Math.min(...[accuracy[0], accuracy.flat(), reached.flat()].map(enoughOf).find((all) => all.length) ?? [able]);

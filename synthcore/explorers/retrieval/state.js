@@ -60,14 +60,11 @@ export function workshop(model) {
     return Array.from({ length: 1 + k * k + longest }, uniform).slice(1 + k * k); // the first made `candidates`
   }
   const draws = () => model.get("draws");
-  function set(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-  }
+  const set = (values) => setTraits(model, values);
   const redrawn = (which) => ({ draws: draws().map((draw, i) => (i === which ? draw + 1 : draw)) });
   const spell = (context) => context.map((s) => names[s]).join("");
 
-  const it = { k, longest, sizes, names, set, spell };
+  const it = { k, longest, sizes, names, spell };
   it.size = () => Math.min(Math.max(model.get("chains"), 1), sizes.at(-1));
   it.source = () => (model.get("source") === "edited" && model.get("truth").length !== k * k ? "training" : model.get("source"));
   it.trueChain = () => (it.source() === "training" ? Math.floor(cached(candidates, draws()[1]).pick * it.size()) : -1);

@@ -52,7 +52,7 @@ function render({ model, el }) {
     },
     onvalue: it.write,
   });
-  const used = slider("Symbols used, c", { min: 1, max: 1, text: UNIT, oninput: (c) => it.set({ used: c }) });
+  const used = slider("Symbols used, c", { min: 1, max: 1, text: UNIT, oninput: (c) => setTraits(model, { used: c }) });
   const ribbon = h("div", { class: "sx-ribbon", "aria-hidden": "true" }),
     ribbonHint = h("p", { class: "sx-hint" });
   const one = button(
@@ -76,7 +76,7 @@ function render({ model, el }) {
   const size = slider("Training chains N", {
     max: it.sizes.length - 1,
     text: (i) => number(it.sizes[i]),
-    oninput: act((i) => it.set({ chains: it.sizes[i] })),
+    oninput: act((i) => setTraits(model, { chains: it.sizes[i] })),
   });
   const source = choice(
     "The context comes from",
@@ -115,7 +115,7 @@ function render({ model, el }) {
       ["rows", "all rows, averaged"],
       ["current", "current row"],
     ],
-    (averaged) => it.set({ averaged }),
+    (averaged) => setTraits(model, { averaged }),
   );
   const curve = h(
     "section",

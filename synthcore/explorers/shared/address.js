@@ -38,8 +38,7 @@ export function addressed({ model, el }, name, readers, fits = () => true) {
     const said = new Map(part.slice(name.length + 1).split(",").map((item) => item.split("="))),
       values = Object.fromEntries(traits.map((trait) => [trait, said.has(trait) ? readers[trait](said.get(trait)) : undefined]));
     if (Object.values(values).includes(undefined) || !fits(values)) return;
-    for (const trait of traits) model.set(trait, values[trait]);
-    model.save_changes();
+    setTraits(model, values);
     el.scrollIntoView();
   }
   const written = () => `${name}:${traits.map((trait) => `${trait}=${[model.get(trait)].flat(2).map(encodeURIComponent).join("+")}`).join(",")}`;

@@ -183,6 +183,13 @@ export function colour(root, variable) {
   return getComputedStyle(root).getPropertyValue(variable).trim();
 }
 
+/** What the reader has set: each trait of `values` on the model, told to the kernel at once. A view that follows its traits
+ *  (`linkedView`) is drawn anew by each that is another than before. */
+export function setTraits(model, values) {
+  for (const [trait, value] of Object.entries(values)) model.set(trait, value);
+  model.save_changes();
+}
+
 /** The one sentence that says what is shown; read aloud when it changes. */
 export function summary() {
   return h("p", { class: "sx-verdict", "aria-live": "polite", role: "status" });

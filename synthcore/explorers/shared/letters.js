@@ -25,17 +25,22 @@ export function letterField(label, { maxlength, read, onvalue }) {
     if (sentence) input.setAttribute("aria-invalid", "true");
     else input.removeAttribute("aria-invalid");
   }
+  let right = "";
+  function show(text) {
+    input.value = text;
+    complain("");
+  }
   const node = h("label", { class: "sx-field", for: input.id }, h("span", {}, label), input);
   return {
     node,
     input,
     error,
-    clear: () => complain(""),
+    /** Back to the last text that was right: what comes next may be the same, and is not drawn anew then. */
+    clear: () => show(right),
     /** Show `text`, which is right, unless the reader is typing. */
     set: (text) => {
-      if (document.activeElement === input) return;
-      input.value = text;
-      complain("");
+      right = text;
+      if (document.activeElement !== input) show(text);
     },
   };
 }

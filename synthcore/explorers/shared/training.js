@@ -40,7 +40,7 @@ export function workerOf(text, answers, answer) {
  *  `shown` draws them: `build(run)` what stays while a run trains, `refresh(run, playing)` what moves; `finish(run)` is told of
  *  every run that has ended, and `forget()` when the next can no longer be compared with them.
  *
- *  Returns the row of buttons; `change(values)`, which sets traits; `draw`, to be called whenever the page is drawn; and `stop`.
+ *  Returns the row of buttons; `draw`, to be called whenever the page is drawn; and `stop`.
  *  For readers who want less motion a run is computed at one go. */
 export function trainingOf(model, redraw, kind, shown) {
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
@@ -112,12 +112,6 @@ export function trainingOf(model, redraw, kind, shown) {
     build();
     if (playing && calm.matches) ask(kind.updates(run));
   }
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    redraw();
-  }
-
   const train = button("Train", () => {
     if (playing) return pause();
     if (kind.ended(run)) restart();
@@ -138,7 +132,7 @@ export function trainingOf(model, redraw, kind, shown) {
     "Next seed",
     () => {
       playing = true;
-      change({ seed: (model.get("seed") + 1) % 100 });
+      setTraits(model, { seed: (model.get("seed") + 1) % 100 });
       if (!calm.matches) play();
     },
     "train from other random numbers",
@@ -174,5 +168,5 @@ export function trainingOf(model, redraw, kind, shown) {
     cancelAnimationFrame(ticking);
     worker?.stop();
   }
-  return { row: h("div", { class: "sx-actions" }, train, step, again, another, bar, count), change, draw, stop };
+  return { row: h("div", { class: "sx-actions" }, train, step, again, another, bar, count), draw, stop };
 }

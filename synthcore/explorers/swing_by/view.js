@@ -17,11 +17,6 @@ function render({ model, el }) {
     rho: model.get("rho"),
     minor: model.get("minor"),
   });
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   const lowestRho = (s) => +(0.01 - 1 / (s - 1)).toFixed(2);
   const clamp = (v, low, high) => Math.max(low, Math.min(v, high));
 
@@ -36,7 +31,7 @@ function render({ model, el }) {
         s = Number(value);
       if (s === mu.length) return;
       if (s === 2) Object.assign(spare, { mu: mu[2], sigma: sigma[2] });
-      change({
+      setTraits(model, {
         mu: s === 2 ? mu.slice(0, 2) : [...mu, spare.mu],
         sigma: s === 2 ? sigma.slice(0, 2) : [...sigma, spare.sigma],
         rho: Math.max(rho, lowestRho(s)),
@@ -49,7 +44,7 @@ function render({ model, el }) {
       ["free", "learn"],
       ["held", "held at 0"],
     ],
-    (value) => change({ minor: value === "free" }),
+    (value) => setTraits(model, { minor: value === "free" }),
   );
   // a slider shows the model's value, also where Python set one that lies between its stops
   const dial = (label, limits, read, write) =>
@@ -59,7 +54,7 @@ function render({ model, el }) {
       `${label}${LOW_DIGITS[p + 1]}`,
       limits,
       () => model.get(trait)[p],
-      (v) => change({ [trait]: model.get(trait).map((old, q) => (q === p ? v : old)) }),
+      (v) => setTraits(model, { [trait]: model.get(trait).map((old, q) => (q === p ? v : old)) }),
     );
   const signals = [0, 1, 2].map((p) => one("mu", p, "Signal μ", { min: 0.5, max: 4, step: 0.05 }));
   const spreads = [0, 1, 2].map((p) => one("sigma", p, "Spread σ", { min: 0, max: 2, step: 0.05 }));
@@ -67,20 +62,20 @@ function render({ model, el }) {
     "Initial size ω",
     { min: -4 * STEPS, max: Math.round(Math.log10(0.5) * STEPS) },
     () => model.get("omega"),
-    (k) => change({ omega: Math.min(+(10 ** (k / STEPS)).toPrecision(3), 0.5) }),
+    (k) => setTraits(model, { omega: Math.min(+(10 ** (k / STEPS)).toPrecision(3), 0.5) }),
   );
   const rho = dial(
     "Initial overlap ρ",
     { min: -0.99, max: 0.99, step: 0.01 },
     () => model.get("rho"),
-    (v) => change({ rho: v }),
+    (v) => setTraits(model, { rho: v }),
   );
   const when = (tau) => `τ = ${digits(tau, 3)}, real time t = τ/2 = ${digits(tau / 2, 3)}`;
   const clock = slider("Clock", {
     min: 1,
     max: 1,
     text: (t) => (sim ? when(sim.taus[t]) : ""),
-    oninput: (t) => change({ clock: sim.taus[t] }),
+    oninput: (t) => setTraits(model, { clock: sim.taus[t] }),
   });
   const axes = choice(
     "Measure outputs",
@@ -88,13 +83,13 @@ function render({ model, el }) {
       ["signal", "as they are"],
       ["share", "by their target"],
     ],
-    (measured) => change({ measured }),
+    (measured) => setTraits(model, { measured }),
   );
   const planeNames = pairs(3).map((pair) => pair.join("-"));
   const planes = choice(
     "Plane of concepts",
     pairs(3).map(([i, j], at) => [planeNames[at], `${i + 1}, ${j + 1}`]),
-    (plane) => change({ plane }),
+    (plane) => setTraits(model, { plane }),
   );
 
   const line = summary(),
@@ -170,7 +165,7 @@ function render({ model, el }) {
       .map((v, k) => `${String(Math.round((100 * v) / mu[k])).replace("-", "−")} % of concept ${k + 1}`)
       .join(", ");
     readout.textContent = `At τ = ${digits(sim.taus[now], 3)} the output is ${reached}.`;
-    const go = (tau) => change({ clock: sim.taus[nearest(tau)] });
+    const go = (tau) => setTraits(model, { clock: sim.taus[nearest(tau)] });
     [lossChart(sim, told), majorChart(sim), minorChart(sim)].forEach((chart, n) =>
       drawOverClock(charts[n], sim, told, now, go, chart),
     );

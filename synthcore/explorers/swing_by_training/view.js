@@ -78,9 +78,8 @@ function render({ model, el }) {
     forget: () => rises.clear(),
   });
 
-  const { change } = training;
   const listed = (label, trait, options, read = (v) => v) =>
-    choice(label, options, (value) => change({ [trait]: read(value) }));
+    choice(label, options, (value) => setTraits(model, { [trait]: read(value) }));
   const choices = {
     network: listed("Network", "network", [
       ["tied", "linear, tied"],
@@ -109,15 +108,15 @@ function render({ model, el }) {
       label,
       limits,
       () => model.get(trait)[k],
-      (v) => change({ [trait]: model.get(trait).map((old, q) => (q === k ? v : old)) }),
+      (v) => setTraits(model, { [trait]: model.get(trait).map((old, q) => (q === k ? v : old)) }),
     );
-  const plain = (trait, label, limits) => dial(label, limits, () => model.get(trait), (v) => change({ [trait]: v }));
+  const plain = (trait, label, limits) => dial(label, limits, () => model.get(trait), (v) => setTraits(model, { [trait]: v }));
   const logarithmic = (trait, label, low, high) =>
     dial(
       label,
       { min: Math.round(Math.log10(low) * STOPS), max: Math.round(Math.log10(high) * STOPS) },
       () => model.get(trait),
-      (n) => change({ [trait]: Math.min(Math.max(+(10 ** (n / STOPS)).toPrecision(2), low), high) }),
+      (n) => setTraits(model, { [trait]: Math.min(Math.max(+(10 ** (n / STOPS)).toPrecision(2), low), high) }),
     );
   const signals = ["Signal μ₁", "Signal μ₂"].map((label, k) => one("mu", k, label, { min: 0.5, max: 4, step: 0.05 })),
     spreads = ["Spread σ₁", "Spread σ₂"].map((label, k) => one("sigma", k, label, { min: 0, max: 2, step: 0.05 })),

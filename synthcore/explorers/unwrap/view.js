@@ -67,17 +67,12 @@ function render({ model, el }) {
   const data = unwrapData(model),
     view = frame(el, "unwrap", draw),
     { root } = view;
-  function change(values) {
-    for (const [trait, value] of Object.entries(values)) model.set(trait, value);
-    model.save_changes();
-    view.redraw();
-  }
   const which = choice(
     "Fine-tuned with",
     data.conditions.map((name, i) => [String(i), name]),
-    (value) => change({ condition: Number(value) }),
+    (value) => setTraits(model, { condition: Number(value) }),
   );
-  const go = (place) => change({ place });
+  const go = (place) => setTraits(model, { place });
   const gone = slider("Deleted neurons K", { max: data.deleted.length - 1, text: (i) => String(data.deleted[i]), oninput: go });
   const line = summary(),
     curves = h("div"),
