@@ -28,6 +28,15 @@ LOOKS = [
 """Sizes and themes in which an explorer is looked at; half of them by schedule."""
 
 
+def until_no_worker(page: Page) -> None:
+    """Wait until no worker of the page is left."""
+    for _ in range(3000):
+        if not page.workers:
+            return
+        page.wait_for_timeout(20)
+    raise AssertionError(f"{len(page.workers)} workers go on")
+
+
 def state_of(explorer: Explorer) -> dict[str, Any]:
     """What `mount` in harness.html takes; bytes go as base64."""
     return {

@@ -67,11 +67,12 @@ class Explorer(anywidget.AnyWidget):
             heads = traitlets.Bytes().tag(sync=True)
 
     Its `view.js` ends in `export default { render }`, where `render({ model, el })` draws into
-    `el`, redraws when its own controls or the model's traits change, and returns a function that
-    stops listening. What a reader sets are traits, and stands in the address of a page of the book:
-    `linkedView` of `shared/address.js` redraws and sees to that, given a name with a version
-    ("coin.1") and what reads each trait. Everything drawn takes its colours from the variables in
-    `shared/common.css`.
+    `el`, redraws when the model's traits change, and returns a function that stops listening. What
+    a reader sets are traits (`setTraits` of `shared/common.js`), and stands in the address of a
+    page of the book: `linkedView` of `shared/address.js` redraws and sees to that, given a name
+    with a version ("coin.1") and what reads each trait. What goes on by itself, a training or a
+    clock, is ended by `onStop` of the view. Everything drawn takes its colours from the variables
+    in `shared/common.css`.
 
     Raises:
         ValueError: the data exceed `MAX_BYTES`; record fewer checkpoints or contexts.

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from browsing import Run, Show
+from browsing import Run, Show, until_no_worker
 from playwright.sync_api import Page
 
 from synthcore.explorers.base import Explorer
@@ -181,6 +181,18 @@ def test_train_pause_step_restart_by_keyboard(size: str, shown: Show) -> None:
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         for bad in ("NaN", "Infinity", "undefined"):
             assert bad not in page.locator(".sx").inner_text()
+    assert wrong == []
+
+
+def test_closed_while_it_trains(shown: Show) -> None:
+    with shown(PairTrainingExplorer()) as (page, wrong):
+        press(page, "Train")
+        page.wait_for_function("document.querySelector('.sx progress').value > 0.02")
+        assert len(page.workers) == 1
+        page.evaluate("unmount()")
+        until_no_worker(page)
+        assert page.locator("#stage").inner_html() == ""
+        assert page.evaluate("Object.values(model.handlers).flat().length") == 0
     assert wrong == []
 
 

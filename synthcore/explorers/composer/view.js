@@ -74,6 +74,7 @@ function render({ model, el }) {
     [["", [["mean", "all heads, mean"], ...all.map(([b, i], at) => [names[at], `layer ${b + 1}, head ${i + 1}`])]]],
     (attention) => setTraits(model, { attention }),
   );
+  view.onStop(play.pause);
   const line = summary(),
     grid = h("div"),
     numbers = h("div");
@@ -136,7 +137,7 @@ function render({ model, el }) {
     numbers.replaceChildren(...composerBars(task, composition, answer, n, weights));
   }
 
-  const stop = linkedView(
+  return linkedView(
     { model, el },
     view,
     "composer.1",
@@ -146,10 +147,6 @@ function render({ model, el }) {
     },
     ({ composition }) => composition.every(([d, i]) => d < L && i < F),
   );
-  return () => {
-    play.pause();
-    stop();
-  };
 }
 
 export default { render };

@@ -139,6 +139,7 @@ function render({ model, el }) {
     () => model.get("step") >= facts.steps.length - 1,
     (again) => setTraits(model, { step: again ? 0 : model.get("step") + 1 }),
   );
+  view.onStop(play.pause);
   const line = summary(),
     square = h("div"),
     pictures = h("div"),
@@ -199,14 +200,10 @@ function render({ model, el }) {
     drawTimes(curves, facts, c, k, go);
   }
 
-  const stop = linkedView({ model, el }, view, "concept-path.1", {
+  return linkedView({ model, el }, view, "concept-path.1", {
     ...{ contrast: wholeIn(0, facts.contrasts.length - 1), step: wholeIn(0, facts.steps.length - 1) },
     ...{ strength: either(oneOf([0]), numberIn(0.2, 5)), opening: numberIn(0, 60) },
   });
-  return () => {
-    play.pause();
-    stop();
-  };
 }
 
 export default { render };

@@ -139,7 +139,7 @@ function render({ model, el }) {
     { root } = view;
   let move = () => {};
   const done = new Map(); // |K| and seed -> onset of finished runs
-  const training = trainingOf(model, view.redraw, KIND, {
+  const training = trainingOf(model, view, KIND, {
     build,
     refresh,
     finish(run) {
@@ -196,12 +196,7 @@ function render({ model, el }) {
     say(line, learnerVerdict(run));
   }
 
-  const linked = addressed({ model, el }, "learner.1", READERS);
-  return () => {
-    linked();
-    training.stop();
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "learner.1", READERS);
 }
 
 export default { render };

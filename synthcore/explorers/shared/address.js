@@ -26,7 +26,7 @@ const parts = () => location.hash.slice(1).split(";").filter(ours);
  *  `model` what reads it. A link is followed whole or not at all: not where a value is missing or refused, nor where `fits(values)`
  *  says that they do not go together. Explorers of one page share its address. Only pages of the book: the address of a notebook
  *  is not ours. Returns a function that stops it. */
-export function addressed({ model, el }, name, readers, fits = () => true) {
+function addressed({ model, el }, name, readers, fits = () => true) {
   if (document.documentElement.dataset.content_root === undefined) return () => {};
   const traits = Object.keys(readers),
     own = (part) => part.startsWith(`${name}:`),

@@ -138,9 +138,11 @@ export function isDark() {
 }
 
 /** The explorer's frame in `el`: follows the page's theme and calls `draw` at most once a frame,
- *  after `redraw()`, a change of width or of theme. `stop()` ends all of it. */
+ *  after `redraw()`, a change of width or of theme. `stop()` ends all of it, and before that calls
+ *  what was handed to `onStop`: what else goes on in the view. */
 export function frame(el, name, draw) {
-  const root = h("div", { class: `sx sx-${name}` });
+  const root = h("div", { class: `sx sx-${name}` }),
+    endings = [];
   let pending = 0,
     width = 0;
   const redraw = () => {
@@ -169,13 +171,14 @@ export function frame(el, name, draw) {
   el.append(root);
   theme();
   const stop = () => {
+    endings.forEach((end) => end());
     cancelAnimationFrame(pending);
     resized.disconnect();
     themed.disconnect();
     system.removeEventListener("change", theme);
     root.remove();
   };
-  return { root, redraw, stop };
+  return { root, redraw, stop, onStop: (end) => endings.push(end) };
 }
 
 /** The current value of a colour variable, as "#rrggbb". */

@@ -40,9 +40,9 @@ export function workerOf(text, answers, answer) {
  *  `shown` draws them: `build(run)` what stays while a run trains, `refresh(run, playing)` what moves; `finish(run)` is told of
  *  every run that has ended, and `forget()` when the next can no longer be compared with them.
  *
- *  Returns the row of buttons; `draw`, to be called whenever the page is drawn; and `stop`.
+ *  Returns the row of buttons, and `draw`, to be called whenever the page is drawn. It ends with the `view`.
  *  For readers who want less motion a run is computed at one go. */
-export function trainingOf(model, redraw, kind, shown) {
+export function trainingOf(model, view, kind, shown) {
   const calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   let run = null,
     key = "", // of the settings that the run has
@@ -160,13 +160,10 @@ export function trainingOf(model, redraw, kind, shown) {
     else build();
   }
 
-  const events = kind.traits.map((trait) => `change:${trait}`);
-  events.forEach((event) => model.on(event, redraw));
-  function stop() {
-    events.forEach((event) => model.off?.(event, redraw));
+  view.onStop(() => {
     playing = false;
     cancelAnimationFrame(ticking);
     worker?.stop();
-  }
-  return { row: h("div", { class: "sx-actions" }, train, step, again, another, bar, count), draw, stop };
+  });
+  return { row: h("div", { class: "sx-actions" }, train, step, again, another, bar, count), draw };
 }

@@ -69,7 +69,7 @@ function render({ model, el }) {
   let scenes = [],
     said = "";
   const rises = new Map(); // of finished runs, by seed
-  const training = trainingOf(model, view.redraw, KIND, {
+  const training = trainingOf(model, view, KIND, {
     build,
     refresh,
     finish(run) {
@@ -190,12 +190,7 @@ function render({ model, el }) {
     said = stage;
   }
 
-  const linked = addressed({ model, el }, "train.1", READERS);
-  return () => {
-    linked();
-    training.stop();
-    view.stop();
-  };
+  return linkedView({ model, el }, view, "train.1", READERS);
 }
 
 export default { render };
