@@ -85,7 +85,7 @@ function render({ model, el }) {
   }
 
   return linkedView({ model, el }, view, "collapse.1", {
-    metric: wholeIn(0, metrics.length - 1),
+    metric: placeIn(metrics),
     exponent: numberIn(NUS[0], NUS.at(-1)),
   });
 }

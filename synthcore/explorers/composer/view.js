@@ -142,7 +142,7 @@ function render({ model, el }) {
     view,
     "composer.1",
     {
-      ...{ composition: rowsOf(wholeIn(0, Math.max(L, F)), 2, L), word: listOf(wholeIn(0, A - 1), K) },
+      ...{ composition: rowsOf(wholeIn(0, Math.max(L, F)), 2, L), word: listOf(placeIn(task.symbols), K) },
       ...{ shown: either(oneOf([-1]), wholeIn(1, L * K)), attention: oneOf(["mean", ...names]) },
     },
     ({ composition }) => composition.every(([d, i]) => d < L && i < F),

@@ -182,7 +182,7 @@ function render({ model, el }) {
     { model, el },
     view,
     "composition-grid.1",
-    { subset: wholeIn(0, data.subsets.length - 1), cell: listOf(wholeIn(0, data.L), 2), example: wholeIn(0, data.E - 1) },
+    { subset: placeIn(data.subsets), cell: listOf(wholeIn(0, data.L), 2), example: wholeIn(0, data.E - 1) },
     ({ subset, cell: [k, m], example }) => m <= k && example < Math.max(data.examples(subset, k, m).length, 1),
   );
 }

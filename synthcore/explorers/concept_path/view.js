@@ -201,7 +201,7 @@ function render({ model, el }) {
   }
 
   return linkedView({ model, el }, view, "concept-path.1", {
-    ...{ contrast: wholeIn(0, facts.contrasts.length - 1), step: wholeIn(0, facts.steps.length - 1) },
+    ...{ contrast: placeIn(facts.contrasts), step: placeIn(facts.steps) },
     ...{ strength: either(oneOf([0]), numberIn(0.2, 5)), opening: numberIn(0, 60) },
   });
 }

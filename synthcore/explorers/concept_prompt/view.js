@@ -96,7 +96,7 @@ function render({ model, el }) {
   }
 
   return linkedView({ model, el }, view, "concept-prompt.1", {
-    ...{ step: wholeIn(0, networks.length - 1), amount: numberIn(-1, 1), radius: numberIn(0.1, 0.75), noise: wholeIn(1, 2 ** 31) },
+    ...{ step: placeIn(networks), amount: numberIn(-1, 1), radius: numberIn(0.1, 0.75), noise: wholeIn(1, 2 ** 31) },
   });
 }
 

@@ -107,8 +107,8 @@ function render({ model, el }) {
     );
   }
 
-  const entity = wholeIn(0, N - 1);
-  return linkedView({ model, el }, view, "live-edit.1", { relation: wholeIn(0, names.length - 1), entity, target: entity });
+  const entity = placeIn(circles[0]);
+  return linkedView({ model, el }, view, "live-edit.1", { relation: placeIn(names), entity, target: entity });
 }
 
 /** What was written, whether it took, what broke and what it took to compute. */

@@ -135,7 +135,7 @@ function render({ model, el }) {
   }
 
   return linkedView({ model, el }, view, "shatter.1", {
-    ...{ relation: wholeIn(0, names.length - 1), entity: wholeIn(0, N - 1) },
+    ...{ relation: placeIn(names), entity: placeIn(circles[0]) },
     ...{ distance: wholeIn(-half, half), strength: numberIn(0, 2) },
   });
 }

@@ -105,7 +105,7 @@ function render({ model, el }) {
     view,
     "forking.1",
     {
-      ...{ world: wholeIn(0, N - 1), swaps: rowsOf(wholeIn(0, Math.max(T, W)), 2, 0, T), position: wholeIn(0, T - 1) },
+      ...{ world: placeIn(worlds), swaps: rowsOf(wholeIn(0, Math.max(T, W)), 2, 0, T), position: wholeIn(0, T - 1) },
       ...{ samples: wholeIn(1, 300), threshold: numberIn(0.01, 0.3), eps: numberIn(0.05, 1.4), alpha: numberIn(0.03, 10) },
       draw: wholeIn(0, 2 ** 31),
     },

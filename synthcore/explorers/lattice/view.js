@@ -305,7 +305,7 @@ function render({ model, el }) {
   }
 
   return linkedView({ model, el }, view, "lattice.1", {
-    ...{ checkpoint: wholeIn(0, data.epochs.length - 1), node: wholeIn(0, data.V - 1), colours: oneOf(["all", "this"]) },
+    ...{ checkpoint: placeIn(data.epochs), node: wholeIn(0, data.V - 1), colours: oneOf(["all", "this"]) },
   });
 }
 

@@ -138,7 +138,7 @@ function render({ model, el }) {
   }
 
   return linkedView({ model, el }, view, "navigation.1", {
-    ...{ pair: wholeIn(0, trees.length - 1), temperature: either(oneOf([-1]), numberIn(0, 3)), samples: wholeIn(1, SIZES.at(-1)) },
+    ...{ pair: placeIn(trees), temperature: either(oneOf([-1]), numberIn(0, 3)), samples: wholeIn(1, SIZES.at(-1)) },
   });
 }
 

@@ -3,6 +3,8 @@
 /** Readers of one value of an address; undefined for what it may not be. Lists are written with "+". */
 export const numberIn = (least, most) => (text) => (text !== "" && +text >= least && +text <= most ? +text : undefined);
 export const wholeIn = (least, most) => (text) => (Number.isInteger(+text) ? numberIn(least, most)(text) : undefined);
+/** A place in a list: 0 is its first. */
+export const placeIn = (list) => wholeIn(0, list.length - 1);
 export const oneOf = (values) => (text) => values.find((value) => encodeURIComponent(value) === text);
 export const either = (first, second) => (text) => first(text) ?? second(text);
 export const listOf = (read, least, most = least) => (text) => {

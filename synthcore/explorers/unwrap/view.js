@@ -110,8 +110,7 @@ function render({ model, el }) {
     drawTexts(texts, data, c, k);
   }
 
-  const below = (all) => wholeIn(0, all.length - 1);
-  return linkedView({ model, el }, view, "unwrap.1", { condition: below(data.conditions), place: below(data.deleted) });
+  return linkedView({ model, el }, view, "unwrap.1", { condition: placeIn(data.conditions), place: placeIn(data.deleted) });
 }
 
 export default { render };
