@@ -240,8 +240,8 @@ def test_expected_distance_by_enumeration(retrieval: Run) -> None:
 
 def test_letters_are_read_or_refused_with_a_reason(retrieval: Run) -> None:
     read = "$.readContext(text, 3, 10)"
-    assert retrieval(read, text="abC, a") == {"context": [0, 1, 2, 0]}
-    assert retrieval(read, text="") == {"context": []}
+    assert retrieval(read, text="abC, a") == {"letters": "ABCA", "context": [0, 1, 2, 0]}
+    assert retrieval(read, text="") == {"letters": "", "context": []}
     assert retrieval(read, text="ABD?D") == {
         "error": "This chain only knows the letters A, B and C: please remove D ?."
     }

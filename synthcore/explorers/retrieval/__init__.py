@@ -22,7 +22,7 @@ class RetrievalExplorer(Explorer):
     Bars compare them with the true row of the current state; the posterior shows how many chains
     are still in play; curves give KL(estimate || truth) after each symbol, with the closed-form
     expectation of Bi-Inf dashed. Nothing is precomputed: Python passes the sizes below, and the
-    formulas run in `retrieval_model.js`, where tests hold them against numpy.
+    formulas run in `model.js`, where tests hold them against numpy.
 
     Args:
         states: alphabet size k, 3 to 5, written A, B, C ...

@@ -201,7 +201,7 @@ function predictions(shelf, uni, bi, symbols, pairs, visits) {
   return [uniRet, biRet, uniInf, biInf];
 }
 
-/** Read letters: {context} or {error}, one sentence that says what to change. */
+/** Read letters, in any case and with spaces or commas: {letters, context} or {error}, one sentence that says what to change. */
 export function readContext(text, k, longest) {
   const alphabet = "ABCDE".slice(0, k);
   const letters = text.toUpperCase().replace(/[\s,]/g, "");
@@ -210,7 +210,7 @@ export function readContext(text, k, longest) {
   if (wrong.length)
     return { error: `This chain only knows the letters ${choice}: please remove ${wrong.slice(0, 5).join(" ")}.` };
   if (letters.length > longest) return { error: `At most ${longest} symbols fit here (${letters.length} given).` };
-  return { context: [...letters].map((letter) => alphabet.indexOf(letter)) };
+  return { letters, context: [...letters].map((letter) => alphabet.indexOf(letter)) };
 }
 
 /** A permutation of `items` (Fisher-Yates). */

@@ -14,12 +14,12 @@ const normalised = (values, k) =>
   Float64Array.from(values, (p, i) => p / values.slice(i - (i % k), i - (i % k) + k).reduce((sum, q) => sum + q, 0));
 
 /** What reads each trait in the page's address, and whether they go together. */
-export function retrievalReaders({ k, longest, sizes }) {
+export function retrievalReaders({ k, longest, sizes, read }) {
   const rows = (values) => Array.from({ length: values.length / k }, (_, s) => values.slice(s * k, (s + 1) * k));
   const readers = {
     ...{ chains: wholeIn(1, sizes.at(-1)), draws: listOf(wholeIn(0, 1e6), 3), source: oneOf(["training", "new", "edited"]) },
     truth: listOf(numberIn(1e-4, 1), 0, k * k),
-    context: (text) => (readContext(text, k, longest).error ? undefined : text.toUpperCase()),
+    context: (text) => read(text).letters,
     ...{ written: wholeIn(0, longest), used: wholeIn(0, longest), averaged: oneOf(["rows", "current"]) },
   };
   const fits = ({ source, truth, context, written, used }) =>
@@ -60,11 +60,12 @@ export function workshop(model) {
     return Array.from({ length: 1 + k * k + longest }, uniform).slice(1 + k * k); // the first made `candidates`
   }
   const draws = () => model.get("draws");
+  const read = (text) => readContext(text, k, longest);
   const set = (values) => setTraits(model, values);
   const redrawn = (which) => ({ draws: draws().map((draw, i) => (i === which ? draw + 1 : draw)) });
   const spell = (context) => context.map((s) => names[s]).join("");
 
-  const it = { k, longest, sizes, names, spell };
+  const it = { k, longest, sizes, names, spell, read };
   it.size = () => Math.min(Math.max(model.get("chains"), 1), sizes.at(-1));
   it.source = () => (model.get("source") === "edited" && model.get("truth").length !== k * k ? "training" : model.get("source"));
   it.trueChain = () => (it.source() === "training" ? Math.floor(cached(candidates, draws()[1]).pick * it.size()) : -1);
@@ -72,8 +73,8 @@ export function workshop(model) {
     if (it.source() === "edited") return normalised(model.get("truth"), k);
     return it.source() === "new" ? cached(candidates, draws()[1]).chain : cached(shelf, draws()[0]).chains[it.trueChain()];
   };
-  /** What the reader wrote; null if the true chain is to write. */
-  const typed = () => readContext(model.get("context"), k, longest).context ?? [];
+  /** What the reader wrote; empty if the true chain is to write. */
+  const typed = () => read(model.get("context")).context ?? [];
   it.isTyped = () => typed().length > 0;
   it.context = () => (it.isTyped() ? typed() : sampleContext(it.truth(), k, cached(uniforms, draws()[2]).slice(0, model.get("written"))));
   /** How many symbols are used; all of them unless the reader said less. */

@@ -47,8 +47,8 @@ function render({ model, el }) {
   const verdictLine = summary();
   const letters = letterField(`Letters (${it.names.join(", ")}): type, or let the chain write`, {
     read: (text) => {
-      const read = readContext(text, it.k, it.longest);
-      return read.error ?? read.context;
+      const { error, context } = it.read(text);
+      return error ?? context;
     },
     onvalue: it.write,
   });
