@@ -28,6 +28,23 @@ LOOKS = [
 """Sizes and themes in which an explorer is looked at; half of them by schedule."""
 
 
+def frames(page: Page, count: int = 2) -> None:
+    """Wait until that many frames are drawn: two after an input, four after a change of width."""
+    page.evaluate(
+        """count => new Promise((done) => {
+            const next = () => (count-- > 0 ? requestAnimationFrame(next) : setTimeout(done, 0));
+            next();
+        })""",
+        count,
+    )
+
+
+def until_answered(page: Page) -> None:
+    """Wait until the page's workers have answered all that they were asked."""
+    page.wait_for_function("awaited === 0")
+    page.evaluate("settled()")
+
+
 def until_no_worker(page: Page) -> None:
     """Wait until no worker of the page is left."""
     for _ in range(3000):

@@ -212,5 +212,4 @@ def _every_button(page: Page) -> None:
                 break
         pressed.focus()
         page.keyboard.press("Enter")
-        page.wait_for_timeout(100)
-        assert page.evaluate("drawn()") != before, name
+        assert page.evaluate("drawnAnew", before), name

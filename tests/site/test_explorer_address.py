@@ -162,7 +162,7 @@ def test_what_a_reader_sets_comes_back_from_the_address(
     make, values = CASES[name]
     with mounted(make()) as page:
         first = kept(page, values)
-        page.wait_for_timeout(300)
+        page.evaluate("later(300)")
         assert page.evaluate("location.hash") == ""
         set_all(page, end)
         page.wait_for_function(
@@ -265,7 +265,7 @@ def test_the_address_of_a_notebook_is_not_ours(mounted: Mounted) -> None:
     with mounted(AdamExplorer(), fragment, book=False) as page:
         assert page.evaluate("model.get('seed')") == 1
         change(page, {"seed": 8})
-        page.wait_for_timeout(400)
+        page.evaluate("later(300)")
         assert page.evaluate("location.hash") == fragment
 
 

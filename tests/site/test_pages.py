@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 import yaml
+from browsing import frames
 from bs4 import BeautifulSoup
 from playwright.sync_api import Browser, Locator, Page
 
@@ -115,7 +116,8 @@ def test_page_is_self_contained_light_accessible_and_fits_a_phone(
             assert barriers(page, axe) == []
             assert wide_elements(page) == []
             page.set_viewport_size(PHONE)
-            page.wait_for_timeout(150)  # explorers redraw at the new width
+            page.wait_for_function("width => innerWidth === width", arg=PHONE["width"])
+            frames(page, 4)  # explorers redraw at the new width
             assert wide_elements(page) == []
             assert illegible_figures(page) == []
     assert wrong == []
@@ -225,10 +227,10 @@ def move_every_explorer(page: Page, hand: str) -> None:
         if hand == "keyboard":
             slider.focus()
             page.keyboard.press("Home")
-            page.wait_for_timeout(100)
+            frames(page)
             lowest = drawn(explorer)
             page.keyboard.press("ArrowRight")
-            page.wait_for_timeout(100)
+            frames(page)
             assert drawn(explorer) != lowest, "the keyboard changes nothing"
         else:
             box = slider.bounding_box()
@@ -236,7 +238,7 @@ def move_every_explorer(page: Page, hand: str) -> None:
             after = set()
             for place in (0.95, 0.25):  # at one of them it may stand already
                 page.mouse.click(box["x"] + place * box["width"], box["y"] + box["height"] / 2)
-                page.wait_for_timeout(100)
+                frames(page)
                 after.add(drawn(explorer))
             assert after - {before}, "the mouse changes nothing"
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from browsing import Run, Show, until_no_worker
+from browsing import Run, Show, until_answered, until_no_worker
 from playwright.sync_api import Page
 
 from synthcore.explorers.base import Explorer
@@ -155,10 +155,11 @@ def test_train_pause_step_restart_by_keyboard(size: str, shown: Show) -> None:
         press(page, "Train")
         page.wait_for_function("document.querySelector('.sx progress').value > 0.02")
         press(page, "Pause")
-        page.wait_for_timeout(200)  # an answer may have been under way
-        here = made(page)
-        page.wait_for_timeout(300)
+        until_answered(page)
+        here, asked = made(page), page.evaluate("asked")
+        page.evaluate("later(300)")
         assert made(page) == here > 0
+        assert page.evaluate("asked") == asked
         press(page, "One update", " ")
         page.wait_for_function(
             f"document.querySelector('.sx-count').textContent.startsWith('{here + 1} of')"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import Show
+from browsing import Show, until_answered, until_no_worker
 from playwright.sync_api import Browser, Page
 from training_cases import CASES, TRAITS
 
@@ -116,12 +116,13 @@ def test_train_pause_step_restart_and_seed_by_keyboard(size: str, key: str, show
         press(page, "Train", key)
         page.wait_for_function("document.querySelector('.sx progress').value > 0.1")
         press(page, "Pause", key)
-        page.wait_for_timeout(100)  # an answer may have been under way
-        here = made(page)
+        until_answered(page)
+        here, asked = made(page), page.evaluate("asked")
         assert here > 0
         paused = drawn(page)
-        page.wait_for_timeout(300)
+        page.evaluate("later(300)")
         assert made(page) == here
+        assert page.evaluate("asked") == asked
         assert drawn(page) == paused
         press(page, "One update", key)
         page.wait_for_function(
@@ -167,8 +168,7 @@ def test_the_page_shows_the_workers_numbers(shown: Show) -> None:
         page.evaluate("unmount()")
         assert page.locator("#stage").inner_html() == ""
         assert page.evaluate("Object.values(model.handlers).flat().length") == 0
-        page.wait_for_timeout(50)
-        assert len(page.workers) == 0
+        until_no_worker(page)
     assert wrong == []
 
 
@@ -235,8 +235,11 @@ def test_closed_while_it_trains(shown: Show) -> None:
         press(page, "Train")
         page.wait_for_function("document.querySelector('.sx progress').value > 0.02")
         page.evaluate("unmount()")
-        page.wait_for_timeout(200)
+        until_no_worker(page)
+        asked = page.evaluate("asked")
+        page.evaluate("later(200)")
         assert len(page.workers) == 0
+        assert page.evaluate("asked") == asked
         assert page.locator(".sx").count() == 0
     assert wrong == []
 
