@@ -136,8 +136,8 @@ function drawScale(svg, width, top, highest, log) {
 
 /** A chart over epochs with a cursor; a click picks the nearest checkpoint. */
 function drawOverEpochs(host, data, e, go, { title, about, height, y, marks, unit, series, last }) {
-  const area = { left: 54, right: Math.max(host.clientWidth, 120) - 8, top: 22, bottom: 22 + height };
-  const { svg } = canvas(host, area.bottom + (last ? 40 : 10), about);
+  const area = { left: 54, right: Math.max(host.clientWidth, 120) - 8, top: 6, bottom: 6 + height };
+  const { svg } = canvas(host, area.bottom + (last ? 40 : 10), about, title);
   const x = stepScale(data.epochs, area.left, area.right);
   axis(svg, "x", area, x.marks, last ? "epoch" : "", { labels: Boolean(last) });
   axis(
@@ -155,7 +155,6 @@ function drawOverEpochs(host, data, e, go, { title, about, height, y, marks, uni
     y,
     series.map((s) => ({ ...s, xs: data.epochs.map(x.at) })),
   );
-  svg.append(g("text", { x: area.left, y: 13, class: "sx-title", style: "font-weight: 600" }, title));
   cursorLine(svg, area, x.at(data.epochs[e]));
   for (const s of series.filter((one) => one.point))
     svg.append(
@@ -172,7 +171,7 @@ function drawOverEpochs(host, data, e, go, { title, about, height, y, marks, uni
 /** Loss of all compositions over epochs; the chosen one, its direct parts and wholes stand out. */
 function lossCurves(host, data, e, chosen, go) {
   const low = data.highest * 1e-3,
-    y = scale(low, data.highest * 1.3, 22 + 150, 22, true);
+    y = scale(low, data.highest * 1.3, 6 + 150, 6, true);
   const curve = (v) => data.epochs.map((_, i) => Math.max(data.loss(i, v), low));
   const direct = covers(data.s);
   const kinds = [
@@ -213,7 +212,7 @@ function orderCurve(host, data, e, go) {
   const all = comparable(data.s).length,
     holds = data.epochs.map((_, i) => all - broken(data, i).length);
   const low = Math.min(0.8 * all, ...holds) - 0.02 * all,
-    y = scale(low, all * 1.02, 22 + 90, 22);
+    y = scale(low, all * 1.02, 6 + 90, 6);
   drawOverEpochs(host, data, e, go, {
     title: `Pairs that hold, of ${all}`,
     about: "Number of strictly comparable pairs that hold, over epochs.",

@@ -99,7 +99,7 @@ function render({ model, el }) {
     drawRibbon(ribbon, tree, now, n);
     const go = (t) => setTraits(model, { temperature: t });
     const best = TEMPERATURES[curves.best];
-    const unit = scale(0, 1, 22 + 84, 22);
+    const unit = scale(0, 1, 6 + 84, 6);
     drawOverT(charts[0], T, go, {
       title: "Accuracy: right samples",
       about: "Probability that a sample is right, over temperature.",
@@ -110,7 +110,7 @@ function render({ model, el }) {
       best,
       series: [{ ys: curves.accuracy, colour: "--sx-ink", width: 2.2, name: "accuracy", at: now.valid }],
     });
-    const paths = scale(0, total * 1.06, 22 + 130, 22);
+    const paths = scale(0, total * 1.06, 6 + 130, 6);
     drawOverT(charts[1], T, go, {
       title: `Distinct right paths in ${number(n)} ${n === 1 ? "sample" : "samples"}`,
       about: "Expected number of distinct right paths among n samples, over temperature.",
@@ -129,7 +129,7 @@ function render({ model, el }) {
       title: "Distinct outputs at least: cut at the first error",
       about: "Expected number of distinct outputs among n samples, over temperature.",
       height: 84,
-      y: scale(0, Math.max(...curves.outputs) * 1.08, 22 + 84, 22),
+      y: scale(0, Math.max(...curves.outputs) * 1.08, 6 + 84, 6),
       marks: ticks(0, Math.max(...curves.outputs), 3).filter(Number.isInteger),
       unit: "outputs",
       last: true,

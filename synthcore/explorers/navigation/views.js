@@ -82,8 +82,8 @@ export function drawRibbon(host, tree, now, n) {
 
 /** One chart over temperature with the cursor; a click sets T. */
 export function drawOverT(host, T, go, { title, about, height, y, marks, unit, series, last, best }) {
-  const area = { left: 50, right: Math.max(host.clientWidth, 120) - 10, top: 22, bottom: 22 + height };
-  const { svg } = canvas(host, area.bottom + (last ? 40 : 12), about);
+  const area = { left: 50, right: Math.max(host.clientWidth, 120) - 10, top: 6, bottom: 6 + height };
+  const { svg } = canvas(host, area.bottom + (last ? 40 : 12), about, title);
   const x = scale(0, 3, area.left, area.right);
   const across = [0, 0.5, 1, 1.5, 2, 2.5, 3].map((v) => [x(v), short(v)]);
   axis(svg, "x", area, across, last ? "temperature T" : "", { labels: Boolean(last) });
@@ -91,7 +91,6 @@ export function drawOverT(host, T, go, { title, about, height, y, marks, unit, s
   if (best !== undefined)
     svg.append(g("line", { x1: x(best), x2: x(best), y1: area.top, y2: area.bottom, class: "sx-best-line" }));
   lines(svg, area, x, y, series.map((s) => ({ xs: TEMPERATURES, ...s })));
-  svg.append(g("text", { x: area.left, y: 13, class: "sx-title", style: "font-weight: 600" }, title));
   cursorLine(svg, area, x(T));
   for (const s of series)
     if (s.at !== undefined)

@@ -87,8 +87,9 @@ export function slopeText(done) {
 }
 
 function drawCurves(host, run) {
-  const area = { left: 50, right: Math.max(host.clientWidth, 160) - 12, top: 26, bottom: 266 };
-  const { svg } = canvas(host, area.bottom + 40, "Probabilities of the learner and joined pairs over updates.");
+  const area = { left: 50, right: Math.max(host.clientWidth, 160) - 12, top: 6, bottom: 246 };
+  const about = `${number(run.edges)} edges of ${number(run.pairs)} same-class pairs`;
+  const { svg } = canvas(host, area.bottom + 40, "Probabilities of the learner and joined pairs over updates.", about);
   const x = scale(1, UPDATES, area.left, area.right, true),
     y = scale(0, 1, area.bottom, area.top);
   axis(svg, "x", area, [1, 10, 100, 1000].map((v) => [x(v), short(v)]), "updates");
@@ -97,8 +98,6 @@ function drawCurves(host, run) {
   svg.append(g("line", { x1: area.left, x2: area.right, y1: y(chance), y2: y(chance), class: "sx-chance" }));
   const at = Math.min(Math.max(run.critical, 1), UPDATES);
   if (Number.isFinite(run.critical)) svg.append(g("line", { x1: x(at), x2: x(at), y1: area.top, y2: area.bottom, class: "sx-critical" }));
-  const about = `${number(run.edges)} edges of ${number(run.pairs)} same-class pairs`;
-  svg.append(g("text", { x: area.left, y: 14, class: "sx-title" }, about));
   const drawn = SERIES.map((s) => {
     const node = g("path", { class: "sx-line", "data-series": s.name, style: `stroke: var(${s.colour}); stroke-width: 2.4px` });
     if (s.dash) node.style.strokeDasharray = s.dash;

@@ -146,8 +146,8 @@ function codes(leaders, edges, top, high) {
 
 /** KL against step at the cursor's N and context: the network and its band, exact algorithms dashed. */
 function drawCurves(host, data, [n, s, c], { set, title }, last) {
-  const area = { ...horizontal(host), top: 24, bottom: 140 };
-  const { svg } = canvas(host, area.bottom + (last ? 40 : 10), `KL from the truth over training, ${title}.`);
+  const area = { ...horizontal(host), top: 6, bottom: 122 };
+  const { svg } = canvas(host, area.bottom + (last ? 40 : 10), `KL from the truth over training, ${title}.`, title);
   const x = stepScale(data.steps, area.left, area.right),
     y = scale(0, data.highest * 1.04, area.bottom, area.top);
   axis(
@@ -182,7 +182,6 @@ function drawCurves(host, data, [n, s, c], { set, title }, last) {
       name: "network",
     },
   ]);
-  svg.append(g("text", { x: area.left, y: 13, class: "sx-title", style: "font-weight: 600" }, title));
   cursorLine(svg, area, x.at(data.steps[s]));
   if (Number.isFinite(kl[s]))
     svg.append(

@@ -20,8 +20,8 @@ function mark(shape, x, y, colour, size = 5) {
 
 /** One chart over n: axes, curves, points with intervals, the cursor. */
 function drawOverN(host, whole, n, go, { title, about, height, y, marks, unit, curves, rules = [], points, last }) {
-  const area = { left: 66, right: Math.max(host.clientWidth, 160) - 14, top: 24, bottom: 24 + height };
-  const { svg, width } = canvas(host, area.bottom + (last ? 42 : 14), about);
+  const area = { left: 66, right: Math.max(host.clientWidth, 160) - 14, top: 6, bottom: 6 + height };
+  const { svg } = canvas(host, area.bottom + (last ? 42 : 14), about, title);
   const x = scale(1, whole, area.left, area.right, true);
   const across = ticks(1, whole, Math.max(Math.floor((area.right - area.left) / 46), 3), true);
   axis(svg, "x", area, across.map((v) => [x(v), short(v)]), last ? "training compositions n" : "", { labels: Boolean(last) });
@@ -48,7 +48,6 @@ function drawOverN(host, whole, n, go, { title, about, height, y, marks, unit, c
       if (!y.log || value >= y.min) svg.append(mark(SERIES[i].shape, x(at), y(value), SERIES[i].colour));
     }),
   );
-  svg.append(g("text", { x: Math.min(area.left, width), y: 13, class: "sx-title", style: "font-weight: 600" }, title));
   cursorLine(svg, area, x(n));
   hitArea(svg, area, (px) => go(Math.max(1, Math.min(whole, Math.round(x.invert(px))))));
 }
@@ -107,7 +106,7 @@ function render({ model, el }) {
       title: "Share of unseen compositions",
       about: "Share of unseen compositions that can be identified, and measured accuracy, over n.",
       height: 150,
-      y: scale(0, 1.03, 24 + 150, 24),
+      y: scale(0, 1.03, 6 + 150, 6),
       marks: [0, 0.25, 0.5, 0.75, 1].map((v) => [v, short(v)]),
       unit: "share",
       curves: [{ xs: sizes, ys: unseen, colour: "--sx-ink", width: 2.2, name: "ceiling" }],
@@ -116,7 +115,7 @@ function render({ model, el }) {
     const top = sets.outOfOrder * 3,
       low = 0.7,
       tall = 210;
-    const y = scale(low, top, 24 + tall, 24, true);
+    const y = scale(low, top, 6 + tall, 6, true);
     drawOverN(count, whole, n, go, {
       title: "Number of compositions",
       about: "Compositions that can be identified and that were reached, over n, on log axes, with the sizes of the sets.",

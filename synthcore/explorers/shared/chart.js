@@ -61,11 +61,11 @@ export function stepScale(steps, from, to) {
   return { at: (s) => x(value(s)), edges: pixels, marks, nearest };
 }
 
-/** An empty SVG of the host's width. `label` is what a screen reader says of it. */
-export function canvas(host, height, label) {
+/** An empty SVG of the host's width. `label` is what a screen reader says of it; `title` stands above it and may wrap. */
+export function canvas(host, height, label, title) {
   const width = Math.max(host.clientWidth, 120);
   const svg = g("svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
-  host.replaceChildren(svg);
+  host.replaceChildren(...(title ? [h("p", { class: "sx-chart-title" }, title)] : []), svg);
   return { svg, width, height };
 }
 

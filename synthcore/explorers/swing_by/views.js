@@ -118,8 +118,8 @@ export function drawPath(host, sim, told, now, [i, j], share) {
 
 /** A chart over the clock: axes, shaded withdrawals, curves, cursor, and clicks that set the clock. */
 export function drawOverClock(host, sim, told, now, go, { title, about, height, series, y, marks, unit, last, tags }) {
-  const area = { left: 58, right: Math.max(host.clientWidth, 120) - 8, top: 22, bottom: 22 + height };
-  const { svg } = canvas(host, area.bottom + (last ? 38 : 8), about);
+  const area = { left: 58, right: Math.max(host.clientWidth, 120) - 8, top: 6, bottom: 6 + height };
+  const { svg } = canvas(host, area.bottom + (last ? 38 : 8), about, title);
   const x = scale(sim.taus[1], sim.taus[sim.taus.length - 1], area.left, area.right, true),
     up = scale(...y, area.bottom, area.top);
   for (const { pair, span } of told.bands) {
@@ -175,7 +175,6 @@ export function drawOverClock(host, sim, told, now, go, { title, about, height, 
         text,
       ),
     );
-  svg.append(g("text", { x: area.left, y: 13, class: "sx-title", style: "font-weight: 600" }, title));
   cursorLine(svg, area, x(sim.taus[now]));
   for (const s of series.filter((one) => one.point))
     svg.append(

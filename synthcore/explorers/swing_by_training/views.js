@@ -102,14 +102,13 @@ export function expectedAt({ theory, settings }, update) {
 
 /** A chart over updates: the exact flow dashed, the network's lines grow. `series` are { name, colour, y, flow, flowColour }, of which `y(run, i)` is the value after update i and `flow(theory, i)` that at the flow's time i. */
 function overUpdates(host, run, { title, about, height, unit, y: limits, series, last, target }) {
-  const area = { left: 50, right: Math.max(host.clientWidth, 120) - 10, top: 24, bottom: 24 + height };
-  const { svg } = canvas(host, area.bottom + (last ? 38 : 10), about);
+  const area = { left: 50, right: Math.max(host.clientWidth, 120) - 10, top: 6, bottom: 6 + height };
+  const { svg } = canvas(host, area.bottom + (last ? 38 : 10), about, title);
   const x = scale(0, run.updates, area.left, area.right),
     y = scale(...limits, area.bottom, area.top);
   const marks = ticks(0, run.updates, (area.right - area.left) / 70);
   axis(svg, "x", area, marks.map((v) => [x(v), short(v)]), last ? "updates" : "", { labels: Boolean(last) });
   axis(svg, "y", area, ticks(...limits, 4).map((v) => [y(v), short(v).replace("-", "−")]), unit, { grid: true });
-  svg.append(g("text", { x: area.left, y: 14, class: "sx-title", style: "font-weight: 600" }, title));
   if (target !== undefined)
     svg.append(g("line", { x1: area.left, x2: area.right, y1: y(target), y2: y(target), class: "sx-goal" }));
   const inside = clipped(svg, area),
