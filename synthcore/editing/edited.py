@@ -18,6 +18,7 @@ from torch import Tensor
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record, replace
 from synthcore.nn.llama import Llama
+from synthcore.nn.passes import sequences_per_pass
 
 Transformer = GPT | Llama
 
@@ -126,7 +127,8 @@ class EditedModel:
         """Logits after position `at` of sequences that all edits share.
 
         The blocks before the first written one run once for all edits. If that is the model's last
-        block, only the places that are read are computed behind it.
+        block, only the places that are read are computed behind it. Sequences are taken in parts,
+        so that B may be large; what is returned has M E B V numbers.
         """
         return self._shared(tokens, at, None)
 
@@ -138,8 +140,17 @@ class EditedModel:
             raise ValueError(f"block {block} lies before the first written block")
         return self._shared(tokens, at, block)
 
-    @torch.no_grad()
     def _shared(
+        self, tokens: Int[Tensor, "M B T"], at: Int[Tensor, "M B"], block: int | None
+    ) -> Tensor:
+        """`answers`, or with a block `states`, as many sequences at once as a pass may hold."""
+        last = min(self.updates) == len(self.model.blocks) - 1
+        size = max(1, sequences_per_pass(self.model, 1 if last else tokens.shape[2]) // self.edits)
+        parts = zip(tokens.split(size, 1), at.split(size, 1), strict=True)
+        return torch.cat([self._shared_part(*part, block) for part in parts], 2)
+
+    @torch.no_grad()
+    def _shared_part(
         self, tokens: Int[Tensor, "M B T"], at: Int[Tensor, "M B"], block: int | None
     ) -> Tensor:
         first, E = min(self.updates), self.edits

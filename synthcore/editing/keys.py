@@ -16,12 +16,13 @@ from synthcore.editing.edited import (
     Transformer,
     Update,
     apply_updates,
+    take_position,
 )
 from synthcore.editing.facts import Facts
 from synthcore.nn.hooks import record
+from synthcore.nn.passes import sequences_per_pass
 
 Covariances = Mapping[int, Float[Tensor, "M K K2"]]
-CHUNK = 1 << 14  # tokens of a member in one forward pass
 Averaging = Literal["all", "groups"]
 
 
@@ -45,7 +46,7 @@ def covariances(
 
     Args:
         tokens: sequences of the kind the model was trained on, of every member; more tokens than
-            an MLP is wide. Read in chunks, so that B may be large.
+            an MLP is wide. Read in parts, so that B may be large.
         layers: blocks.
 
     Raises:
@@ -56,7 +57,7 @@ def covariances(
         raise ValueError("a covariance needs at least one token")
     names = {layer: f"blocks.{layer}.mlp.hook_post" for layer in layers}
     sums: dict[int, Tensor] = {}
-    for part in tokens.split(max(CHUNK // tokens.shape[2], 1), 1):
+    for part in tokens.split(sequences_per_pass(model, tokens.shape[2]), 1):
         with record(model, list(names.values())) as seen:
             model(part)
         for layer, name in names.items():
@@ -80,13 +81,21 @@ def activation(
     model: Transformer, facts: Facts, name: str, updates: Mapping[int, Update] | None = None
 ) -> Float[Tensor, "M E F J D"]:
     """The activation of a hook point (`synthcore.nn.hooks.names`) at the lookup position of every
-    prompt, with `updates` (by block) written. ValueError for an unknown name."""
-    M, E, F, J, _ = facts.tokens.shape
-    with torch.no_grad(), apply_updates(model, updates or {}), record(model, [name]) as seen:
-        model(facts.tokens.flatten(1, 3))
-    value = seen[name]  # (M, E F J, T, D)
-    index = facts.lookup.flatten(1)[..., None, None].expand(-1, -1, 1, value.shape[-1])
-    return value.gather(2, index).view(M, E, F, J, -1)
+    prompt, with `updates` (by block) written. ValueError for an unknown name.
+
+    Edits are taken in parts, so that E may be large.
+    """
+    M, E, F, J, T = facts.tokens.shape
+    size = max(1, sequences_per_pass(model, T) // (F * J))
+    found = []
+    for start in range(0, max(E, 1), size):
+        few = slice(start, start + size)
+        tokens, lookup = facts.tokens[:, few].flatten(1, 3), facts.lookup[:, few].flatten(1)
+        written = {n: Update(u.left[:, few], u.right[:, few]) for n, u in (updates or {}).items()}
+        with torch.no_grad(), apply_updates(model, written), record(model, [name]) as seen:
+            model(tokens)
+        found.append(take_position(seen[name], lookup))  # (M, e F J, 1, D), e edits of this part
+    return torch.cat(found, 1).view(M, E, F, J, -1)
 
 
 def average_keys(keys: Float[Tensor, "M E F J K"], how: Averaging) -> Float[Tensor, "M E F K"]:

@@ -8,6 +8,7 @@ import torch
 import xarray as xr
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from memory import numbers_held
 
 from synthcore.editing import (
     METHODS,
@@ -17,6 +18,7 @@ from synthcore.editing import (
 )
 from synthcore.editing.updates import add_ridge
 from synthcore.nn.hooks import record
+from synthcore.nn.passes import numbers_per_sequence
 from synthcore.press.parameters import scale_parameters
 from synthcore.press.studies import find_study
 from synthcore.studies.representation_shattering import geometry, theory, tracing
@@ -242,6 +244,32 @@ def test_effects_are_those_of_edited_networks_asked_one_by_one(
     assert float(abs(nothing.change).max()) < 0.02
     assert float(nothing.shattering.max()) < 1e-3
     assert float(data.shattering.max()) > 0.01
+
+
+@pytest.mark.parametrize("block", [0, 1])
+def test_edits_are_measured_in_parts(
+    world: World,
+    made: tuple[xr.Dataset, Plan, EditedModel],
+    block: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No pass holds more than it may, whichever block is edited; the numbers are the same."""
+    _, chosen, rome = made
+    copies = EditedModel(world.model, {block: rome.updates[1]})
+    length = max(world.questions.tokens.shape[3], chosen.facts.tokens.shape[4])
+    held = 6 * rome.edits * numbers_per_sequence(world.model, length)
+
+    def measure() -> tuple[xr.Dataset, tuple[torch.Tensor, torch.Tensor]]:
+        return effects(world, copies, chosen.targets, 1), success(copies, chosen.facts)
+
+    whole, whole_success = measure()
+    assert numbers_held(measure) > 2 * held
+    monkeypatch.setattr("synthcore.nn.passes.HELD_ON_CPU", held)
+    monkeypatch.setattr(geometry, "CHUNK", held // 4)
+    parts, parts_success = measure()
+    xr.testing.assert_allclose(parts, whole, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(parts_success, whole_success)
+    assert numbers_held(measure) < 2 * held
 
 
 def test_equal_success_is_enforced(

@@ -22,7 +22,7 @@ from synthcore.studies.representation_shattering import theory
 from synthcore.studies.representation_shattering.task import Circles
 
 LOWEST = 4  # frequencies that make a ring
-CHUNK = 1 << 24  # numbers held at once
+CHUNK = 1 << 24  # distances held at once, of all members: 64 MB
 
 
 def bare_prompts(
@@ -65,7 +65,7 @@ def shattering(
     before = clouds(edited.model, circles, block, entities)
     D = fast_distances(before)[:, None]
     found = []
-    for part in edited.chunks(max(CHUNK // D[0].numel(), 1)):
+    for part in edited.chunks(max(CHUNK // D.numel(), 1)):
         found.append(fast_shattering(edited_clouds(part, circles, block, entities), before, D))
     return torch.cat(found, 1)
 

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from synthcore.editing import EditedModel
 from synthcore.nn.gpt import GPT
+from synthcore.nn.passes import sequences_per_pass
 from synthcore.studies.representation_shattering.task import Circles
 from synthcore.studies.representation_shattering.walks import Walks
 
 TASKS = ("direct", "logical", "chain")
-CHUNK = 1 << 15  # rows x edits of a member whose logits are held at once
 
 
 @dataclass(frozen=True)
@@ -160,7 +160,8 @@ def answered(model: GPT, questions: Questions) -> Int[Tensor, "M Q"]:
     tokens, at = questions.rows
     M, Q, J = questions.at.shape
     found = []
-    for part, end in zip(tokens.split(CHUNK, 1), at.split(CHUNK, 1), strict=True):
+    size = sequences_per_pass(model, tokens.shape[2])
+    for part, end in zip(tokens.split(size, 1), at.split(size, 1), strict=True):
         logits = model(part)
         index = end[..., None, None].expand(-1, -1, 1, logits.shape[-1])
         found.append(logits.gather(2, index)[:, :, 0].softmax(-1))
@@ -175,14 +176,18 @@ def right(model: GPT, questions: Questions) -> Bool[Tensor, "M Q"]:
 
 @torch.no_grad()
 def right_after(edited: EditedModel, questions: Questions) -> Bool[Tensor, "M E Q"]:
-    """The same for every edit."""
-    tokens, at = questions.rows
-    M, Q, J = questions.at.shape
+    """The same for every edit, a few questions at a time."""
+    J, E = questions.at.shape[2], edited.edits
+    size = max(1, sequences_per_pass(edited.model, 1) // (J * E))
+    parts = zip(
+        *(x.split(size, 1) for x in (questions.tokens, questions.at, questions.answer)), strict=True
+    )
     found = []
-    for part in edited.chunks(max(CHUNK // (Q * J), 1)):
-        likely = part.answers(tokens, at).softmax(-1).view(M, part.edits, Q, J, -1).mean(3)
-        found.append(likely.argmax(-1) == questions.answer[:, None])
-    return torch.cat(found, 1)
+    for tokens, at, answer in parts:
+        logits = edited.answers(tokens.flatten(1, 2), at.flatten(1))  # (M, E, QJ, V)
+        likely = logits.softmax(-1).unflatten(2, (-1, J)).mean(3)
+        found.append(likely.argmax(-1) == answer[:, None])
+    return torch.cat(found, 2)
 
 
 @torch.no_grad()
@@ -193,7 +198,12 @@ def probability_of(
     target: Int[Tensor, "M E"],
 ) -> tuple[Float[Tensor, "M E"], Bool[Tensor, "M E"]]:
     """Of a target in each edited copy, averaged over its own prompts; does it come first?"""
-    logits = edited(tokens)
-    index = at[..., None, None].expand(*at.shape, 1, logits.shape[-1])
-    likely = logits.gather(3, index)[..., 0, :].softmax(-1).mean(2)
+    size = max(1, sequences_per_pass(edited.model, tokens.shape[3]) // tokens.shape[2])
+    found = []
+    for start in range(0, edited.edits, size):
+        few = slice(start, start + size)
+        logits = edited.pick(few)(tokens[:, few])
+        index = at[:, few, :, None, None].expand(*logits.shape[:3], 1, logits.shape[-1])
+        found.append(logits.gather(3, index)[..., 0, :].softmax(-1).mean(2))
+    likely = torch.cat(found, 1)
     return likely.gather(-1, target[..., None])[..., 0], likely.argmax(-1) == target

@@ -111,11 +111,11 @@ def single_edits(world: World, chosen: Plan) -> tuple[xr.Dataset, EditedModel]:
     }
     data = data.assign({name: (*start, as_numpy(value)) for name, value in values.items()})
     data = data.merge(reach(world, edited, chosen.targets))
-    after = geometry.ring_share(
-        torch.cat([geometry.edited_clouds(p, world.circles, block) for p in edited.chunks(16)], 1),
-        world.circles,
-    )
-    data["ring_after"] = (("seed", "edit", "order"), as_numpy(after))
+    after = [
+        geometry.ring_share(geometry.edited_clouds(few, world.circles, block), world.circles)
+        for few in edited.chunks(16)
+    ]
+    data["ring_after"] = (("seed", "edit", "order"), as_numpy(torch.cat(after, 1)))
     return chosen.unfold(data), edited
 
 
