@@ -16,14 +16,14 @@ from torch import Tensor, nn
 from synthcore.compiled import CompiledTransformer, Sharpness, counter
 from synthcore.compiled.programs import READ
 from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.nn.passes import numbers_held, sequences_per_pass
 from synthcore.studies.finetuning_wrappers.task.grammar import World
 from synthcore.studies.finetuning_wrappers.task.mixtures import Batch
 from synthcore.studies.finetuning_wrappers.task.strings import LETTERS
 from synthcore.training.losses import masked_cross_entropy
 
-NUMBERS_HELD = 1 << 30  # that a pass may hold: 4 GB
-NUMBERS_KEPT = 20  # by a block for each token and unit of width, about
-PROMPTS_IN_CACHE = 128  # of a pass, so that they stay in a CPU's cache
+HELD_IN_TRAINING = 1 << 27  # numbers: 0.5 GB; an update is split only where it must be
+COMPILED_HELD = 5  # numbers of a compiled block for each token and unit of width, about
 
 
 @dataclass(frozen=True)
@@ -91,19 +91,32 @@ def answer_loss(model: nn.Module, batch: Batch) -> Float[Tensor, "M"]:
     return masked_cross_entropy(answer_logits(model, batch.prompts), batch.answers)
 
 
-def prompts_per_pass(model: GPT, *, gradient: bool = False) -> int:
-    """How many prompts per member a pass can hold. For a gradient every block keeps its numbers."""
-    blocks = model.config.depth if gradient else 1
-    one = NUMBERS_KEPT * model.members * model.config.width * model.config.context * blocks
-    return max(1, NUMBERS_HELD // one)
+def prompts_per_pass(model: GPT, *, gradient: bool = False, held: int | None = None) -> int:
+    """How many prompts of each member fit into one pass that ends in `answer_logits`."""
+    context = model.config.context
+    return sequences_per_pass(model, context, gradient=gradient, read=1, held=held)
+
+
+def parts_of_update(model: GPT, batch: int) -> int:
+    """In how many parts an update's prompts have to pass, so that memory holds their gradients."""
+    device = model.embed.weight.device
+    held = max(HELD_IN_TRAINING, numbers_held(device))
+    return math.ceil(batch / prompts_per_pass(model, gradient=True, held=held))
+
+
+def equal_parts(rows: int, most: int) -> int:
+    """The size of the largest equal parts of so many rows that are no larger than `most`.
+
+    >>> equal_parts(1024, 100), equal_parts(30, 100), equal_parts(30, 14)
+    (64, 30, 10)
+    """
+    return next(size for size in range(min(rows, most), 0, -1) if rows % size == 0)
 
 
 @torch.no_grad()
-def predict(
-    model: GPT, prompts: Int[Tensor, "M B T"], chunk: int = PROMPTS_IN_CACHE
-) -> Int[Tensor, "M B"]:
+def predict(model: GPT, prompts: Int[Tensor, "M B T"]) -> Int[Tensor, "M B"]:
     """The most likely token after each prompt, over the whole vocabulary."""
-    parts = prompts.split(min(chunk, prompts_per_pass(model)), 1)
+    parts = prompts.split(prompts_per_pass(model), 1)
     return torch.cat([answer_logits(model, part).argmax(-1) for part in parts], 1)
 
 
@@ -136,6 +149,13 @@ def trainable_counter(slots: int, beta: float, slope: float) -> CompiledTransfor
     """The compiled counter of letters a in its trainable variant: scores and steps that are less
     sharp than exactness needs, both split between the two matrices that multiply."""
     return counter(slots, LETTERS, sharpness=Sharpness(beta, slope, split=True))
+
+
+def strings_per_pass(model: CompiledTransformer, *, gradient: bool = False) -> int:
+    """How many strings of each member a pass can hold: with a gradient, every block's numbers."""
+    shape, blocks = model.shape, model.shape.depth if gradient else 1
+    one = COMPILED_HELD * model.members * (shape.slots + 1) * shape.spaces.width * blocks
+    return max(1, numbers_held(model.pos_embed.device) // one)
 
 
 def compiled_answer_loss(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Float[Tensor, "M"]:

@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from memory import numbers_held
 from torch import Tensor
 
+from synthcore.compiled import copy_members
 from synthcore.interp.probes import probe
 from synthcore.nn.gpt import GPT
+from synthcore.nn.passes import HELD_ON_CPU, numbers_per_sequence
 from synthcore.studies.finetuning_wrappers import model as networks
 from synthcore.studies.finetuning_wrappers.experiments.pruning_and_probing import read_answer_place
 from synthcore.studies.finetuning_wrappers.experiments.training import Grid
@@ -39,27 +42,42 @@ def test_answer_logits_are_those_of_the_whole_pass(depth: int) -> None:
     model, tokens = small(depth=depth), prompts(2)
     whole = model(tokens)[:, :, -1]
     torch.testing.assert_close(networks.answer_logits(model, tokens), whole, rtol=1e-4, atol=1e-5)
-    assert torch.equal(networks.predict(model, tokens, chunk=4), whole.argmax(-1))
+    assert torch.equal(networks.predict(model, tokens), whole.argmax(-1))
 
 
-def test_a_pass_with_gradients_holds_about_what_is_counted() -> None:
-    model, held = networks.build(Architecture(48, 4, 4), WORLD, (0, 1), CPU), 0
-    seen = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
+def test_answers_in_parts_are_those_of_one_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, tokens = small((0, 1)), prompts(2, 64)
+    whole = networks.predict(model, tokens)
+    held = 5 * numbers_per_sequence(model, tokens.shape[2], read=1)
+    monkeypatch.setattr("synthcore.nn.passes.HELD_ON_CPU", held)
+    assert networks.prompts_per_pass(model) == 5
+    assert torch.equal(networks.predict(model, tokens), whole)
+    assert numbers_held(lambda: networks.predict(model, tokens)) < 1.2 * held
 
-    def pack(x: Tensor) -> Tensor:
-        nonlocal held
-        storage = x.untyped_storage()
-        if storage.data_ptr() not in seen:
-            seen.add(storage.data_ptr())
-            held += storage.nbytes() // x.element_size()
-        return x
 
-    batch = Batch(prompts(2, 8), torch.zeros(2, 8, dtype=torch.long))
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda x: x):
-        loss = answer_loss(model, batch)
-    loss.sum().backward()
-    counted = 8 * networks.NUMBERS_HELD / networks.prompts_per_pass(model, gradient=True)
-    assert 0.5 * counted < held < counted
+def test_an_update_is_split_only_where_memory_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = small((0, 1))
+    assert networks.parts_of_update(model, 64) == 1
+    one = numbers_per_sequence(model, model.config.context, read=1, gradient=True)
+    monkeypatch.setattr("synthcore.nn.passes.HELD_ON_CPU", 1)
+    monkeypatch.setattr(networks, "HELD_IN_TRAINING", 10 * one)
+    assert networks.parts_of_update(model, 64) == 7
+
+
+@pytest.mark.parametrize("gradient", [False, True])
+def test_a_pass_of_compiled_networks_holds_about_what_is_counted(gradient: bool) -> None:
+    model = copy_members(networks.trainable_counter(12, 10.0, 100.0), [0] * 3)
+    model.requires_grad_(gradient)
+    draw = torch.Generator().manual_seed(0)
+    lines = model.shape.encode(torch.randint(3, (3, 60, 12), generator=draw))
+
+    def compute() -> None:
+        loss = networks.compiled_answer_loss(model, (lines, torch.zeros(3, 60, dtype=torch.long)))
+        if gradient:
+            loss.sum().backward()
+
+    counted = 60 * HELD_ON_CPU / networks.strings_per_pass(model, gradient=gradient)
+    assert 0.8 * counted < numbers_held(compute) < 1.1 * counted
 
 
 def test_gradients_are_those_of_the_whole_pass() -> None:

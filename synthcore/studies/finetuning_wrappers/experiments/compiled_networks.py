@@ -18,7 +18,12 @@ from synthcore.interp import pruning
 from synthcore.nn.hooks import record
 from synthcore.studies.finetuning_wrappers.config import Config
 from synthcore.studies.finetuning_wrappers.experiments.training import CompiledTrainer, labelled
-from synthcore.studies.finetuning_wrappers.model import compiled_answer_loss, trainable_counter
+from synthcore.studies.finetuning_wrappers.model import (
+    compiled_answer_loss,
+    equal_parts,
+    strings_per_pass,
+    trainable_counter,
+)
 from synthcore.studies.finetuning_wrappers.task.strings import (
     EXAMPLE,
     CountStrings,
@@ -194,10 +199,13 @@ def _patterns(
 ) -> list[Float[Tensor, "M B T T"]]:
     """Attention of every block on these strings."""
     names = [f"blocks.{b}.attn.hook_pattern" for b in range(len(model.blocks))]
-    lines = model.shape.encode(strings.to(trainer.device))
-    with torch.no_grad(), record(model, names) as seen:
-        model(lines.expand(model.members, *lines.shape))
-    return [seen[name] for name in names]
+    lines = model.shape.encode(strings.to(trainer.device)).expand(model.members, -1, -1)
+    parts = []
+    for part in lines.split(strings_per_pass(model), 1):
+        with torch.no_grad(), record(model, names) as seen:
+            model(part)
+        parts.append([seen[name] for name in names])
+    return [torch.cat(blocks, 1) for blocks in zip(*parts, strict=True)]
 
 
 def _attention_to_letters(
@@ -230,12 +238,13 @@ def _delete_weights(
     task = trainer.task
     draw = torch.Generator().manual_seed(4_000_007 + config.seed)
     strings = task.sample_natural(config.prune_texts, draw).to(trainer.device)
+    size = equal_parts(len(strings), strings_per_pass(model, gradient=True))
     batches = [
         (
             model.shape.encode(part).expand(model.members, -1, -1),
             task.old_answers(part).expand(model.members, -1),
         )
-        for part in strings.split(256)
+        for part in strings.split(size)
     ]
     scores = pruning.first_order_scores(model, compiled_answer_loss, batches)
     ranked = pruning.flatten_weights(scores).argsort(1, descending=True)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from synthcore.interp import probes, pruning
 from synthcore.nn.gpt import GPT
+from synthcore.nn.passes import sequences_per_pass
 from synthcore.studies.finetuning_wrappers.config import Config
 from synthcore.studies.finetuning_wrappers.experiments.finetuning import (
     EXAMPLES,
@@ -26,6 +27,7 @@ from synthcore.studies.finetuning_wrappers.experiments.finetuning import (
 from synthcore.studies.finetuning_wrappers.measure import CLEAN, SPURIOUS, Evaluator
 from synthcore.studies.finetuning_wrappers.model import (
     answer_loss,
+    equal_parts,
     prompts_per_pass,
     select_members,
 )
@@ -121,12 +123,11 @@ def _gradient_batches(config: Config, model: GPT) -> list[Batch]:
     text = sample_pretraining_texts(config.world, config.prune_texts, random)
     prompts, answers = ask(config.world, text, A)
     device = model.embed.weight.device
-    size = min(256, config.prune_texts, prompts_per_pass(model, gradient=True))
+    size = equal_parts(config.prune_texts, prompts_per_pass(model, gradient=True))
     parts = zip(prompts.split(size), answers.split(size), strict=True)
     return [
         Batch(p.to(device).expand(model.members, -1, -1), a.to(device).expand(model.members, -1))
         for p, a in parts
-        if len(a) == size
     ]
 
 
@@ -218,7 +219,7 @@ def place_names(depth: int) -> list[str]:
 
 def read_answer_place(model: GPT, prompts: Int[Tensor, "M B T"]) -> Float[Tensor, "L M B D"]:
     """Residual stream at the last place, the one that predicts the answer."""
-    chunk = min(256, prompts_per_pass(model))
+    chunk = sequences_per_pass(model, prompts.shape[2])
     return probes.read_activations(model, prompts, probes.stream_sites(model), chunk=chunk)
 
 

@@ -16,6 +16,7 @@ from torch.nn import functional
 from synthcore.interp import probes
 from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.nn.hooks import record
+from synthcore.nn.passes import sequences_per_pass
 from synthcore.studies.finetuning_wrappers.config import Config
 from synthcore.studies.finetuning_wrappers.experiments.pruning_and_probing import place_names
 from synthcore.studies.finetuning_wrappers.experiments.training import (
@@ -45,7 +46,7 @@ from synthcore.training.progress import Progress
 from synthcore.training.schedules import warmup_cosine
 
 PROBED = 10  # last tokens of a story that a probe averages over
-CHUNK = 32  # stories of a pass
+CHUNK = 32  # stories over which a loss is averaged at once
 FOCUS = 10.0  # weight of late sentences in training: a few words among a hundred
 PRETRAINING: tuple[Protocol, ...] = ("all", "F")  # with the feature, and without
 MEASURED_AT = (0, 0.01, 0.03, 0.1, 0.3, 1)  # shares of a training's steps
@@ -109,8 +110,8 @@ def probe_features(model: GPT, stories: Stories) -> Float[Tensor, "L M feature"]
     inside = (place < last[:, None]) & (place >= last[:, None] - PROBED)
     sites = probes.stream_sites(model)
     rows = []
-    parts = zip(stories.tokens.split(CHUNK), inside.split(CHUNK), strict=True)
-    for tokens, mask in parts:
+    size = sequences_per_pass(model, LENGTH)
+    for tokens, mask in zip(stories.tokens.split(size), inside.split(size), strict=True):
         with record(model, sites) as seen:
             model(tokens[:, :-1].to(device).expand(model.members, -1, -1))
         weight = mask[:, :-1, None].to(device) / PROBED

@@ -8,7 +8,6 @@ every prior, and its texts are the same in every condition that allows it.
 Axis letters: M member, B strings, L letters, P priors, R rates, C shares of spurious data, S seeds.
 """
 
-import math
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -27,7 +26,8 @@ from synthcore.studies.finetuning_wrappers.model import (
     answer_loss,
     build,
     compiled_answer_loss,
-    prompts_per_pass,
+    parts_of_update,
+    strings_per_pass,
 )
 from synthcore.studies.finetuning_wrappers.task.grammar import FAMILIES, World
 from synthcore.studies.finetuning_wrappers.task.mixtures import PRIORS, BatchSampler, DataMixture
@@ -147,7 +147,7 @@ class Trainer:
             on_checkpoint=on_checkpoint,
             loss=answer_loss,
             progress=progress,
-            micro_batches=math.ceil(batch / prompts_per_pass(model, gradient=True)),
+            micro_batches=parts_of_update(model, batch),
         )
         return model
 
@@ -294,8 +294,9 @@ class CompiledTrainer:
         self, model: CompiledTransformer, strings: Int[Tensor, "B L"]
     ) -> Int[Tensor, "M B"]:
         """Answers of every member to the same strings."""
-        lines = model.shape.encode(strings.to(self.device))
-        return model(lines.expand(model.members, *lines.shape))[:, :, READ].argmax(-1)
+        lines = model.shape.encode(strings.to(self.device)).expand(model.members, -1, -1)
+        parts = lines.split(strings_per_pass(model), 1)
+        return torch.cat([model(part)[:, :, READ].argmax(-1) for part in parts], 1)
 
     def accuracy(self, model: CompiledTransformer) -> Float[Tensor, "M test target"]:
         """Shares of old answers, new answers, and old answers plus the shift; on clean, then on
