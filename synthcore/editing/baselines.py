@@ -5,8 +5,6 @@ width of the residual stream.
 """
 
 import torch
-from jaxtyping import Float
-from torch import Tensor
 
 from synthcore.editing.edited import (
     EditedModel,
@@ -17,7 +15,6 @@ from synthcore.editing.edited import (
 from synthcore.editing.facts import Facts
 from synthcore.editing.keys import check_layers
 from synthcore.editing.methods import make_report
-from synthcore.editing.values import Values
 from synthcore.nn.hooks import record
 
 
@@ -59,22 +56,20 @@ def fine_tune(
     check_layers(model, [layer])
     facts.check(model.members, model.config.vocabulary)
     M, E, F, J, _ = facts.tokens.shape
-    names = [
-        f"blocks.{layer}.{name}" for name in ("hook_resid_mid", "mlp.hook_post", "hook_mlp_out")
-    ]
+    names = [f"blocks.{layer}.{name}" for name in ("mlp.hook_post", "hook_resid_post")]
     with torch.no_grad(), record(model, names) as seen:
         model(facts.tokens.flatten(1, 3))
-    middle, keys, out = (seen[name] for name in names)
-    stream, read = middle + out, facts.read.flatten(1)
+    keys, stream = (seen[name] for name in names)
+    read, device = facts.read.flatten(1), stream.device
     if layer == len(model.blocks) - 1:  # behind it positions no longer mix
         stream, keys = take_position(stream, read), take_position(keys, read)
         read = torch.zeros_like(read)
-    K, D = keys.shape[-1], out.shape[-1]
-    change = torch.zeros(M, E, K, D, device=out.device, requires_grad=True)
-    whole = torch.eye(K, device=out.device).expand(M, E, K, K)
+    K, D = keys.shape[-1], stream.shape[-1]
+    change = torch.zeros(M, E, K, D, device=device, requires_grad=True)
+    whole = torch.eye(K, device=device).expand(M, E, K, K)
     adam = torch.optim.Adam([change], lr=rate)
-    active = torch.ones(M, E, dtype=torch.bool, device=out.device)
-    shown = torch.zeros(M, E, device=out.device)
+    active = torch.ones(M, E, dtype=torch.bool, device=device)
+    shown = torch.zeros(M, E, device=device)
     target = facts.target[..., None].expand(M, E, F, J).flatten(1)
     for _ in range(steps):
         logits = model.resume(stream + Update(whole, change)(keys), after=layer)
@@ -92,12 +87,6 @@ def fine_tune(
             change.copy_(torch.where(active[..., None, None], change, kept))
     update = Update(whole.double(), change.detach().double())
     tuned = EditedModel(model, {layer: update})
-    nothing = torch.zeros(M, E, F, D, device=out.device)
-    values = Values(
-        nothing,
-        nothing,
-        shown[..., None].expand(M, E, F),
-        torch.zeros(M, E, F, dtype=torch.bool, device=out.device),
-    )
-    overlap: Float[Tensor, "M E F"] = torch.full((M, E, F), torch.nan, dtype=torch.float64)
-    return EditedModel(model, tuned.updates, make_report(tuned, facts, values, overlap))
+    clipped = torch.zeros(M, E, F, dtype=torch.bool, device=device)
+    report = make_report(tuned, facts, shown[..., None].expand(M, E, F), clipped)
+    return EditedModel(model, tuned.updates, report)

@@ -154,13 +154,10 @@ class EditedModel:
         self, tokens: Int[Tensor, "M B T"], at: Int[Tensor, "M B"], block: int | None
     ) -> Tensor:
         first, E = min(self.updates), self.edits
-        parts = [
-            f"blocks.{first}.{name}" for name in ("hook_resid_mid", "mlp.hook_post", "hook_mlp_out")
-        ]
-        with record(self.model, parts) as seen:
+        names = [f"blocks.{first}.{name}" for name in ("mlp.hook_post", "hook_resid_post")]
+        with record(self.model, names) as seen:
             self.model(tokens)
-        middle, keys, out = (seen[name] for name in parts)
-        before = middle + out
+        keys, before = (seen[name] for name in names)
         if first == len(self.model.blocks) - 1:  # behind it positions no longer mix
             before, keys = take_position(before, at), take_position(keys, at)
             at = torch.zeros_like(at)

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from synthcore.editing import updates as closed
-from synthcore.editing.edited import EditedModel, Report, Transformer, Update
+from synthcore.editing.edited import EditedModel, Report, Transformer, Update, take_position
 from synthcore.editing.facts import Facts
 from synthcore.editing.keys import (
     Averaging,
@@ -124,9 +124,9 @@ def edit(
             residual,
             None if earlier is None else earlier.get(layer),
         )
-    return EditedModel(
-        model, written, make_report(EditedModel(model, written), facts, values, overlap)
-    )
+    edited = EditedModel(model, written)
+    report = make_report(edited, facts, values.loss, values.clipped, overlap)
+    return EditedModel(model, written, report)
 
 
 def solve_update(
@@ -151,7 +151,7 @@ def solve_update(
         ValueError: a singular covariance.
     """
     C = closed.add_ridge(covariance.double(), settings.ridge)
-    overlap = torch.full(key.shape[:3], math.nan, dtype=torch.float64)
+    overlap = torch.full(key.shape[:3], math.nan, dtype=torch.float64, device=key.device)
     if method == "rome":
         left, right, overlap = closed.rome(C, mean_key, key, residual)
     elif method == "alphaedit":
@@ -196,9 +196,7 @@ def current_answers(model: Transformer, facts: Facts) -> Float[Tensor, "M E F V"
     """Logits of the unedited model after the bare prompts."""
     tokens, read = _bare(facts)
     M, E, F, _ = tokens.shape
-    logits = model(tokens.flatten(1, 2))
-    index = read.flatten(1)[..., None, None].expand(-1, -1, 1, logits.shape[-1])
-    return logits.gather(2, index).view(M, E, F, -1)
+    return take_position(model(tokens.flatten(1, 2)), read.flatten(1)).view(M, E, F, -1)
 
 
 def _require_news(model: Transformer, facts: Facts) -> None:
@@ -212,13 +210,18 @@ def _require_news(model: Transformer, facts: Facts) -> None:
 
 
 def make_report(
-    edited: EditedModel, facts: Facts, values: Values, overlap: Float[Tensor, "M E F"]
+    edited: EditedModel,
+    facts: Facts,
+    loss: Float[Tensor, "M E F"],
+    clipped: Bool[Tensor, "M E F"],
+    overlap: Float[Tensor, "M E F"] | None = None,
 ) -> Report:
-    """Whether the edited copies answer the bare prompts as they were told."""
+    """Whether the edited copies answer the bare prompts as they were told; the rest as in `Report`,
+    an overlap of None as nan."""
     tokens, read = _bare(facts)
     logits = edited(tokens)  # (M, E, F, T, V)
-    index = read[..., None, None].expand(*read.shape, 1, logits.shape[-1])
-    answer = logits.gather(3, index)[..., 0, :]
+    answer = take_position(logits.flatten(1, 2), read.flatten(1)).view(*read.shape, -1)
     right: Bool[Tensor, "M E F"] = answer.argmax(-1) == facts.target
     probability = answer.softmax(-1).gather(-1, facts.target[..., None])[..., 0]
-    return Report(probability, right, values.loss, values.clipped, overlap)
+    overlap = torch.full_like(loss, math.nan, dtype=torch.float64) if overlap is None else overlap
+    return Report(probability, right, loss, clipped, overlap)
