@@ -82,18 +82,6 @@ def delete_weights(model: Model, order: Int[Tensor, "M W"], k: int) -> Model:
     return out
 
 
-@torch.no_grad()
-def exact_weight_scores(
-    model: nn.Module, loss: Loss, batches: Sequence[Any], weights: Int[Tensor, "M K"]
-) -> Float[Tensor, "M K"]:
-    """The loss now minus the loss without one weight, for each of `weights` alone."""
-    now = _mean_loss(model, loss, batches)
-    without = [
-        _mean_loss(delete_weights(model, one, 1), loss, batches) for one in weights.split(1, 1)
-    ]
-    return torch.stack([now - each for each in without], 1)
-
-
 # --- rows of linear layers ----------------------------------------------------------------------
 
 
@@ -131,14 +119,6 @@ def row_norms(model: nn.Module, layers: Sequence[str]) -> Float[Tensor, "M R"]:
     """Euclidean norm of each row with its bias: the score that magnitude pruning takes."""
     squares = {name: p.detach().square() for name, p in model.named_parameters()}
     return row_scores(squares, layers).sqrt()
-
-
-def row_names(model: nn.Module, layers: Sequence[str]) -> list[str]:
-    """`blocks.0.attn.qkv 17` and so on, in the order of `row_scores`."""
-    parameters = dict(model.named_parameters())
-    return [
-        f"{name} {row}" for name in layers for row in range(parameters[f"{name}.weight"].shape[2])
-    ]
 
 
 @torch.no_grad()

@@ -89,15 +89,10 @@ def test_exact_scores_are_the_change_of_the_loss() -> None:
     scores = pruning.exact_unit_scores(model, loss, [batch()], names)
     assert scores.shape == (2, 2 * HIDDEN)
     before = loss(model, batch())
-    chosen = torch.tensor([[5, 300], [31, 0]])
-    weights = pruning.exact_weight_scores(model, loss, [batch()], chosen)
     for row in (3, HIDDEN + 4):
         less = small()
         scale_neuron(less, row, 0)
         torch.testing.assert_close(before - loss(less, batch()), scores[:, row])
-    for k in range(2):
-        less = pruning.delete_weights(model, chosen[:, k:], 1)
-        torch.testing.assert_close(before - loss(less, batch()), weights[:, k])
     with pytest.raises(ValueError, match=r"Did you mean 'blocks\.0\.mlp\.hook_post'"):
         pruning.exact_unit_scores(model, loss, [batch()], ["blocks.0.mlp.hook_pos"])
 
@@ -147,7 +142,6 @@ def test_rows_of_every_matrix_and_single_weights() -> None:
     scores = {name: torch.zeros_like(p) for name, p in model.named_parameters()}
     scores["blocks.1.attn.qkv.weight"][:, 3, 7] = 2.0
     order = pruning.row_scores(scores, layers).argsort(1, descending=True)
-    assert pruning.row_names(model, layers)[int(order[0, 0])] == "blocks.1.attn.qkv 7"
     less = pruning.delete_rows(model, layers, order, 1)
     changed = [
         name
