@@ -18,18 +18,18 @@ from synthcore.diffusion.predictions import Predicts, require_one_of, to_image, 
 from synthcore.diffusion.schedule import Schedule, split
 
 Net = Callable[..., Tensor]
-Told = Literal["time", "gamma"]
+TimeInput = Literal["time", "gamma"]
 
 
 class Diffusion(nn.Module):
     """A network with its noise schedule.
 
     `within` are the bounds to which predicted data are clipped while sampling, none by default.
-    `told` says what the network reads as its time: t itself, or gamma on a scale on which the ends
-    that the schedule started from are 0 and 1. These are the same until a schedule is learned; the
-    release of Park et al. (2406.19370) tells gamma.
+    `time_input` is what the network reads as its time: t itself, or gamma on a scale on which the
+    ends that the schedule started from are 0 and 1. These are the same until a schedule is learned;
+    the release of Park et al. (2406.19370) takes gamma.
 
-    Raises ValueError for a prediction or a `told` of another kind.
+    Raises ValueError for a prediction or a `time_input` of another kind.
     """
 
     def __init__(
@@ -38,14 +38,14 @@ class Diffusion(nn.Module):
         schedule: Schedule,
         predicts: Predicts = "noise",
         within: tuple[float, float] | None = None,
-        told: Told = "time",
+        time_input: TimeInput = "time",
     ) -> None:
         super().__init__()
         require_one_of("predicts", predicts, Predicts)
-        require_one_of("told", told, Told)
+        require_one_of("time_input", time_input, TimeInput)
         self.schedule = schedule
         self.net = net
-        self.predicts, self.within, self.told = predicts, within, told
+        self.predicts, self.within, self.time_input = predicts, within, time_input
 
     @property
     def members(self) -> int:
@@ -59,7 +59,7 @@ class Diffusion(nn.Module):
         condition: Float[Tensor, "M P C"] | None = None,
     ) -> Float[Tensor, "M B *data"]:
         """The network's prediction, of the kind `predicts`."""
-        if self.told == "gamma":
+        if self.time_input == "gamma":
             low, high = self.schedule.start
             time = (self.schedule(time) - low) / (high - low)
         return self.net(z, time) if condition is None else self.net(z, time, condition)
@@ -105,7 +105,7 @@ class Single(nn.Module):
         if z.shape[0] != 1:
             raise ValueError(f"an ordinary network is one member (got {z.shape[0]})")
         batch = z.shape[1]
-        told = [time[0].expand(batch)]
+        inputs = [time[0].expand(batch)]
         if condition is not None:
-            told.append(condition[0].repeat_interleave(batch // condition.shape[1], 0))
-        return self.network(z[0], *told)[None]
+            inputs.append(condition[0].repeat_interleave(batch // condition.shape[1], 0))
+        return self.network(z[0], *inputs)[None]

@@ -21,7 +21,7 @@ from synthcore.diffusion import (
     to_v,
     variational_bound,
 )
-from synthcore.diffusion.model import Told
+from synthcore.diffusion.model import TimeInput
 from synthcore.diffusion.predictions import require_one_of
 from synthcore.nn.conditioned import ConditionedMLP, ConditionedMLPConfig
 
@@ -120,24 +120,24 @@ def test_estimates_add_up_to_what_was_seen(
 
 
 class Watch(nn.Module):
-    """Remembers the times that it was told."""
+    """Remembers the times that it was given."""
 
     def forward(self, z: Tensor, time: Tensor, *condition: Tensor) -> Tensor:
         self.time = time
         return z
 
 
-def test_a_network_is_told_time_or_gamma_on_the_scale_of_the_start() -> None:
+def test_a_network_reads_time_or_gamma_on_the_scale_of_the_start() -> None:
     time = torch.tensor([[0.0, 0.5, 1.0]])
-    for told in ("time", "gamma"):
+    for time_input in ("time", "gamma"):
         net = Watch()
-        model = Diffusion(net, LearnedLinearSchedule(1), told=told)
+        model = Diffusion(net, LearnedLinearSchedule(1), time_input=time_input)
         model(torch.ones(1, 3, 2), time)
         torch.testing.assert_close(net.time, time)
         with torch.no_grad():
             model.schedule.get_parameter("offset").fill_(-8.0)
         model(torch.ones(1, 3, 2), time)
-        torch.testing.assert_close(net.time, time if told == "time" else time - 3 / 15)
+        torch.testing.assert_close(net.time, time if time_input == "time" else time - 3 / 15)
 
 
 def test_an_ordinary_network_is_a_population_of_one() -> None:
@@ -176,8 +176,8 @@ def test_gradients_reach_an_ordinary_network_and_its_schedule() -> None:
         (lambda: LinearSchedule(0), r"members must be at least 1 \(got 0\)"),
         (lambda: LearnedLinearSchedule(1, 3.0, 3.0), "low must be below high"),
         (
-            lambda: require_one_of("told", "step", Told),
-            r"told must be time or gamma \(got 'step'\)",
+            lambda: require_one_of("time_input", "step", TimeInput),
+            r"time_input must be time or gamma \(got 'step'\)",
         ),
         (lambda: Single(Watch())(torch.ones(2, 1, 1), torch.ones(2, 1)), "is one member"),
     ],
