@@ -11,13 +11,14 @@ before anticlockwise, short before long.
 Axis letters: M member, C order, N entity, R relation, B batch, T tokens.
 """
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Int
 from torch import Tensor
+
+from synthcore.config import nearest
 
 ORDERS = ("I", "II", "III")
 ROLES = {"I": "edit", "II": "retain", "III": "test"}
@@ -81,9 +82,7 @@ class Relations:
         """The number of a relation. ValueError names the nearest if there is none of this name."""
         if name in self.names:
             return self.names.index(name)
-        near = difflib.get_close_matches(name, self.names, n=1)
-        hint = f"Did you mean '{near[0]}'?" if near else f"They are {', '.join(self.names)}."
-        raise ValueError(f"Unknown relation '{name}'. {hint}")
+        raise ValueError(f"Unknown relation '{name}'. {nearest(name, self.names)}")
 
 
 @dataclass(frozen=True)
