@@ -7,7 +7,17 @@ import torch
 from editing_cases import COVARIANCES, MODEL, M, T, facts, random_tokens, single, written
 from torch import Tensor
 
-from synthcore.editing import METHODS, Facts, Search, Values, covariance, search
+from synthcore.editing import (
+    METHODS,
+    EditedModel,
+    Facts,
+    Search,
+    Settings,
+    Values,
+    activation,
+    covariance,
+    search,
+)
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
 from synthcore.nn.hooks import replace as patch
@@ -106,7 +116,17 @@ def test_pmet_changes_attention_in_the_search_and_writes_the_mlp_only() -> None:
     values = search(MODEL, asked, 1, how)
     only = search(MODEL, asked, 1, replace(how, site="mlp_out"))
     assert not torch.allclose(values.delta, only.delta, atol=1e-3)
-    assert set(written("pmet", [1], asked).updates) == {1}
+    bare = facts(contexts=0)
+    values = search(MODEL, bare, 1, how)
+    edited = written("pmet", [1], bare, settings=Settings(search=how, weight=1e-9))
+
+    def mlp_out(edited: EditedModel | None) -> Tensor:
+        updates = None if edited is None else edited.updates
+        return activation(MODEL, bare, "blocks.1.hook_mlp_out", updates)[..., 0, :]
+
+    torch.testing.assert_close(values.start, mlp_out(None))  # of the two sites the MLP's
+    torch.testing.assert_close(mlp_out(edited), values.start + values.delta, rtol=1e-3, atol=1e-3)
+    assert float(values.delta.norm(dim=-1).min()) > 0.1
 
 
 @pytest.mark.parametrize("method", METHODS)
