@@ -1,13 +1,13 @@
 """Any program: what the compiled network computes is what the program means."""
 
 import itertools
-import textwrap
 from typing import Any
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from package_examples import run_example
 from torch import Tensor
 
 import synthcore.compiled
@@ -190,10 +190,5 @@ def test_the_stream_is_the_sum_of_what_is_written_to_it() -> None:
 
 
 def test_the_example_of_the_package_runs() -> None:
-    assert synthcore.compiled.__doc__ is not None
-    lines = synthcore.compiled.__doc__.splitlines()
-    code = textwrap.dedent("\n".join(line for line in lines if line.startswith("    ") or not line))
-    assert 10 <= sum(map(bool, code.splitlines())) <= 18
-    found: dict[str, Any] = {}
-    exec(code, found)
+    found = run_example(synthcore.compiled)
     assert all(bool((p.grad != 0).any()) for p in found["population"].blocks[1].parameters())

@@ -1,10 +1,10 @@
 """Ablation, patching and the logit lens, where the answer is known; the room's examples."""
 
-import textwrap
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 import torch
+from package_examples import run_example
 from torch import Tensor
 
 import synthcore.interp
@@ -138,12 +138,7 @@ def test_the_lens_at_the_embedding_is_a_network_whose_parts_say_nothing() -> Non
 
 def test_the_example_of_the_package_runs() -> None:
     """The counter's selector is block 2's: before it, the answer's position knows no count."""
-    assert synthcore.interp.__doc__ is not None
-    lines = synthcore.interp.__doc__.splitlines()
-    code = textwrap.dedent("\n".join(line for line in lines if line.startswith("    ") or not line))
-    assert 10 <= sum(map(bool, code.splitlines())) <= 18
-    found: dict[str, Any] = {}
-    exec(code, found)
+    found = run_example(synthcore.interp)
     count, said = found["count"], found["said"]
     accuracy, carried = found["found"].accuracy[:, 0], (said == count.flip(0)).double().mean((1, 2))
     assert accuracy[1:].tolist() == [1, 1]
