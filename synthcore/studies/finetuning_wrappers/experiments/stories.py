@@ -71,10 +71,10 @@ def weighted_loss(
 
 
 @torch.no_grad()
-def story_loss(model: GPT, stories: Stories, late: bool = False) -> Float[Tensor, "M"]:
-    """Loss on the stories' own words, or on their late sentences only; on the CPU."""
+def story_loss(model: GPT, stories: Stories) -> Float[Tensor, "M"]:
+    """Loss on the stories' own words; on the CPU."""
     place = torch.arange(LENGTH)
-    inside = stories.late if late else (stories.tokens != 0) & (place >= stories.start[:, None])
+    inside = (stories.tokens != 0) & (place >= stories.start[:, None])
     device = model.embed.weight.device
     parts = zip(stories.tokens.split(CHUNK), inside.split(CHUNK), strict=True)
     rows = [
