@@ -159,7 +159,8 @@ def mixture_interval(
     members, patterns = counts.shape
     size = int(counts[0].sum())
     drawn = torch.multinomial(counts.repeat(draws, 1), size, replacement=True, generator=generator)
-    resampled = one_hot(drawn, patterns).double().sum(1)
+    resampled = torch.zeros(len(drawn), patterns, dtype=torch.double)
+    resampled.scatter_add_(1, drawn, torch.ones_like(drawn, dtype=torch.double))
     fitted = fit_mixture(resampled, classes, steps=1000, tolerance=1e-7).view(draws, members, -1)
     return fitted.quantile(torch.tensor([0.025, 0.975], dtype=torch.double), dim=0)
 

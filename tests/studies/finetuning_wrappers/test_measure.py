@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from memory import numbers_held
 from torch import Tensor
 
 from synthcore.studies.finetuning_wrappers import measure
@@ -59,6 +60,9 @@ def test_intervals_cover_the_estimate() -> None:
     best = measure.fit_mixture(counts, 8)
     assert bool((found[0] <= best + 1e-6).all() & (found[1] >= best - 1e-6).all())
     assert 0.08 < float(found[1, 0, 2] - found[0, 0, 2]) < 0.16  # binomial: 4 * 0.031
+    texts = 2 * 200 * 200  # redrawn, each a few numbers and not a row of patterns
+    draw = torch.Generator().manual_seed(0)
+    assert numbers_held(lambda: measure.mixture_interval(counts, 8, draw)) < 12 * texts
 
 
 # --- relearning ---------------------------------------------------------------------------------
