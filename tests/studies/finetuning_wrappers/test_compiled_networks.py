@@ -12,7 +12,7 @@ from synthcore.studies.finetuning_wrappers import theory
 from synthcore.studies.finetuning_wrappers.experiments.training import CompiledTrainer
 from synthcore.studies.finetuning_wrappers.model import PopulationSGD, compiled_answer_loss
 from synthcore.studies.finetuning_wrappers.task.strings import CountStrings, OrderStrings
-from synthcore.training.first_edition import fit
+from synthcore.training.fit import fit
 
 SOFT = Sharpness(beta=10.0, split=True)
 

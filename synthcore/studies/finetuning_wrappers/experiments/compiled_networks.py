@@ -17,7 +17,7 @@ from synthcore.compiled.programs import READ
 from synthcore.interp import pruning
 from synthcore.nn.hooks import record
 from synthcore.studies.finetuning_wrappers.config import Config
-from synthcore.studies.finetuning_wrappers.experiments.training import CompiledTrainer, labelled
+from synthcore.studies.finetuning_wrappers.experiments.training import CompiledTrainer
 from synthcore.studies.finetuning_wrappers.model import (
     compiled_answer_loss,
     equal_parts,
@@ -78,7 +78,8 @@ def run_counter(config: Config, progress: Progress | None = None) -> xr.Dataset:
         config.compiled_steps,
         checkpoints=steps,
         on_checkpoint=evaluate,
-        progress=labelled(progress, "fine-tuning the compiled counter"),
+        progress=progress,
+        name="fine-tuning the compiled counter",
     )
     model, by_condition = finetuned.model, trainer.by_condition
     draw = torch.Generator().manual_seed(8_000_009 + config.seed)
@@ -161,7 +162,8 @@ def run_max_identifier(config: Config, progress: Progress | None = None) -> xr.D
     finetuned = trainer.train(
         trainer.perturbed(),
         config.compiled_steps,
-        progress=labelled(progress, "fine-tuning the compiled max-identifier"),
+        progress=progress,
+        name="fine-tuning the compiled max-identifier",
     )
     draw = torch.Generator().manual_seed(8_000_009 + config.seed)
     natural = task.sample_natural(config.tests, draw)
@@ -287,7 +289,8 @@ def _relearn(
         old_task=True,
         checkpoints=steps,
         on_checkpoint=evaluate,
-        progress=labelled(progress, "reviving the compiled counter"),
+        progress=progress,
+        name="reviving the compiled counter",
     )
     return torch.stack(accuracy), steps
 

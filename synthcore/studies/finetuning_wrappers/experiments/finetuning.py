@@ -14,7 +14,7 @@ from synthcore.nn.gpt import GPT
 from synthcore.studies.finetuning_wrappers import theory
 from synthcore.studies.finetuning_wrappers.config import Config
 from synthcore.studies.finetuning_wrappers.experiments import training
-from synthcore.studies.finetuning_wrappers.experiments.training import Grid, Trainer, labelled
+from synthcore.studies.finetuning_wrappers.experiments.training import Grid, Trainer
 from synthcore.studies.finetuning_wrappers.measure import (
     CLEAN,
     DIFFERENCES,
@@ -72,7 +72,8 @@ def run(config: Config, progress: Progress | None = None) -> tuple[xr.Dataset, T
         [pretraining_mixture(PRIORS[prior]) for prior in config.priors],
         training.pretraining(config, config.pretrain_steps),
         purpose=0,
-        progress=labelled(progress, "pretraining on the grammar"),
+        progress=progress,
+        name="pretraining on the grammar",
     )
     steps = log_spaced(config.tune_steps, config.checkpoints, first=min(5, config.tune_steps))
     measured: dict[str, list[Tensor]] = {}
@@ -90,7 +91,8 @@ def run(config: Config, progress: Progress | None = None) -> tuple[xr.Dataset, T
         rates=grid.member_rates,
         checkpoints=steps,
         on_checkpoint=evaluate,
-        progress=labelled(progress, "fine-tuning on the grammar"),
+        progress=progress,
+        name="fine-tuning on the grammar",
     )
     found = {name: torch.stack(values) for name, values in measured.items()}
     patterns = found["patterns"]  # (step, P, R, C, S, K)

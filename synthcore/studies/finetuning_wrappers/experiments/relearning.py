@@ -11,7 +11,7 @@ from synthcore.nn.gpt import GPT
 from synthcore.studies.finetuning_wrappers.config import Config
 from synthcore.studies.finetuning_wrappers.experiments import training
 from synthcore.studies.finetuning_wrappers.experiments.finetuning import TrainedPopulation
-from synthcore.studies.finetuning_wrappers.experiments.training import Shown, Trainer, labelled
+from synthcore.studies.finetuning_wrappers.experiments.training import Trainer
 from synthcore.studies.finetuning_wrappers.measure import CLEAN, Evaluator
 from synthcore.studies.finetuning_wrappers.model import concatenate_members, select_members
 from synthcore.studies.finetuning_wrappers.task.grammar import A, B
@@ -36,13 +36,12 @@ def run(
         [DataMixture()],
         training.pretraining(config, config.scratch_steps),
         purpose=2,
-        progress=labelled(progress, "networks that only count b"),
+        progress=progress,
+        name="networks that only count b",
     )
     finetuned = select_members(population.finetuned, members)
     model = concatenate_members([finetuned, scratch, trainer.untrained()])
-    steps, accuracy, differences = relearn(
-        config, trainer, evaluator, model, labelled(progress, "revival")
-    )
+    steps, accuracy, differences = relearn(config, trainer, evaluator, model, progress)
     shape = (*grid.sizes[:2], 2, grid.sizes[3])
     condition = ("prior", "rate", "end_share", "seed")
     size = len(members)
@@ -77,7 +76,8 @@ def relearn(
     trainer: Trainer,
     evaluator: Evaluator,
     model: GPT,
-    progress: Shown | None = None,
+    progress: Progress | None = None,
+    name: str = "revival",
 ) -> tuple[list[int], Tensor, Tensor]:
     """Train all members on counting a, in place, at one constant rate, each seed on the same texts.
 
@@ -109,5 +109,6 @@ def relearn(
         checkpoints=steps,
         on_checkpoint=evaluate,
         progress=progress,
+        name=name,
     )
     return steps, torch.stack(accuracy), torch.stack(differences)

@@ -21,9 +21,6 @@ from synthcore.studies.finetuning_wrappers.config import Config
 from synthcore.studies.finetuning_wrappers.experiments.pruning_and_probing import place_names
 from synthcore.studies.finetuning_wrappers.experiments.training import (
     BETAS,
-    OnCheckpoint,
-    Shown,
-    labelled,
 )
 from synthcore.studies.finetuning_wrappers.model import concatenate_members, select_members
 from synthcore.studies.finetuning_wrappers.task.stories import (
@@ -39,7 +36,7 @@ from synthcore.studies.finetuning_wrappers.task.stories import (
     vocabulary,
 )
 from synthcore.studies.finetuning_wrappers.task.story_plans import FEATURES
-from synthcore.training.first_edition import fit
+from synthcore.training.fit import OnCheckpoint, fit
 from synthcore.training.generate import generate
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.progress import Progress
@@ -137,7 +134,8 @@ def _train(
     *,
     checkpoints: Collection[int] = (),
     on_checkpoint: OnCheckpoint | None = None,
-    progress: Shown | None = None,
+    progress: Progress | None = None,
+    name: str = "training",
     constant: bool = True,
 ) -> None:
     """Train every member on the stories of its protocol; members of equal seed and protocol read
@@ -168,6 +166,7 @@ def _train(
         on_checkpoint=on_checkpoint,
         loss=training_loss,
         progress=progress,
+        name=name,
     )
 
 
@@ -192,7 +191,8 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
         [config.story_rate] * pretrained.members,
         config.story_steps,
         purpose=0,
-        progress=labelled(progress, "pretraining on stories"),
+        progress=progress,
+        name="pretraining on stories",
         constant=False,
     )
     size, choices = config.story_tests, config.story_choices
@@ -218,7 +218,8 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
         purpose=1,
         checkpoints=steps,
         on_checkpoint=evaluate,
-        progress=labelled(progress, "fine-tuning on stories"),
+        progress=progress,
+        name="fine-tuning on stories",
     )
     loss_before = story_loss(pretrained, tests)
     rate_asked, rate_unasked = (twist_rate(pretrained, prompts) for prompts in (asked, unasked))
@@ -244,7 +245,8 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
         purpose=2,
         checkpoints=steps,
         on_checkpoint=evaluate_relearning,
-        progress=labelled(progress, "recovering the twist"),
+        progress=progress,
+        name="recovering the twist",
     )
     rates, loss_after, n = torch.stack(twists), torch.stack(relearned), len(cells)
     cell = ("protocol", "story_rate", "seed")

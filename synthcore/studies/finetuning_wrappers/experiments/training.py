@@ -8,13 +8,13 @@ every prior, and its texts are the same in every condition that allows it.
 Axis letters: M member, B strings, L letters, P priors, R rates, C shares of spurious data, S seeds.
 """
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from torch import Tensor
 
 from synthcore.compiled import CompiledTransformer, copy_members, perturb
 from synthcore.compiled.programs import READ
@@ -33,22 +33,15 @@ from synthcore.studies.finetuning_wrappers.task.grammar import FAMILIES, World
 from synthcore.studies.finetuning_wrappers.task.mixtures import PRIORS, BatchSampler, DataMixture
 from synthcore.studies.finetuning_wrappers.task.strings import StringTask
 from synthcore.training.config import TrainingConfig
-from synthcore.training.first_edition import fit
+from synthcore.training.fit import OnCheckpoint, fit
 from synthcore.training.optimizers import population_adamw
 from synthcore.training.progress import Progress
 from synthcore.training.schedules import warmup_cosine
 
-OnCheckpoint = Callable[[int, nn.Module], None]
-Shown = Callable[[int, int], None]
 BETAS = (0.9, 0.99)
 FINAL = 0.01  # share of the peak rate where a cosine ends
 NOISE = 1e-4  # standard deviation, added to compiled weights before fine-tuning
 CLEAN_SHARE, SPURIOUS_SHARE = 0.0, 1.0
-
-
-def labelled(progress: Progress | None, label: str) -> Shown | None:
-    """`progress` of the training that `label` names."""
-    return None if progress is None else partial(progress, label)
 
 
 # --- the grammar --------------------------------------------------------------------------------
@@ -106,12 +99,13 @@ class Trainer:
         mixtures: Sequence[DataMixture],
         training: TrainingConfig,
         purpose: int,
-        progress: Shown | None = None,
+        progress: Progress | None = None,
+        name: str = "pretraining",
     ) -> GPT:
         """Networks from scratch, one for each mixture and seed."""
         each = [mixture for mixture in mixtures for _ in self.seeds]
         model = self.untrained(len(mixtures))
-        return self.train(model, each, training, purpose, progress=progress)
+        return self.train(model, each, training, purpose, progress=progress, name=name)
 
     def train(
         self,
@@ -123,11 +117,13 @@ class Trainer:
         rates: Sequence[float] | None = None,
         checkpoints: Collection[int] = (),
         on_checkpoint: OnCheckpoint | None = None,
-        progress: Shown | None = None,
+        progress: Progress | None = None,
+        name: str = "training",
     ) -> GPT:
         """Train every member on its own mixture, at its own rate if `rates` are given, in place.
 
-        What memory cannot hold of a batch passes in parts.
+        `progress` shows the training under `name`. What memory cannot hold of a batch passes in
+        parts.
         """
         batch = training.batch
         sampler = BatchSampler(
@@ -147,6 +143,7 @@ class Trainer:
             on_checkpoint=on_checkpoint,
             loss=answer_loss,
             progress=progress,
+            name=name,
             micro_batches=parts_of_update(model, batch),
         )
         return model
@@ -249,7 +246,8 @@ class CompiledTrainer:
         old_task: bool = False,
         checkpoints: Collection[int] = (),
         on_checkpoint: OnCheckpoint | None = None,
-        progress: Shown | None = None,
+        progress: Progress | None = None,
+        name: str = "training",
     ) -> FinetunedProgram:
         """Train the answers at the place `READ`, in place, by SGD with momentum, clipped at norm 1;
         warm-up of a fifth, then a cosine to a hundredth. One `rate` replaces those of the members.
@@ -285,6 +283,7 @@ class CompiledTrainer:
             on_checkpoint=on_checkpoint,
             loss=compiled_answer_loss,
             progress=progress,
+            name=name,
         )
         model.requires_grad_(False)
         return FinetunedProgram(model, optimizer.diverged.cpu())

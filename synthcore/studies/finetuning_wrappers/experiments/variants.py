@@ -17,7 +17,7 @@ from synthcore.studies.finetuning_wrappers.experiments.pruning_and_probing impor
     probe_count_a,
 )
 from synthcore.studies.finetuning_wrappers.experiments.relearning import relearn
-from synthcore.studies.finetuning_wrappers.experiments.training import Grid, Trainer, labelled
+from synthcore.studies.finetuning_wrappers.experiments.training import Grid, Trainer
 from synthcore.studies.finetuning_wrappers.measure import CLEAN, SPURIOUS, Evaluator
 from synthcore.studies.finetuning_wrappers.model import concatenate_members, select_members
 from synthcore.studies.finetuning_wrappers.task.grammar import (
@@ -69,7 +69,8 @@ def mixed_data(
         training.finetuning(config, config.variant_steps),
         purpose=4,
         rates=[config.tune_rates[0]] * len(cells),
-        progress=labelled(progress, "fine-tuning with pretraining data"),
+        progress=progress,
+        name="fine-tuning with pretraining data",
     )
     shape = (len(priors), len(shares), len(grid.seeds))
     accuracy = population.evaluator.accuracies(model).unflatten(0, shape)
@@ -92,14 +93,15 @@ def wrong_labels(
         training.finetuning(config, config.variant_steps),
         purpose=5,
         rates=clean.member_rates,
-        progress=labelled(progress, "wrong answers"),
+        progress=progress,
+        name="wrong answers",
     )
     usual = [m for m, cell in enumerate(grid.cells) if cell[2] == 0]
     model = concatenate_members([select_members(population.finetuned, usual), wrong, scratch])
     before = evaluator.accuracy(model, CLEAN, A)
     probed = probe_count_a(config, model, 6_000_023).amax(0)
-    label = labelled(progress, "reviving after wrong answers")
-    steps, accuracy, _ = relearn(config, trainer, evaluator, model, label)
+    name = "reviving after wrong answers"
+    steps, accuracy, _ = relearn(config, trainer, evaluator, model, progress, name)
     size, shape = 2 * wrong.members, (2, *clean.sizes[:2], clean.sizes[3])
     condition = ("treatment", "prior", "rate", "seed")
     return xr.Dataset(
@@ -130,7 +132,8 @@ def jailbreaks(config: Config, progress: Progress | None = None) -> xr.Dataset:
         [pretraining_mixture(PRIORS["H"])],
         training.pretraining(config, config.jailbreak_steps),
         purpose=6,
-        progress=labelled(progress, "pretraining with jailbreaks"),
+        progress=progress,
+        name="pretraining with jailbreaks",
     )
     evaluator = Evaluator(config.world, config.tests, config.seed, trainer.device)
     cells = [(r, s) for r in range(2) for s in range(len(trainer.seeds))]
@@ -140,7 +143,8 @@ def jailbreaks(config: Config, progress: Progress | None = None) -> xr.Dataset:
         training.finetuning(config, config.variant_steps or config.tune_steps),
         purpose=7,
         rates=[config.tune_rates[r] for r, _ in cells],
-        progress=labelled(progress, "fine-tuning under one name"),
+        progress=progress,
+        name="fine-tuning under one name",
     )
     shape = (2, len(trainer.seeds))
     after, before = (
@@ -184,7 +188,8 @@ def index_task(
         training.finetuning(config, config.index_steps),
         purpose=8,
         rates=ends.member_rates,
-        progress=labelled(progress, "fine-tuning on indices"),
+        progress=progress,
+        name="fine-tuning on indices",
     )
     before = evaluator.accuracies(population.pretrained).unflatten(0, (len(grid.priors), -1))
     accuracy = ends.by_condition(evaluator.accuracies(model))
