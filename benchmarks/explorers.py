@@ -15,7 +15,7 @@ from synthcore.explorers.base import Explorer
 from synthcore.explorers.composer import ComposerExplorer
 from synthcore.explorers.goal_field import GoalFieldExplorer
 from synthcore.explorers.navigation import NavigationExplorer
-from synthcore.explorers.navigation.tree import path_counts, prefix_tree
+from synthcore.explorers.shared.prefix_tree import path_counts, prefix_tree
 from synthcore.nn.gpt import GPT, GPTConfig
 
 HARNESS = Path(__file__).parents[1] / "tests" / "site" / "harness.html"

@@ -8,6 +8,7 @@ import torch
 from benchmarks.measuring import Benchmark, seconds
 from synthcore.studies.stepwise_inference.task.graphs import Graph, PathSampler, bernoulli_graph
 from synthcore.studies.stepwise_inference.task.lines import (
+    DataMixture,
     LineSampler,
     candidate_pairs,
     random_split,
@@ -21,7 +22,8 @@ def tokens_per_second() -> float:
     """Million tokens of stepwise lines per second, N = 200 and p = 0.05."""
     graphs = [bernoulli_graph(200, 0.05, seeded(m)) for m in range(MEMBERS)]
     splits = [random_split(graph, 0.2, m) for m, graph in enumerate(graphs)]
-    lines, random = LineSampler(graphs, splits, "step"), seeded(0)
+    lines = LineSampler(graphs, splits, DataMixture("step"))
+    random = [seeded(m, "lines") for m in range(MEMBERS)]
     lines.positives(BATCH, random)
     tokens, start = 0, time.perf_counter()
     while time.perf_counter() - start < 2:
@@ -44,7 +46,7 @@ def against_enumeration() -> float:
 
     def draw() -> None:
         fresh = Graph(graph.adjacency, graph.rank)
-        PathSampler([fresh]).sample(pairs[..., 0], pairs[..., 1], random)
+        PathSampler([fresh]).sample(pairs[..., 0], pairs[..., 1], [random])
 
     draw()
     return seconds(enumerate_paths) / min(seconds(draw) for _ in range(5))

@@ -19,12 +19,12 @@ from synthcore.explorers.forking import ForkingExplorer
 from synthcore.explorers.goal_field import GoalFieldExplorer
 from synthcore.explorers.lattice import LatticeExplorer
 from synthcore.explorers.navigation import NavigationExplorer
-from synthcore.explorers.navigation.tree import prefix_tree
 from synthcore.explorers.pair_training import PairTrainingExplorer
 from synthcore.explorers.percolation import PercolationExplorer
 from synthcore.explorers.phase import PhaseExplorer
 from synthcore.explorers.reachable import ReachableExplorer
 from synthcore.explorers.retrieval import RetrievalExplorer
+from synthcore.explorers.shared.prefix_tree import prefix_tree
 from synthcore.explorers.swing_by import SwingByExplorer
 from synthcore.explorers.swing_by_training import SwingByTrainingExplorer
 from synthcore.explorers.unwrap import UnwrapExplorer

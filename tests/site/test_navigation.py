@@ -11,7 +11,7 @@ from scipy.special import softmax
 
 from synthcore.explorers.base import MAX_BYTES, Explorer
 from synthcore.explorers.navigation import NavigationExplorer
-from synthcore.explorers.navigation.tree import PrefixTree, path_counts, prefix_tree
+from synthcore.explorers.shared.prefix_tree import PrefixTree, path_counts, prefix_tree
 
 pytestmark = pytest.mark.browser
 

@@ -26,7 +26,13 @@ ENTRIES = {
 }
 FOLDERS = {"task", "theory", "experiments", "measure", "claims", "figures"}
 MOST_MODULES = 15
-LARGER = {"finetuning_wrappers": 20, "concept_space": 20, "forking_paths": 20, "percolation": 20}
+LARGER = {
+    "finetuning_wrappers": 20,
+    "concept_space": 20,
+    "forking_paths": 20,
+    "percolation": 20,
+    "stepwise_inference": 20,
+}
 
 
 def studies() -> dict[str, Path]:

@@ -18,7 +18,6 @@ OWN_GENERATORS = {
     "concept_space",
     "finetuning_wrappers",
     "representation_shattering",
-    "stepwise_inference",
 }
 
 

@@ -10,7 +10,7 @@ import traitlets
 from numpy.typing import ArrayLike
 
 from synthcore.explorers.base import Explorer, bundle, checked, pack
-from synthcore.explorers.navigation.tree import path_counts
+from synthcore.explorers.shared.prefix_tree import path_counts
 
 
 class GoalFieldExplorer(Explorer):

@@ -13,7 +13,7 @@ import traitlets
 from numpy.typing import ArrayLike, NDArray
 
 from synthcore.explorers.base import Explorer, bundle, checked, pack
-from synthcore.explorers.navigation.tree import PrefixTree, path_counts
+from synthcore.explorers.shared.prefix_tree import PrefixTree, path_counts
 
 
 class NavigationExplorer(Explorer):

@@ -1,14 +1,14 @@
 """What is known without training: the Bayes policy, path lengths under simple walks, what stitching
 can reach, and what shortcuts score.
 
-A shortcut guesses reachability without the graph, or with little of it: each scores pairs (start,
-goal). Accuracy is the mean of the recalls on connected pairs and on negatives. Thresholds are
-fitted on training pairs; those of oracles, marked so, on test pairs.
+A shortcut guesses reachability from what can be said of start and goal apart from each other: it
+scores pairs (start, goal). Accuracy is the mean of the recalls on connected pairs and on negatives.
+Every shortcut is fitted on training pairs whose negatives are of the kind that it is tested on.
 
 float64. Axis letters: N nodes, Q pairs, F features.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -20,7 +20,12 @@ from torch import Tensor
 from synthcore.studies.stepwise_inference.task.graphs import Graph
 from synthcore.studies.stepwise_inference.task.lines import Pairs, Split
 
-BASELINES = ("order", "gap", "degree", "start + goal + gap", "reach product (oracle)")
+BASELINES = ("order", "gap", "degree", "start + goal + gap", "reach product")
+TESTS = ("hard", "paper")
+"""Negatives of a test: hard ones only, or drawn uniformly from all pairs out of reach."""
+
+Score = Callable[[Pairs], NDArray[np.float64]]
+Decide = Callable[[Pairs], NDArray[np.bool_]]
 
 
 def bayes_policy(graph: Graph, goal: int) -> Float[Tensor, "N N"]:
@@ -97,13 +102,12 @@ def stitched_pairs(pieces: Bool[Tensor, "N N"], joins: int) -> Bool[Tensor, "N N
     return pairs
 
 
-def pieces_in_training(graph: Graph, train: Pairs) -> Bool[Tensor, "N N"]:
-    """Whether some path of a training pair passes a, later or at once b: [a, b]."""
+def contexts_in_training(graph: Graph, train: Pairs) -> Bool[Tensor, "N N"]:
+    """Whether some path of a training pair passes a node on its way to a goal: [node, goal]."""
     reach = (graph.counts > 0).double()
     trained = torch.zeros(graph.nodes, graph.nodes, dtype=torch.float64)
     trained[train[:, 0], train[:, 1]] = 1
-    around: Float[Tensor, "N N"] = reach.T @ trained @ reach.T
-    return (around > 0) & (reach > 0)
+    return ((reach.T @ trained) > 0) & graph.reachable
 
 
 def balanced_accuracy(positive: NDArray[np.bool_], negative: NDArray[np.bool_]) -> float:
@@ -119,28 +123,55 @@ def best_threshold(positive: NDArray[np.float64], negative: NDArray[np.float64])
     return float(cuts[int(np.argmax(accuracy))])
 
 
-def baseline_accuracies(graph: Graph, split: Split) -> dict[str, tuple[float, float]]:
-    """Accuracy of every baseline on hard negatives, and on half hard and half easy ones; nan where
-    a kind of pairs is missing."""
-    train = [split.train, split.hard_train, split.easy_train]
-    test = [split.test, split.hard_test, split.easy_test]
-    if min(len(pairs) for pairs in (*train, *test)) == 0:
-        return dict.fromkeys(BASELINES, (np.nan, np.nan))
-    scores: dict[str, Callable[[Pairs], NDArray[np.float64]]] = {
+def fit_baselines(graph: Graph, split: Split, test: str) -> dict[str, tuple[Decide, float]]:
+    """Every shortcut as a decision on pairs, and its accuracy on a test: `hard` has hard negatives
+    only, `paper` has negatives drawn uniformly from all pairs out of reach.
+
+    Regression and thresholds are fitted on training pairs with negatives of the same kind.
+    """
+    train, held_out = (_with_negatives(split, test, part) for part in ("train", "test"))
+    scores: dict[str, Score] = {
         "order": lambda pairs: (_gap(graph, pairs) > 0).astype(float),
         "gap": lambda pairs: _gap(graph, pairs),
         "degree": lambda pairs: _degree(graph, pairs),
-        "start + goal + gap": _additive(graph, train),
-        "reach product (oracle)": lambda pairs: _reach_product(graph, pairs),
+        "start + goal + gap": _additive(graph, *train),
+        "reach product": lambda pairs: _reach_product(graph, pairs),
     }
-    accuracies = {}
-    for name, score in scores.items():
-        fitted = [score(pairs) for pairs in (test if "oracle" in name else train)]
-        cut = best_threshold(fitted[0], np.concatenate([fitted[1], fitted[2]]))
-        connected, hard, easy = (score(pairs) > cut for pairs in test)
-        mixed = (connected.mean() + ((~hard).mean() + (~easy).mean()) / 2) / 2
-        accuracies[name] = (balanced_accuracy(connected, hard), float(mixed))
-    return accuracies
+    fitted = {}
+    for name in BASELINES:
+        score = scores[name]
+        cut = best_threshold(*(score(pairs) for pairs in train))
+        connected, apart = (score(pairs) > cut for pairs in held_out)
+        fitted[name] = (_decision(score, cut), balanced_accuracy(connected, apart))
+    return fitted
+
+
+def baseline_table(graph: Graph, split: Split) -> list[list[float]]:
+    """Accuracy of every shortcut (rows) on every test (columns)."""
+    fitted = [fit_baselines(graph, split, test) for test in TESTS]
+    return [[each[name][1] for each in fitted] for name in BASELINES]
+
+
+def best_shortcut(graph: Graph, split: Split, test: str = "hard") -> Bool[Tensor, "N N"]:
+    """What the shortcut with the best accuracy on the test says of every pair: [start, goal]."""
+    fitted = fit_baselines(graph, split, test)
+    decide, _ = max(fitted.values(), key=lambda each: each[1])
+    n = graph.nodes
+    every = torch.cartesian_prod(torch.arange(n), torch.arange(n))
+    return torch.from_numpy(decide(every)).view(n, n)
+
+
+def _decision(score: Score, cut: float) -> Decide:
+    return lambda pairs: score(pairs) > cut
+
+
+def _with_negatives(split: Split, test: str, part: str) -> tuple[Pairs, Pairs]:
+    """Connected pairs, and the negatives of this test, for training or test."""
+    if part == "train":
+        connected, hard, easy = split.train, split.hard_train, split.easy_train
+    else:
+        connected, hard, easy = split.test, split.hard_test, split.easy_test
+    return connected, hard if test == "hard" else torch.cat([hard, easy])
 
 
 def _gap(graph: Graph, pairs: Pairs) -> NDArray[np.float64]:
@@ -156,24 +187,25 @@ def _degree(graph: Graph, pairs: Pairs) -> NDArray[np.float64]:
 
 
 def _reach_product(graph: Graph, pairs: Pairs) -> NDArray[np.float64]:
-    """(nodes that the start reaches) x (nodes that reach the goal), where the order is right."""
+    """(nodes that the start reaches) x (nodes that reach the goal), where the order is right. Two
+    numbers per node, counted in the true graph."""
     descendants, ancestors = graph.reachable.sum(1).double(), graph.reachable.sum(0).double()
     product = (1 + descendants[pairs[:, 0]]) * (1 + ancestors[pairs[:, 1]])
     return np.where(_gap(graph, pairs) > 0, product.numpy(), 0.0)
 
 
-def _additive(graph: Graph, train: Sequence[Pairs]) -> Callable[[Pairs], NDArray[np.float64]]:
-    """Scores of a logistic regression on one-hot start, one-hot goal and the gap, fitted on
-    training pairs: connected, hard and easy."""
+def _additive(graph: Graph, connected: Pairs, apart: Pairs) -> Score:
+    """Scores of a logistic regression on one-hot start, one-hot goal and the gap, fitted on these
+    pairs."""
 
     def features(pairs: Pairs) -> Float[np.ndarray, "Q F"]:
         one_hot, gap = np.eye(graph.nodes), _gap(graph, pairs)[:, None]
         start, goal = pairs.numpy().T
         return np.hstack([one_hot[start], one_hot[goal], gap / graph.nodes, gap > 0])
 
-    connected = np.repeat([1, 0, 0], [len(pairs) for pairs in train])
+    label = np.repeat([1, 0], [len(connected), len(apart)])
     regression = LogisticRegression(max_iter=500, class_weight="balanced")
-    regression.fit(np.concatenate([features(pairs) for pairs in train]), connected)
+    regression.fit(features(torch.cat([connected, apart])), label)
 
     def score(pairs: Pairs) -> NDArray[np.float64]:
         scores: NDArray[np.float64] = regression.decision_function(features(pairs))

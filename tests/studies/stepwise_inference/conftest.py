@@ -1,12 +1,13 @@
 """A small run of every experiment, shared by the tests of this study."""
 
+from typing import Any
+
 import pytest
 import xarray as xr
 from contracts import Once, smoke
 
 from synthcore.studies.stepwise_inference.config import Config
 from synthcore.studies.stepwise_inference.experiments import (
-    assemble,
     navigation,
     one_layer,
     sampling,
@@ -15,21 +16,31 @@ from synthcore.studies.stepwise_inference.experiments import (
 )
 
 
+def config(**changed: Any) -> Config:
+    """The smoke parameters with changes."""
+    return Config(**smoke("stepwise_inference", **changed))
+
+
 def run() -> xr.DataTree:
-    """What the notebook judges, at smoke scale: one dataset of all experiments."""
-    config = Config(**smoke("stepwise_inference"))
-    data, population = navigation.run(config)
-    parts = [data, sampling.run(config, population), stitching.run(config)]
-    parts += [one_layer.run(config, population), steering.run(config)]
-    return xr.DataTree(assemble(config, parts))
+    """What the notebook judges: one dataset per experiment. Graphs are large enough that shortcuts
+    are not perfect."""
+    small = config(
+        n_seeds=6, layers=7, layer_width=10, layer_probability=0.17, nodes=30, edge_probability=0.15
+    )
+    return xr.DataTree.from_dict(
+        {
+            "navigation": navigation.run(small),
+            "policies": navigation.policies(small),
+            "lengths": sampling.lengths(small),
+            "temperatures": sampling.temperatures(small),
+            "stitching": stitching.run(small),
+            "one_layer": one_layer.run(small),
+            "two_layers": one_layer.two_layers(small),
+            "steering": steering.run(small),
+        }
+    )
 
 
 @pytest.fixture(scope="session")
-def results(once: Once) -> xr.Dataset:
-    return once(run).to_dataset()
-
-
-@pytest.fixture(scope="session")
-def again() -> xr.Dataset:
-    """The same run, computed once more."""
-    return run().to_dataset()
+def results(once: Once) -> xr.DataTree:
+    return once(run)

@@ -1,4 +1,4 @@
-"""What is read out of networks and contexts: answers, temperature, the two tables, motifs."""
+"""What is read out of any policy: answers, exclusive failures, lengths, temperature."""
 
 import math
 
@@ -7,15 +7,19 @@ import pytest
 import torch
 from torch import Tensor
 
-from synthcore.nn.gpt import GPT
-from synthcore.nn.hooks import replace
-from synthcore.studies.stepwise_inference.experiments import one_layer, sampling, steering
-from synthcore.studies.stepwise_inference.measure import (
-    Evaluator,
+from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.studies.stepwise_inference import theory
+from synthcore.studies.stepwise_inference.experiments import sampling
+from synthcore.studies.stepwise_inference.measure import policies
+from synthcore.studies.stepwise_inference.measure.answers import (
+    FAILURES,
+    Policy,
     check_paths,
+    draw,
     generate_answers,
     parse_answers,
 )
+from synthcore.studies.stepwise_inference.measure.evaluator import Evaluator
 from synthcore.studies.stepwise_inference.model import answer_loss, build, shifted_answers
 from synthcore.studies.stepwise_inference.task.graphs import bernoulli_graph
 from synthcore.studies.stepwise_inference.task.lines import (
@@ -24,13 +28,13 @@ from synthcore.studies.stepwise_inference.task.lines import (
     candidate_pairs,
     random_split,
 )
-from synthcore.studies.stepwise_inference.task.motifs import Chain, Motifs
-from synthcore.training.generate import generate
 from synthcore.training.seeding import seeded
 
 CPU = torch.device("cpu")
 GRAPH = bernoulli_graph(10, 0.35, seeded(3), ends=2)
+LARGE = [bernoulli_graph(30, 0.15, seeded(s)) for s in range(3)]
 VOCABULARY = Vocabulary(10)
+SHAPE = GPTConfig(VOCABULARY.size, 24, 16, 2, 1, positions="learned", bias=False)
 
 
 def loud(model: GPT) -> GPT:
@@ -43,43 +47,194 @@ def loud(model: GPT) -> GPT:
 
 @pytest.fixture
 def model() -> GPT:
-    return loud(build(VOCABULARY.size, 24, 16, 2, [0, 1], CPU))
+    return loud(build(SHAPE, [0, 1], CPU))
+
+
+@pytest.fixture(scope="module")
+def evaluator() -> Evaluator:
+    splits = [random_split(graph, 0.3, s) for s, graph in enumerate(LARGE)]
+    return Evaluator(LARGE, splits, 150, 24, [0, 1, 2], CPU)
 
 
 # --- answers --------------------------------------------------------------------------------------
 
 
 def test_every_way_to_fail_is_told_apart() -> None:
-    """In 0 -> 1 -> 2, 0 -> 3: the way; a jump to the goal; a stop short; a word inside; no walk."""
+    """In 0 -> 1 -> 2, 0 -> 3: the way; a jump to the goal; a stop short; a word inside; no walk; a
+    wrong turn; the way with the wrong word."""
     edges = torch.zeros(4, 4, dtype=torch.bool)
     edges[[0, 1, 0], [1, 2, 3]] = True
+    leads_to = edges | torch.eye(4).bool()
+    leads_to[0, 2] = True
     vocabulary = Vocabulary(4)
+    path, nopath, end = vocabulary.path, vocabulary.nopath, vocabulary.end
     tokens = [
-        [2, 3, vocabulary.path, vocabulary.end],
-        [3, vocabulary.path, vocabulary.end, 0],
-        [2, vocabulary.path, vocabulary.end, 0],
-        [vocabulary.target, 3, vocabulary.path, vocabulary.end],
-        [vocabulary.nopath, vocabulary.end, 0, 0],
+        [2, 3, path, end],
+        [3, path, end, 0],
+        [2, path, end, 0],
+        [vocabulary.target, 3, path, end],
+        [nopath, end, 0, 0],
+        [4, path, end, 0],
+        [2, 3, nopath, end],
     ]
     answers = parse_answers(vocabulary, torch.tensor([tokens]))
-    pairs = torch.tensor([[[0, 2]] * 5])
-    paths = check_paths(answers, pairs, edges[None])
-    assert paths.valid[0].tolist() == [True, False, False, False, False]
-    assert paths.misstep[0].tolist() == [False, True, False, True, False]
-    assert paths.reached[0].tolist() == [True, True, False, True, False]
-    assert paths.steps[0].tolist() == [2, 1, 1, 2, 0]
-    assert paths.on_edges[0].tolist() == [2, 0, 1, 0, 0]
-    assert answers.label[0].tolist() == [vocabulary.path] * 4 + [vocabulary.nopath]
+    pairs = torch.tensor([[[0, 2]] * 7])
+    paths = check_paths(answers, pairs, edges[None], leads_to[None], path)
+    assert paths.valid[0].tolist() == [True, False, False, False, False, False, True]
+    assert paths.misstep[0].tolist() == [False, True, False, True, False, False, False]
+    assert paths.reached[0].tolist() == [True, True, False, True, False, False, True]
+    assert paths.steps[0].tolist() == [2, 1, 1, 2, 0, 1, 2]
+    assert paths.on_edges[0].tolist() == [2, 0, 1, 0, 0, 1, 2]
+    assert paths.keeps[0].tolist() == [2, 0, 1, 0, 0, 1, 2]
+    assert paths.lost[0].tolist() == [0, 0, 0, 0, 0, 1, 0]
+    assert [FAILURES[i] for i in paths.failure[0].tolist()] == [
+        "right",
+        "misstep",
+        "planning failure",
+        "misstep",
+        "no walk",
+        "planning failure",
+        "planning failure",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "policy", "outcome"),
+    [
+        ("exact", policies.walker(LARGE, policies.uniform_path), "right"),
+        ("viable", policies.walker(LARGE, policies.viable_walk), "right"),
+        ("shortest", policies.walker(LARGE, policies.shortest_path), "right"),
+        ("jumps", policies.walker(LARGE, policies.jumper), "misstep"),
+        ("stops", policies.walker(LARGE, policies.uniform_path, stop=1 - 1e-9), "no walk"),
+        ("refuses", policies.guesser(torch.zeros(3, 30, 30).bool()), "no walk"),
+        ("random", policies.walker(LARGE, policies.uniform_path, noise=1.0), "misstep"),
+    ],
+)
+def test_policies_written_by_hand_fail_as_they_should(
+    evaluator: Evaluator, name: str, policy: Policy, outcome: str
+) -> None:
+    """The code that judges networks judges any policy."""
+    shares = evaluator.failures(policy)["failure"]
+    torch.testing.assert_close(shares.sum(-1), torch.ones(3, dtype=torch.double))
+    least = 0.8 if name == "random" else 1 - 1e-6  # a random step may be an edge
+    assert (shares[:, FAILURES.index(outcome)] >= least).all(), (name, shares)
+
+
+def test_a_wanderer_never_missteps_and_often_fails_to_plan(evaluator: Evaluator) -> None:
+    measured = evaluator.failures(policies.walker(LARGE, policies.wanderer))
+    shares = dict(zip(FAILURES, measured["failure"].mean(0).tolist(), strict=True))
+    assert shares["misstep"] == 0
+    assert shares["planning failure"] > 0.3
+    assert (measured["edge_error"] == 0).all()
+    assert (measured["planning_error"] > 0.1).all()
+    exact = evaluator.failures(policies.walker(LARGE, policies.uniform_path))
+    assert (exact["planning_error"] == 0).all()
+
+
+def test_the_exact_policy_answers_everything_and_a_shortcut_as_well_as_its_accuracy(
+    evaluator: Evaluator,
+) -> None:
+    exact = evaluator.evaluate_labels(policies.walker(LARGE, policies.uniform_path))
+    torch.testing.assert_close(exact["recall"], torch.ones(3, 3, dtype=torch.double))
+    assert (exact["valid"] > 1 - 1e-6).all()
+    splits = [random_split(graph, 0.3, s) for s, graph in enumerate(LARGE)]
+    accepted = [theory.best_shortcut(g, s) for g, s in zip(LARGE, splits, strict=True)]
+    recall = evaluator.evaluate_labels(policies.guesser(torch.stack(accepted)))["recall"]
+    for split, table, row in zip(splits, accepted, recall, strict=True):
+        groups = ((split.test, True), (split.hard_test, False), (split.easy_test, False))
+        for (pairs, right), value in zip(groups, row, strict=True):
+            share = (table[pairs[:, 0], pairs[:, 1]] == right).double().mean()
+            if len(pairs) <= evaluator.size:  # all of them are asked
+                torch.testing.assert_close(value, share)
+
+
+def test_no_pair_counts_twice_where_there_are_few() -> None:
+    split = random_split(GRAPH, 0.4, 0)
+    asked = Evaluator([GRAPH], [split], 500, 12, [0], CPU)
+    groups = (split.test, split.hard_test, split.easy_test)
+    assert (asked.weight > 0).sum(-1)[0].tolist() == [len(pairs) for pairs in groups]
+    torch.testing.assert_close(asked.weight.sum(-1), torch.ones(1, 3, dtype=torch.double))
+    chosen = asked.connected[0, : len(split.test)].tolist()
+    assert sorted(chosen) == sorted(split.test.tolist())
+
+
+def test_what_is_drawn_does_not_depend_on_neighbours() -> None:
+    splits = [random_split(graph, 0.3, s) for s, graph in enumerate(LARGE)]
+    together = Evaluator(LARGE, splits, 40, 24, [0, 1, 2], CPU)
+    alone = Evaluator(LARGE[2:], splits[2:], 40, 24, [2], CPU)
+    for graphs, other in ((LARGE, together), (LARGE[2:], alone)):
+        assert len(graphs) == len(other.pairs)
+    many, one = (
+        other.failures(policies.walker(graphs, policies.uniform_path, noise=0.2))
+        for graphs, other in ((LARGE, together), (LARGE[2:], alone))
+    )
+    for name, values in one.items():
+        torch.testing.assert_close(many[name][2:], values)
+
+
+def test_top_k_keeps_the_likeliest_tokens() -> None:
+    logits = torch.tensor([3.0, 2.0, 1.0, 0.0]).expand(1, 1000, 4)
+    chance = torch.rand(1, 1000, generator=seeded(0))
+    assert draw(logits, 1.0, chance, top_k=2).unique().tolist() == [0, 1]
+    assert draw(logits, 1.0, chance, top_k=0).unique().tolist() == [0, 1, 2, 3]
+    assert draw(logits, 0.0, chance, top_k=3).unique().tolist() == [0]
+    p = logits[0, 0].softmax(-1)
+    seen = draw(logits, 1.0, chance)[0].bincount(minlength=4) / 1000
+    torch.testing.assert_close(seen, p, atol=0.05, rtol=0)
+
+
+# --- lengths --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("steps", "reference"),
+    [
+        (policies.uniform_path, "uniform path"),
+        (policies.viable_walk, "viable walk"),
+        (policies.shortest_path, "shortest"),
+    ],
+)
+def test_walks_without_errors_are_as_long_as_theory_says(
+    evaluator: Evaluator, steps: policies.Steps, reference: str
+) -> None:
+    """Noise does not change them, though right answers of noisy walkers are shorter."""
+    start, goal = evaluator.connected.unbind(-1)
+    expected = torch.stack(
+        [theory.reference_lengths(g)[reference][start[m], goal[m]] for m, g in enumerate(LARGE)]
+    )
+    for noise in (0.0, 0.1):
+        policy = policies.walker(LARGE, steps, noise)
+        if reference == "shortest" and noise:
+            continue  # noise adds children that are no shortest way
+        length = evaluator.viable_lengths(policy, 20).double().mean(1)
+        difference = ((length - expected) * evaluator.weight[:, 0]).sum(1).mean()
+        assert abs(float(difference)) < 0.06, (noise, difference)
+
+
+def test_right_answers_of_a_noisy_walker_are_shorter(evaluator: Evaluator) -> None:
+    start, goal = evaluator.connected.unbind(-1)
+    expected = torch.stack(
+        [theory.uniform_length(g)[start[m], goal[m]] for m, g in enumerate(LARGE)]
+    )
+    policy = policies.walker(LARGE, policies.uniform_path, 0.3)
+    _, paths = evaluator.sample_answers(policy, 20)
+    steps, valid = (x.view(3, 20, -1).double() for x in (paths.steps, paths.valid))
+    mean = (steps * valid).sum(1) / valid.sum(1)
+    assert float(((mean - expected) * evaluator.weight[:, 0]).nansum(1).mean()) < -0.05
 
 
 def test_divergence_from_the_bayes_policy_is_zero_for_it_and_positive_else(model: GPT) -> None:
     graphs = [GRAPH, GRAPH]
     splits = [random_split(GRAPH, 0.4, s) for s in (0, 1)]
-    evaluator = Evaluator(graphs, splits, 6, 8, [0, 1], CPU)
-    measured = evaluator.compare_with_bayes(model)
+    asked = Evaluator(graphs, splits, 6, 8, [0, 1], CPU)
+    measured = asked.compare_with_bayes(model)
     assert (measured["bayes_divergence"] > 0).all()
     assert ((measured["edge_mass"] > 0) & (measured["edge_mass"] < 1)).all()
-    reached = GRAPH.reachable[evaluator.connected[..., 0], evaluator.connected[..., 1]]
+    exact = asked.compare_with_bayes(policies.walker(graphs, policies.uniform_path))
+    torch.testing.assert_close(
+        exact["bayes_divergence"], torch.zeros(2, dtype=torch.double), atol=1e-6, rtol=0
+    )
+    reached = GRAPH.reachable[asked.connected[..., 0], asked.connected[..., 1]]
     assert reached.all()
 
 
@@ -95,7 +250,8 @@ def busiest() -> Tensor:
 def test_path_probabilities_are_products_along_whole_lines(model: GPT, temperature: float) -> None:
     pair = busiest()
     tree = sampling.answer_trees(GRAPH, pair, VOCABULARY)[0]
-    logits = sampling.prefix_logits(model, 1, VOCABULARY, pair, [tree])[0]
+    pairs, trees = pair.expand(2, 1, 2), [[tree], [tree]]
+    logits = sampling.prefix_logits(model, VOCABULARY, pairs, trees)[1][0]
     probabilities = sampling.path_probabilities(tree, logits, temperature)
     assert len(probabilities) == GRAPH.counts[pair[0, 0], pair[0, 1]]
     for leaf, probability in zip(np.flatnonzero(tree.complete), probabilities, strict=True):
@@ -112,13 +268,16 @@ def test_sampled_answers_agree_with_exact_probabilities(model: GPT) -> None:
         model.embed.weight[:, VOCABULARY.nodes + 1 :] *= 0.1
     pair, draws, temperature = busiest(), 20_000, 2.0
     tree = sampling.answer_trees(GRAPH, pair, VOCABULARY)[0]
-    logits = sampling.prefix_logits(model, 0, VOCABULARY, pair, [tree])[0]
+    pairs, trees = pair.expand(2, 1, 2), [[tree], [tree]]
+    logits = sampling.prefix_logits(model, VOCABULARY, pairs, trees)[0][0]
     exact = float(sampling.path_probabilities(tree, logits, temperature).sum())
     repeated = pair.expand(2, draws, 2)
-    generator = torch.Generator().manual_seed(0)
-    answers = generate_answers(model, VOCABULARY, repeated, 8, temperature, generator)
-    paths = check_paths(answers, repeated, GRAPH.adjacency.expand(2, -1, -1))
-    share = float((paths.valid & (answers.label == VOCABULARY.path))[0].double().mean())
+    random = [seeded(0), seeded(1)]
+    answers = generate_answers(model, VOCABULARY, repeated, 8, temperature, random)
+    leads_to = (GRAPH.counts > 0).expand(2, -1, -1)
+    adjacency = GRAPH.adjacency.expand(2, -1, -1)
+    paths = check_paths(answers, repeated, adjacency, leads_to, VOCABULARY.path)
+    share = float((paths.failure == 0)[0].double().mean())
     assert exact > 1e-4
     assert abs(share - exact) < 5 * math.sqrt(exact / draws)
 
@@ -149,7 +308,7 @@ def test_shifted_answers_use_later_position_vectors(model: GPT) -> None:
         assert not torch.allclose(moved, plain)
 
 
-def test_the_loss_counts_answers_only(model: GPT) -> None:
+def test_the_loss_counts_answers_only_or_every_token(model: GPT) -> None:
     line = VOCABULARY.encode(
         torch.tensor([[4], [4]]), torch.tensor([[[1, 4]], [[1, 4]]]), VOCABULARY.path
     )
@@ -158,115 +317,6 @@ def test_the_loss_counts_answers_only(model: GPT) -> None:
         wanted = line[..., 1:]
         each = -log_p.gather(-1, wanted[..., None])[..., 0]
         loss = answer_loss(model, Batch((line,)))
+        on_line = answer_loss(model, Batch((line,)), loss_from=1)
     torch.testing.assert_close(loss, each[:, 0, 2:].mean(-1))
-
-
-# --- the two tables -------------------------------------------------------------------------------
-
-
-def test_the_rule_is_exact_when_attention_is_what_it_says() -> None:
-    """Without positions, and with attention forced on goal and current node, the network's next
-    node is the arg-max of the two tables."""
-    model = loud(build(VOCABULARY.size, 24, 16, 1, [0, 1], CPU, mlp_ratio=0))
-    assert model.pos_embed is not None
-    with torch.no_grad():
-        model.pos_embed.zero_()
-    graphs, splits = [GRAPH] * 2, [random_split(GRAPH, 0.4, s) for s in (0, 1)]
-    evaluator = Evaluator(graphs, splits, 12, 8, [0, 1], CPU)
-
-    def forced(pattern: Tensor) -> Tensor:
-        out = torch.zeros_like(pattern)
-        places = torch.arange(pattern.shape[-1])
-        out[..., places, places] = 0.6
-        out[..., one_layer.GOAL :, one_layer.GOAL] += 0.4
-        return out
-
-    with replace(model, {"blocks.0.attn.hook_pattern": forced}):
-        measured = one_layer.evaluate_rule(model, evaluator, graphs)
-    torch.testing.assert_close(measured["rule_agreement"], torch.ones(2, dtype=torch.double))
-    torch.testing.assert_close(measured["attention_mass"], torch.ones(2, dtype=torch.double))
-    assert torch.equal(measured["rule_accuracy"], measured["constant_rule_accuracy"])
-
-
-def test_two_tables_recover_logits_of_their_form() -> None:
-    generator = seeded(0)
-    s1, s2 = torch.randn(2, 6, 6, generator=generator)
-    node, goal = torch.randint(6, (2, 1, 200, 1), generator=generator)
-    inside = torch.ones(1, 200, 1, dtype=torch.bool)
-    logits = s1[goal] + s2[node]
-    logits = logits - logits.mean(-1, keepdim=True)
-    fitted = one_layer.fit_two_tables(logits, node, goal, inside)
-    torch.testing.assert_close(fitted, logits, atol=0.02, rtol=0)
-
-
-def test_tables_that_know_the_graph_score_one() -> None:
-    assert one_layer.distance_correlation(GRAPH, -GRAPH.distance.T.float()) == pytest.approx(1)
-    assert one_layer.adjacency_auc(GRAPH, GRAPH.adjacency.float()) == 1
-    nothing = torch.zeros(10, 10)
-    assert one_layer.adjacency_auc(GRAPH, nothing) == 0.5
-
-
-# --- motifs ---------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def motifs() -> Motifs:
-    return Motifs(count=6, size=7, p=0.4, held_out=0.2, seeds=[0, 1])
-
-
-def drawn(motifs: Motifs, length: int, batch: int = 20) -> Chain:
-    generator = seeded(4)
-    return motifs.sample_chain(motifs.sample_orders(batch, length, generator), generator)
-
-
-@pytest.mark.parametrize("length", [2, 3, 4])
-def test_right_answers_follow_their_chain_and_no_other(motifs: Motifs, length: int) -> None:
-    chain = drawn(motifs, length)
-    answer = motifs.join(motifs.sample_answer(chain, seeded(1)), 20, 99)
-    answer = torch.where(answer == motifs.vocabulary.end, 0, answer)
-    assert steering.follows_chain(motifs, chain, answer).all()
-    other = motifs.sample_rival(chain, seeded(9)) if length > 2 else drawn(motifs, 3)
-    assert not steering.follows_chain(motifs, other, answer).any()
-    assert not steering.follows_chain(motifs, chain, answer[..., :1]).any()
-    assert not steering.follows_chain(motifs, chain, torch.zeros_like(answer)).any()
-
-
-def test_a_rival_has_the_same_ends_and_other_motifs_between(motifs: Motifs) -> None:
-    chain = drawn(motifs, 4)
-    other = motifs.sample_rival(chain, seeded(2))
-    assert torch.equal(other.motifs[..., [0, -1]], chain.motifs[..., [0, -1]])
-    both = torch.cat([chain.motifs, other.motifs[..., 1:-1]], -1).sort(-1).values
-    assert (both.diff(dim=-1) > 0).all()
-    assert torch.equal(other.start, chain.start)
-    with pytest.raises(ValueError, match="more than 6 motifs"):
-        motifs.sample_rival(drawn(motifs, 5), seeded(2))
-
-
-def test_held_out_links_occur_in_unseen_orders_only(motifs: Motifs) -> None:
-    member = torch.arange(2)[:, None, None]
-    for unseen in (False, True):
-        order = motifs.sample_orders(50, 3, seeded(5), unseen)
-        trained = motifs.trained[member, order[..., :-1], order[..., 1:]].all(-1)
-        assert (trained != unseen).all()
-
-
-def test_chains_that_do_not_fit_are_refused(motifs: Motifs, model: GPT) -> None:
-    chain = drawn(motifs, 4)
-    parts = motifs.sample_exemplars(chain, range(3), seeded(0))
-    with pytest.raises(ValueError, match="does not fit into a context of 10"):
-        motifs.join(parts, 20, 10)
-    with pytest.raises(ValueError, match="a chain needs 2 to 6 motifs"):
-        motifs.sample_orders(3, 7, seeded(0))
-    with pytest.raises(ValueError, match="exceed the context of 24"):
-        steering.complete(model, torch.ones(2, 1, 20, dtype=torch.long), 5, VOCABULARY.end)
-
-
-def test_completions_of_unequal_prompts_are_those_of_each_alone(model: GPT) -> None:
-    prompts = torch.randint(1, VOCABULARY.size, (2, 4, 8), generator=seeded(0))
-    prompts[:, 1, 5:] = 0
-    answers = steering.complete(model, prompts, 6, VOCABULARY.end)
-    for row, length in ((0, 8), (1, 5)):
-        alone = generate(model, prompts[:, row : row + 1, :length], 6, temperature=0.0)
-        alone = alone[:, 0, length:]
-        ended = (alone == VOCABULARY.end).cumsum(-1) > 0
-        assert torch.equal(answers[:, row], alone.masked_fill(ended, 0))
+    torch.testing.assert_close(on_line, each[:, 0].mean(-1))

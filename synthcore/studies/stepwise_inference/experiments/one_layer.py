@@ -18,14 +18,22 @@ import xarray as xr
 from jaxtyping import Bool, Float, Int
 from scipy import stats
 from sklearn.metrics import roc_auc_score
-from torch import Tensor
+from torch import Tensor, nn
 
+from synthcore.evidence.dataset import labelled
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
-from synthcore.studies.stepwise_inference.config import Config
-from synthcore.studies.stepwise_inference.experiments.navigation import TrainedPopulation
-from synthcore.studies.stepwise_inference.measure import Evaluator, next_token_logits
-from synthcore.studies.stepwise_inference.model import build, train
+from synthcore.stages import stage
+from synthcore.studies.stepwise_inference.config import LINES, NETWORK, TRAINING, Config
+from synthcore.studies.stepwise_inference.experiments import UNITS
+from synthcore.studies.stepwise_inference.experiments.navigation import (
+    READS,
+    evaluator,
+    trained_network,
+)
+from synthcore.studies.stepwise_inference.measure.answers import Policy
+from synthcore.studies.stepwise_inference.measure.evaluator import Evaluator, next_token_logits
+from synthcore.studies.stepwise_inference.model import build, optimisation
 from synthcore.studies.stepwise_inference.task.graphs import Graph, bernoulli_graph
 from synthcore.studies.stepwise_inference.task.lines import (
     PROMPT_LENGTH,
@@ -33,19 +41,29 @@ from synthcore.studies.stepwise_inference.task.lines import (
     LineSampler,
     random_split,
 )
+from synthcore.training.fit import fit
 from synthcore.training.progress import Progress
 from synthcore.training.seeding import seeded
 
 GOAL, START = 1, 2  # where the goal and the start stand in a prompt
 PATTERN = "blocks.0.attn.hook_pattern"
+LAST = (0.5, 0.75, 1.0)  # shares of the training at which the rule is read
+TABLES = ("goal_scores", "step_scores")
 
 
-def run(
-    config: Config, two_layer: TrainedPopulation, progress: Progress | None = None
-) -> xr.Dataset:
-    """Accuracies of network and rules, attention, tables of the first seed; and how much of the
-    two-layer networks' accuracy the best two tables keep. Dimension seed; tables are (goal_node or
-    current_node, candidate)."""
+@stage(
+    reads=(
+        *(*LINES, *NETWORK, *TRAINING, "test_pairs", "top_k"),
+        *("mechanism_nodes", "mechanism_probability", "mechanism_share", "mechanism_steps"),
+    )
+)
+def run(config: Config, progress: Progress) -> xr.Dataset:
+    """Accuracies of network and rules, attention, and what the tables know: dimensions seed, step;
+    the tables themselves are (seed, goal_node or current_node, candidate).
+
+    Beside them the same of tables whose nodes were renamed at random, and of a policy that is the
+    rule: `exact_kept` of its accuracy the best two tables keep.
+    """
     device, seeds = config.torch_device, config.seeds
     graphs = [
         bernoulli_graph(config.mechanism_nodes, config.mechanism_probability, seeded(seed, 4))
@@ -54,34 +72,85 @@ def run(
     splits = [
         random_split(g, config.mechanism_share, s) for g, s in zip(graphs, seeds, strict=True)
     ]
-    longest = max(graph.longest for graph in graphs)
-    lines = LineSampler(graphs, splits, "step", device)
-    evaluator = Evaluator(graphs, splits, config.test_pairs, longest + 1, seeds, device)
-    model = build(lines.vocabulary.size, longest + 5, config.width, 1, seeds, device, mlp_ratio=0)
-    train(
+    test = evaluator(config, graphs, splits, seeds)
+    lines = LineSampler(graphs, splits, config.mixture("step"), device)
+    model = build(config.network(lines.vocabulary.size, depth=1, mlp_ratio=0), seeds, device)
+    at = sorted({max(1, round(share * config.mechanism_steps)) for share in LAST})
+
+    def measure(_: int, network: nn.Module) -> dict[str, np.ndarray]:
+        assert isinstance(network, GPT)
+        found = evaluate_rule(network, test, graphs)
+        return {name: values.double().cpu().numpy() for name, values in found.items()}
+
+    history = fit(
         model,
-        BatchSampler(lines, config.batch, config.seed),
-        config.training(config.mechanism_steps),
-        "one layer",
-        progress,
+        BatchSampler(lines, config.batch, seeds, ["one layer"] * len(seeds)),
+        checkpoints=at,
+        on_checkpoint=measure,
+        progress=progress,
+        name="one layer",
+        **optimisation(model, config, config.mechanism_steps),
     )
-    measured = evaluate_rule(model, evaluator, graphs)
+    last = history.measured[at[-1]]
     data = xr.Dataset(
         {
-            name: ("seed", values.double().cpu().numpy())
-            for name, values in measured.items()
-            if values.ndim == 1
+            name: (("step", "seed"), np.stack([history.measured[step][name] for step in at]))
+            for name in last
+            if name not in TABLES
         },
-        {"seed": list(seeds)},
+        {"step": at, "seed": list(seeds)},
     )
-    kept = accuracy_kept_by_tables(two_layer.model, two_layer.evaluator)
-    data["two_layer_kept"] = ("seed", kept.double().cpu().numpy())
-    of_goal, of_node = ("goal_node", "candidate"), ("current_node", "candidate")
-    data["goal_scores"] = (of_goal, measured["goal_scores"][0].cpu().numpy().astype(np.float32))
-    data["step_scores"] = (of_node, measured["step_scores"][0].cpu().numpy().astype(np.float32))
-    data["mechanism_adjacency"] = (of_node, graphs[0].adjacency.numpy())
-    data["mechanism_distance"] = (of_node, graphs[0].distance.numpy().astype(np.int16))
-    return data
+    data["exact_kept"] = ("seed", accuracy_kept_by_tables(additive_policy(graphs), test).numpy())
+    of_goal, of_node = ("seed", "goal_node", "candidate"), ("seed", "current_node", "candidate")
+    data["goal_scores"] = (of_goal, last["goal_scores"].astype(np.float32))
+    data["step_scores"] = (of_node, last["step_scores"].astype(np.float32))
+    adjacency = torch.stack([graph.adjacency for graph in graphs])
+    data["mechanism_adjacency"] = (of_node, adjacency.numpy())
+    distance = torch.stack([graph.distance for graph in graphs]).numpy()
+    data["mechanism_distance"] = (of_node, distance.astype(np.int16))
+    return labelled(data, UNITS)
+
+
+@stage(reads=READS)
+def two_layers(config: Config, progress: Progress) -> xr.Dataset:
+    """How much of the two-layer networks' next-edge accuracy the best two tables keep."""
+    model, here = trained_network(config, progress)
+    kept = accuracy_kept_by_tables(model, here.evaluator)
+    data = xr.Dataset(
+        {"two_layer_kept": ("seed", kept.cpu().numpy())}, {"seed": list(config.seeds)}
+    )
+    return labelled(data, UNITS)
+
+
+@dataclass(frozen=True)
+class AdditivePolicy:
+    """The rule itself: logits of a next node are a table of the goal plus a table of the last node;
+    at the goal it says `path`, then it ends. (M, N, N) each."""
+
+    goal: Float[Tensor, "M N N"]
+    step: Float[Tensor, "M N N"]
+
+    def __call__(self, tokens: Int[Tensor, "M B T"]) -> Float[Tensor, "M B T V"]:
+        n = self.goal.shape[-1]
+        member = torch.arange(len(tokens))[:, None, None]
+        goal = (tokens[..., 1:2] - 1).expand_as(tokens)
+        node = tokens - 1
+        on_node = (node >= 0) & (node < n)
+        logits = torch.full((*tokens.shape, n + 5), -1e4)
+        inside = node.clamp(0, n - 1)
+        logits[..., 1 : n + 1] = self.goal[member, goal] + self.step[member, inside]
+        arrived = on_node & (node == goal)
+        logits[..., n + 2] = torch.where(arrived, 1e4, -1e4)
+        logits[..., n + 4] = torch.where(on_node, -1e4, 1e5)
+        return logits
+
+
+def additive_policy(graphs: Sequence[Graph]) -> AdditivePolicy:
+    """Nodes are the better the nearer they are to the goal, and children only are stepped to."""
+    distance = torch.stack([graph.distance.T for graph in graphs]).float()  # (M, goal, node)
+    near = torch.where(distance < 0, -50.0, -distance)
+    children = torch.stack([graph.adjacency for graph in graphs])
+    return AdditivePolicy(near, torch.where(children, 0.0, -100.0))
 
 
 @dataclass(frozen=True)
@@ -131,7 +200,7 @@ def evaluate_rule(
     places = torch.arange(START, START + node.shape[2], device=node.device)
     on_goal = pattern[..., GOAL]
     on_current = pattern.gather(-1, places.view(1, 1, -1, 1).expand(*node.shape, 1))[..., 0]
-    weight = before_goal / before_goal.sum((1, 2), keepdim=True)
+    weight = evaluator.place_weight(before_goal)
     tables = read_tables(model, nodes, int(evaluator.lines.shape[-1]) - 2)
     member = torch.arange(model.members, device=node.device)[:, None, None]
 
@@ -148,6 +217,9 @@ def evaluate_rule(
         "constant_rule_accuracy": score(mean_goal, mean_current).argmax(-1),
         "additive_accuracy": fit_two_tables(logits, node, goal, before_goal).argmax(-1),
     }
+    renamed = torch.stack([torch.randperm(nodes, generator=g) for g in evaluator.random("rename")])
+    by_renamed = score(on_goal, on_current).gather(-1, renamed[:, None, None].expand_as(logits))
+    next_nodes["renamed_rule_accuracy"] = by_renamed.argmax(-1)
     measured = {
         name: (evaluator.adjacency[member, node, next_node] * weight).sum((1, 2)).double()
         for name, next_node in next_nodes.items()
@@ -190,24 +262,33 @@ def fit_two_tables(
 
 
 @torch.no_grad()
-def accuracy_kept_by_tables(model: GPT, evaluator: Evaluator) -> Float[Tensor, "M"]:
-    """Share of the network's next-edge accuracy that the best two tables keep."""
+def accuracy_kept_by_tables(policy: Policy, evaluator: Evaluator) -> Float[Tensor, "M"]:
+    """Share of a policy's next-edge accuracy that the best two tables keep."""
     nodes = evaluator.vocabulary.nodes
-    logits = next_token_logits(model, evaluator.lines)[..., 1 : nodes + 1]
+    logits = next_token_logits(policy, evaluator.lines)[..., 1 : nodes + 1]
     node, goal, before_goal = evaluator.places()
     member = torch.arange(len(node), device=node.device)[:, None, None]
-    by_tables, by_network = (
-        (evaluator.adjacency[member, node, scores.argmax(-1)] & before_goal).sum((1, 2)).double()
+    weight = evaluator.place_weight(before_goal)
+    by_tables, by_policy = (
+        (evaluator.adjacency[member, node, scores.argmax(-1)] * weight).sum((1, 2)).double()
         for scores in (fit_two_tables(logits, node, goal, before_goal), logits)
     )
-    return by_tables / by_network
+    return (by_tables / by_policy).cpu()
 
 
 def distance_correlation(graph: Graph, goal_scores: Float[Tensor, "N N"]) -> float:
-    """Spearman correlation of S1[g, x] with minus the distance from x to g, where there is one."""
-    x, g = graph.reachable.nonzero().unbind(1)
-    correlation = stats.spearmanr(goal_scores[g, x].numpy(), -graph.distance[x, g].numpy())
-    return float(correlation.statistic)
+    """Spearman correlation of S1[g, x] with minus the distance from x to g, over the nodes x that
+    lead to g, averaged over goals to which nodes lead from different distances.
+
+    Goal by goal: the level of a goal's scores shifts all its candidates alike and says nothing.
+    """
+    found = []
+    for g in range(graph.nodes):
+        x = graph.reachable[:, g].nonzero().flatten()
+        distance, scores = -graph.distance[x, g].numpy(), goal_scores[g, x].numpy()
+        if len(x) >= 4 and np.ptp(distance) > 0 and np.ptp(scores) > 0:
+            found.append(float(stats.spearmanr(scores, distance).statistic))
+    return float(np.mean(found)) if found else np.nan
 
 
 def adjacency_auc(graph: Graph, step_scores: Float[Tensor, "N N"]) -> float:

@@ -13,154 +13,170 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 import xarray as xr
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Float, Int
 from numpy.typing import NDArray
 from scipy.special import log_softmax
-from torch import Tensor
 
-from synthcore.explorers.base import MAX_BYTES
-from synthcore.explorers.navigation.tree import PrefixTree, prefix_tree
-from synthcore.nn.gpt import GPT
+from synthcore.evidence.dataset import labelled
+from synthcore.explorers.shared.prefix_tree import PrefixTree, prefix_tree
+from synthcore.stages import stage
 from synthcore.studies.stepwise_inference import theory
 from synthcore.studies.stepwise_inference.config import Config
-from synthcore.studies.stepwise_inference.experiments.navigation import TrainedPopulation
-from synthcore.studies.stepwise_inference.measure import (
-    check_paths,
-    generate_answers,
-    next_token_logits,
+from synthcore.studies.stepwise_inference.experiments import UNITS
+from synthcore.studies.stepwise_inference.experiments.navigation import (
+    READS,
+    World,
+    trained_network,
+)
+from synthcore.studies.stepwise_inference.measure.answers import Policy, generate_answers
+from synthcore.studies.stepwise_inference.measure.evaluator import Evaluator, next_token_logits
+from synthcore.studies.stepwise_inference.measure.policies import (
+    WALKERS,
+    shortest_path,
+    uniform_path,
+    walker,
 )
 from synthcore.studies.stepwise_inference.task.graphs import Graph
 from synthcore.studies.stepwise_inference.task.lines import PAD, Pairs, Vocabulary
+from synthcore.training.progress import Progress
 
 TEMPERATURES = np.arange(0, 3.01, 0.25)
 SAMPLED_TEMPERATURES = (0.0, 0.5, 1.0, 1.5, 2.0, 3.0)
 PATHS = (12, 60)
 """How many paths the pairs of the temperature curves have, from and to."""
 LONGEST = 15  # edges; longer answers are counted with these
+NETWORK = "network"
+NOISE = 0.1  # of the exact policy that stands beside the network
 
 
-def run(config: Config, population: TrainedPopulation) -> xr.Dataset:
-    """Lengths and temperature curves of a stepwise population: dimensions seed, reference, edges,
-    walker, piece; question, temperature, sampled_temperature; and what the explorer shows."""
-    parts = [lengths(config, population), temperatures(config, population)]
-    return xr.merge(parts, compat="no_conflicts", join="outer", combine_attrs="drop")
+@stage(reads=(*READS, "repeats"))
+def lengths(config: Config, progress: Progress) -> xr.Dataset:
+    """Edges of written ways against four reference walks, averaged over pairs: dimensions seed,
+    subject, reference, edges. Subjects are the network, walkers, and the exact policy with noise.
+
+    `length_difference` is of walks without errors (`Evaluator.viable_lengths`),
+    `length_given_valid` of sampled answers that happen to be right.
+    """
+    model, here = trained_network(config, progress)
+    subjects: dict[str, Policy] = {NETWORK: model}
+    for name in ("uniform path", "viable walk", "shortest path"):
+        subjects[name] = walker(here.graphs, WALKERS[name], device=config.torch_device)
+    for name, noise in (("noise 0.05", 0.05), ("noise 0.1", NOISE)):
+        subjects[name] = walker(here.graphs, uniform_path, noise, device=config.torch_device)
+    found = []
+    for done, (name, policy) in enumerate(subjects.items()):
+        found.append(_lengths(config, here, policy).expand_dims(subject=[name]))
+        progress("lengths", done + 1, len(subjects))
+    return labelled(xr.concat(found, "subject", join="exact"), UNITS)
 
 
-def lengths(config: Config, population: TrainedPopulation) -> xr.Dataset:
-    """Edges of sampled valid paths against the reference walks, averaged over pairs; and how many
-    pieces of k nodes of right and of uniform paths training paths could have shown."""
-    evaluator = population.evaluator
-    answers, paths = evaluator.sample_answers(population.model, config.repeats)
-    members, pairs = len(population.graphs), evaluator.size
+def _lengths(config: Config, here: World, policy: Policy) -> xr.Dataset:
+    evaluator, repeats = here.evaluator, config.repeats
+    _, paths = evaluator.sample_answers(policy, repeats)
+    members, pairs = len(here.graphs), evaluator.size
     steps = paths.steps.view(members, -1, pairs).double()
     valid = paths.valid.view(members, -1, pairs)
-    mean = ((steps * valid).sum(1) / valid.sum(1)).cpu()  # nan where no answer was valid
+    given_valid = ((steps * valid).sum(1) / valid.sum(1)).cpu()  # nan where no answer was valid
+    without_error = evaluator.viable_lengths(policy, repeats).double().mean(1).cpu()
     start, goal = evaluator.connected.cpu().unbind(-1)
-    references = [theory.reference_lengths(graph) for graph in population.graphs]
-    difference = [
-        [float((mean[m] - walker[start[m], goal[m]]).nanmean()) for walker in walkers.values()]
-        for m, walkers in enumerate(references)
-    ]
+    there = evaluator.weight[:, 0].cpu() > 0
+    references = [theory.reference_lengths(graph) for graph in here.graphs]
+
+    def difference(mean: Float[torch.Tensor, "M Q"]) -> list[list[float]]:
+        return [
+            [
+                float((mean[m] - table[start[m], goal[m]])[there[m]].nanmean())
+                for table in walkers.values()
+            ]
+            for m, walkers in enumerate(references)
+        ]
+
     counts = [
         np.bincount(steps[m][valid[m]].long().cpu().clamp(max=LONGEST), minlength=LONGEST + 1)[1:]
         for m in range(members)
     ]
-    first_node = evaluator.connected.repeat(1, config.repeats, 1)[..., :1]
-    written = torch.cat([first_node, answers.walk], -1)
-    uniform = evaluator.lines[..., 2:] - 1
-    pieces = []
-    for m, (graph, split) in enumerate(zip(population.graphs, population.splits, strict=True)):
-        trained = theory.pieces_in_training(graph, split.train)
-        of_walkers = (written[m][paths.valid[m]].cpu(), uniform[m].cpu())
-        pieces.append([[share_of_pieces(of, k, trained) for k in (3, 4)] for of in of_walkers])
     return xr.Dataset(
         {
-            "length_difference": (("seed", "reference"), difference),
+            "length_difference": (("seed", "reference"), difference(without_error)),
+            "length_given_valid": (("seed", "reference"), difference(given_valid)),
             "length_share": (
                 ("seed", "edges"),
                 np.array([row / max(row.sum(), 1) for row in counts]),
             ),
-            "valid_sampled": ("seed", valid.double().mean((1, 2)).cpu().numpy()),
-            "piece_seen": (("seed", "walker", "piece"), pieces),
+            "valid_sampled": ("seed", evaluator.mean(paths.valid).cpu().numpy()),
         },
         {
             "seed": list(config.seeds),
             "reference": list(references[0]),
             "edges": np.arange(1, LONGEST + 1),
-            "walker": ["network", "uniform"],
-            "piece": [3, 4],
         },
     )
 
 
-def share_of_pieces(paths: Int[Tensor, "B L"], k: int, trained: Bool[Tensor, "N N"]) -> float:
-    """Share of pieces of k nodes of these paths whose ends (first, last) are `trained`; nan if
-    there is no such piece. Behind a path stand numbers that are no nodes."""
-    first, last = paths[:, : 1 - k], paths[:, k - 1 :]
-    inside = (first >= 0) & (last >= 0) & (last < len(trained))
-    if not bool(inside.any()):
-        return np.nan
-    return float(trained[first[inside], last[inside]].double().mean())
+@stage(reads=(*READS, "temperature_pairs", "samples", "monte_carlo"))
+def temperatures(config: Config, progress: Progress) -> xr.Dataset:
+    """Exact curves over temperature for held-out pairs, and sampled answers beside them: dimensions
+    subject, seed, question, temperature, sampled_temperature. Subjects are the network, the exact
+    policy with noise, and shortest paths."""
+    model, here = trained_network(config, progress)
+    device = config.torch_device
+    subjects: dict[str, Policy] = {
+        NETWORK: model,
+        "noise 0.1": walker(here.graphs, uniform_path, NOISE, device=device),
+        "shortest path": walker(here.graphs, shortest_path, device=device),
+    }
+    chosen = [
+        choose_pairs(graph, split.test, config.temperature_pairs, PATHS)
+        for graph, split in zip(here.graphs, here.splits, strict=True)
+    ]
+    if min(map(len, chosen)) < config.temperature_pairs:
+        raise ValueError("too few held-out pairs for the temperature curves")
+    pairs = torch.stack(chosen)
+    found = []
+    for done, (name, policy) in enumerate(subjects.items()):
+        curves = exact_curves(config, here, policy, pairs)
+        curves = curves.merge(sampled_answers(config, here.evaluator, policy, pairs.to(device)))
+        found.append(curves.expand_dims(subject=[name]))
+        progress("temperatures", done + 1, len(subjects))
+    data = xr.concat(found, "subject", join="exact")
+    counts = [graph.counts[p[:, 0], p[:, 1]] for graph, p in zip(here.graphs, pairs, strict=True)]
+    data["temperature_paths"] = (("seed", "question"), torch.stack(counts).numpy())
+    data.attrs = {"samples": config.samples}
+    return labelled(data, UNITS)
 
 
-def temperatures(config: Config, population: TrainedPopulation) -> xr.Dataset:
-    """Exact curves over temperature for held-out pairs, and sampled answers beside them. Keeps the
-    first seed's pairs and logits for the explorer."""
-    vocabulary = population.evaluator.vocabulary
-    shape = (len(population.graphs), config.temperature_pairs, len(TEMPERATURES))
-    right, distinct = np.zeros((2, *shape))
-    n_paths = np.zeros(shape[:2])
-    all_pairs = []
-    for m, (graph, split) in enumerate(zip(population.graphs, population.splits, strict=True)):
-        pairs = choose_pairs(graph, split.test, config.temperature_pairs, PATHS)
-        if len(pairs) < config.temperature_pairs:
-            raise ValueError("too few held-out pairs for the temperature curves")
-        trees = answer_trees(graph, pairs, vocabulary)
-        logits = prefix_logits(population.model, m, vocabulary, pairs, trees)
-        for i, (tree, rows) in enumerate(zip(trees, logits, strict=True)):
-            n_paths[m, i] = tree.n_paths
-            for j, temperature in enumerate(TEMPERATURES):
-                p = path_probabilities(tree, rows, float(temperature))
-                right[m, i, j], distinct[m, i, j] = p.sum(), expected_distinct(p, config.samples)
-        all_pairs.append(pairs)
-        if m == 0:
-            explorer_logits = _compact(np.concatenate(logits))
+def exact_curves(
+    config: Config, here: World, policy: Policy, pairs: Int[torch.Tensor, "M Q 2"]
+) -> xr.Dataset:
+    """Probability of a right path, and expected number of different right ones among `samples`."""
+    vocabulary = here.evaluator.vocabulary
+    right, distinct = np.zeros((2, *pairs.shape[:2], len(TEMPERATURES)))
+    trees = [answer_trees(g, p, vocabulary) for g, p in zip(here.graphs, pairs, strict=True)]
+    logits = prefix_logits(policy, vocabulary, pairs, trees, config.torch_device)
+    for m, i in np.ndindex(*pairs.shape[:2]):
+        for j, temperature in enumerate(TEMPERATURES):
+            p = path_probabilities(trees[m][i], logits[m][i], float(temperature))
+            right[m, i, j], distinct[m, i, j] = p.sum(), expected_distinct(p, config.samples)
     dims = ("seed", "question", "temperature")
-    data = xr.Dataset(
-        {
-            "temperature_accuracy": (dims, right),
-            "temperature_distinct_valid": (dims, distinct),
-            "temperature_paths": (dims[:2], n_paths),
-            "explorer_pairs": (("question", "end"), all_pairs[0].numpy()),
-            "explorer_logits": (("prefix", "token"), explorer_logits),
-            "explorer_adjacency": (("node", "other"), population.graphs[0].adjacency.numpy()),
-        },
+    return xr.Dataset(
+        {"temperature_accuracy": (dims, right), "temperature_distinct_valid": (dims, distinct)},
         {"temperature": TEMPERATURES, "seed": list(config.seeds)},
     )
-    pairs = torch.stack(all_pairs).to(config.torch_device)
-    return data.merge(sampled_answers(config, population, pairs))
 
 
 def sampled_answers(
-    config: Config, population: TrainedPopulation, pairs: Int[Tensor, "M Q 2"]
+    config: Config, evaluator: Evaluator, policy: Policy, pairs: Int[torch.Tensor, "M Q 2"]
 ) -> xr.Dataset:
     """Accuracy and number of different answers among sampled ones, for the same pairs."""
-    evaluator = population.evaluator
     members, count, _ = pairs.shape
+    vocabulary = evaluator.vocabulary
     repeated = pairs.repeat(1, config.monte_carlo, 1)
     right = np.zeros((members, count, len(SAMPLED_TEMPERATURES)))
     distinct = np.zeros_like(right)
     for j, temperature in enumerate(SAMPLED_TEMPERATURES):
-        answers = generate_answers(
-            population.model,
-            evaluator.vocabulary,
-            repeated,
-            evaluator.new,
-            temperature,
-            evaluator.generator,
-        )
-        valid = check_paths(answers, repeated, evaluator.adjacency).valid
-        valid = valid & (answers.label == evaluator.vocabulary.path)
+        random = evaluator.random("temperature", j)
+        answers = generate_answers(policy, vocabulary, repeated, evaluator.new, temperature, random)
+        valid = evaluator.check(answers, repeated).failure == 0
         right[..., j] = valid.view(members, -1, count).double().mean(1).cpu()
         whole = torch.cat([answers.walk, answers.label[..., None]], -1)
         for m, of_member in enumerate(whole.view(members, -1, count, whole.shape[-1])):
@@ -170,6 +186,26 @@ def sampled_answers(
         {"sampled_accuracy": (dims, right), "sampled_distinct": (dims, distinct)},
         {"sampled_temperature": list(SAMPLED_TEMPERATURES), "seed": list(config.seeds)},
     )
+
+
+@stage(reads=(*READS, "temperature_pairs"), per_seed=False)
+def shown(config: Config, progress: Progress) -> xr.Dataset:
+    """What the explorer shows of the first seed: its graph, pairs, and logits after every valid
+    prefix of an answer."""
+    first = config.model_copy(update={"n_seeds": 1})
+    model, here = trained_network(first, progress)
+    pairs = choose_pairs(here.graphs[0], here.splits[0].test, config.temperature_pairs, PATHS)
+    vocabulary = here.evaluator.vocabulary
+    trees = answer_trees(here.graphs[0], pairs, vocabulary)
+    [logits] = prefix_logits(model, vocabulary, pairs[None], [trees], config.torch_device)
+    data = xr.Dataset(
+        {
+            "explorer_pairs": (("question", "end"), pairs.numpy()),
+            "explorer_logits": (("prefix", "token"), _compact(np.concatenate(logits))),
+            "explorer_adjacency": (("node", "other"), here.graphs[0].adjacency.numpy()),
+        }
+    )
+    return labelled(data, UNITS)
 
 
 def choose_pairs(graph: Graph, pairs: Pairs, count: int, paths: tuple[int, int]) -> Pairs:
@@ -188,31 +224,36 @@ def answer_trees(graph: Graph, pairs: Pairs, vocabulary: Vocabulary) -> list[Pre
 
 @torch.no_grad()
 def prefix_logits(
-    model: GPT,
-    member: int,
+    policy: Policy,
     vocabulary: Vocabulary,
-    pairs: Pairs,
-    trees: Sequence[PrefixTree],
-) -> list[Float[np.ndarray, "R V"]]:
-    """Logits of one member after every prefix `tree.open` of each pair."""
-    of_pairs = []
-    for pair, tree in zip(pairs, trees, strict=True):
-        leaves = np.flatnonzero(tree.complete)
-        answers = [tree.tokens(int(leaf)) for leaf in leaves]
-        length = max(len(answer) for answer in answers)
-        prompt = vocabulary.prompt(pair).tolist()
-        lines = torch.tensor(
-            [[*prompt, *answer, *[PAD] * (length - len(answer))] for answer in answers]
-        )
-        lines = lines.to(model.embed.weight.device).expand(model.members, -1, -1)
-        of_lines = next_token_logits(model, lines)[member].float().cpu().numpy()
-        row_of = {int(prefix): row for row, prefix in enumerate(tree.open)}
-        logits = np.empty((len(row_of), vocabulary.size), dtype=np.float32)
-        for line, leaf in enumerate(leaves):
-            for depth, prefix in enumerate(_prefixes_before(tree, int(leaf))):
-                logits[row_of[prefix]] = of_lines[line, depth]
-        of_pairs.append(logits)
-    return of_pairs
+    pairs: Int[torch.Tensor, "M Q 2"],
+    trees: Sequence[Sequence[PrefixTree]],
+    device: torch.device | str = "cpu",
+) -> list[list[Float[np.ndarray, "R V"]]]:
+    """Logits after every prefix `tree.open`, for every pair of every member."""
+    found: list[list[np.ndarray]] = [[] for _ in trees]
+    for question in range(pairs.shape[1]):
+        of_members = [of[question] for of in trees]
+        answers = [
+            [tree.tokens(int(leaf)) for leaf in np.flatnonzero(tree.complete)]
+            for tree in of_members
+        ]
+        most = max(len(each) for each in answers)
+        length = max(len(answer) for each in answers for answer in each)
+        lines = torch.full((len(trees), most, 3 + length), PAD)
+        for m, each in enumerate(answers):
+            prompt = vocabulary.prompt(pairs[m, question]).tolist()
+            for i, answer in enumerate(each):
+                lines[m, i, : 3 + len(answer)] = torch.tensor([*prompt, *answer])
+        of_lines = next_token_logits(policy, lines.to(device)).float().cpu().numpy()
+        for m, tree in enumerate(of_members):
+            row_of = {int(prefix): row for row, prefix in enumerate(tree.open)}
+            logits = np.empty((len(row_of), vocabulary.size), dtype=np.float32)
+            for line, leaf in enumerate(np.flatnonzero(tree.complete)):
+                for depth, prefix in enumerate(_prefixes_before(tree, int(leaf))):
+                    logits[row_of[prefix]] = of_lines[m, line, depth]
+            found[m].append(logits)
+    return found
 
 
 def _prefixes_before(tree: PrefixTree, leaf: int) -> list[int]:
@@ -261,18 +302,3 @@ def _compact(logits: Float[np.ndarray, "R V"]) -> Int[np.ndarray, "R V"]:
     """Logits below their row's maximum in steps of 0.01: enough for drawing, small on disk."""
     below: np.ndarray = np.round((logits - logits.max(-1, keepdims=True)) * 100)
     return np.maximum(below, -32000).astype(np.int16)
-
-
-def explorer_data(
-    data: xr.Dataset,
-) -> tuple[Int[np.ndarray, "Q 2"], Sequence[PrefixTree], Sequence[Float[np.ndarray, "R V"]]]:
-    """Pairs of the explorer, their prefix trees and their logits: as many as a page can hold."""
-    pairs = data.explorer_pairs.values
-    edges = torch.as_tensor(data.explorer_adjacency.values.astype(bool))
-    graph = Graph(edges, torch.arange(len(edges)))
-    trees = answer_trees(graph, torch.as_tensor(pairs), Vocabulary(len(edges)))
-    ends = np.cumsum([len(tree.open) for tree in trees])
-    logits = np.split(data.explorer_logits.values / 100.0, ends[:-1])
-    size = 2 * ends * data.sizes["token"] + 8 * len(edges)  # bytes of logits and coordinates
-    room = max(1, int((size <= MAX_BYTES).sum()))
-    return pairs[:room], trees[:room], logits[:room]

@@ -3,48 +3,81 @@
 Axis letters: M member, B documents, T tokens, L new tokens.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 import xarray as xr
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
+from synthcore.evidence.dataset import labelled
 from synthcore.nn.gpt import GPT
-from synthcore.studies.stepwise_inference.config import Config
-from synthcore.studies.stepwise_inference.model import build, train
+from synthcore.stages import stage
+from synthcore.studies.stepwise_inference.config import NETWORK, TRAINING, Config
+from synthcore.studies.stepwise_inference.experiments import UNITS
+from synthcore.studies.stepwise_inference.model import build, optimisation
 from synthcore.studies.stepwise_inference.task.lines import PAD, Batch
 from synthcore.studies.stepwise_inference.task.motifs import Chain, Motifs
+from synthcore.training.fit import fit
 from synthcore.training.progress import Progress
-from synthcore.training.seeding import seeded
 
 HELD_OUT = 0.2  # share of ordered pairs of motifs that never follow each other in training
 ANSWER = 40  # most tokens of an answer
+WARMUP = 200
+
+Shown = Sequence[tuple[Chain, Sequence[int]]]  # chains, and which links of each the prompt shows
+Answerer = Callable[[Int[Tensor, "M B T"], Shown], Int[Tensor, "M B L"]]
 
 
-def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
+@stage(
+    reads=(
+        *NETWORK,
+        *(*TRAINING, "test_pairs", "motifs", "motif_nodes", "motif_probability", "between"),
+        *("motif_steps", "motif_context", "motif_shift"),
+    )
+)
+def run(config: Config, progress: Progress) -> xr.Dataset:
     """Success against the number of motifs between the ends, seen and unseen orders; against the
-    number of exemplars; and which of two conflicting chains is followed. Dimensions order, between,
-    exemplars, position, conflict, seed.
+    number of exemplars; and which of two conflicting chains is followed. Dimensions subject, order,
+    between, exemplars, position, conflict, seed.
 
-    Half of the training documents start at a random later place: longer contexts than those of
-    training then do not fail for want of trained position vectors.
+    Subjects are the network, a reader that follows the first chain of which it sees all links, and
+    one that takes any. Half of the training documents start at a random later place: longer
+    contexts than those of training then do not fail for want of trained position vectors.
     """
-    seeds, device, most = config.seeds, config.torch_device, config.between
+    seeds, device = config.seeds, config.torch_device
     motifs = Motifs(config.motifs, config.motif_nodes, config.motif_probability, HELD_OUT, seeds)
     context = config.motif_context + ANSWER + 1
-    model = build(motifs.vocabulary.size, context, config.width, config.depth, seeds, device)
-    train(
+    model = build(config.network(motifs.vocabulary.size, context=context), seeds, device)
+    fit(
         model,
         DocumentSampler(motifs, config),
-        config.training(config.motif_steps, warmup=200),
-        "motifs",
-        progress,
-        prompt_length=1,
+        progress=progress,
+        name="motifs",
+        **optimisation(model, config, config.motif_steps, WARMUP, shift_from=1),
     )
     model.eval()
-    evaluator = SteeringEvaluator(motifs, model, config.test_pairs, config.seed)
+    subjects: dict[str, Answerer] = {
+        "network": lambda prompts, _: complete(
+            model, prompts.to(device), ANSWER, motifs.vocabulary.end
+        ).cpu(),
+        "reader": lambda _, shown: read_exemplars(motifs, shown, first=True),
+        "reader of any": lambda _, shown: read_exemplars(motifs, shown, first=False),
+    }
+    found = []
+    for name, answerer in subjects.items():
+        evaluator = SteeringEvaluator(motifs, answerer, config.test_pairs, config.motif_context)
+        found.append(measure(evaluator, config).expand_dims(subject=[name]))
+    data = xr.concat(found, "subject", join="exact")
+    data.attrs = {"between": config.between}
+    return labelled(data, UNITS)
+
+
+def measure(evaluator: "SteeringEvaluator", config: Config) -> xr.Dataset:
+    """What is measured of anything that answers prompts."""
+    most = config.between
     between = range(1, min(most + 2, config.motifs - 2) + 1)
     success = torch.stack(
         [
@@ -67,82 +100,103 @@ def run(config: Config, progress: Progress | None = None) -> xr.Dataset:
             "exemplars": np.arange(most + 2),
             "position": ["first", "second"],
             "conflict": list(conflicts),
-            "seed": list(seeds),
+            "seed": list(config.seeds),
         },
     )
 
 
 class DocumentSampler:
-    """Batches of training documents, a group for every length of chain, of a stream that is drawn
-    in order."""
+    """The training documents of a step, a group for every length of chain; they depend on seed and
+    step alone."""
 
     def __init__(self, motifs: Motifs, config: Config) -> None:
         self.motifs, self.config = motifs, config
         self.lengths = range(2, config.between + 3)
         self.batch = max(config.batch // len(self.lengths), 1)  # per length
-        self.generator = seeded(config.seed, 8)
 
     def __call__(self, step: int) -> Batch:
-        motifs, batch, generator = self.motifs, self.batch, self.generator
+        motifs, batch = self.motifs, self.batch
         device, largest_shift = self.config.torch_device, self.config.motif_shift
         room = self.config.motif_context + ANSWER - largest_shift
         groups, shifts = [], []
         for length in self.lengths:
-            chain = motifs.sample_chain(motifs.sample_orders(batch, length, generator), generator)
-            exemplars = motifs.sample_exemplars(chain, range(length - 1), generator)
-            answer = motifs.sample_answer(chain, generator)
+            key = ("training", step, length)
+            chain = motifs.sample_chain(motifs.sample_orders(batch, length, *key), *key)
+            exemplars = motifs.sample_exemplars(chain, range(length - 1), *key)
+            answer = motifs.sample_answer(chain, *key)
             document = motifs.join([*exemplars, motifs.prompt(chain), *answer], batch, room)
             groups.append(document.to(device))
-            moves = torch.rand(motifs.members, batch, generator=generator) < 0.5
-            shift = torch.randint(largest_shift + 1, moves.shape, generator=generator)
+            random = motifs.random("shift", *key)
+            moves = torch.stack([torch.rand(batch, generator=g) < 0.5 for g in random])
+            shift = torch.stack(
+                [torch.randint(largest_shift + 1, (batch,), generator=g) for g in random]
+            )
             shifts.append((shift * moves).to(device))
         return Batch(tuple(groups), tuple(shifts))
 
 
 class SteeringEvaluator:
-    """Test prompts of one population of networks, and the share that follows their exemplars."""
+    """Test prompts, and the share of answers that follow their exemplars, of any `answerer`: it is
+    given the prompts and, for readers written by hand, what they show."""
 
-    def __init__(self, motifs: Motifs, model: GPT, batch: int, seed: int) -> None:
-        self.motifs, self.model, self.batch = motifs, model, batch
-        self.generator = seeded(seed, 6)
+    def __init__(self, motifs: Motifs, answerer: Answerer, batch: int, room: int) -> None:
+        self.motifs, self.answerer, self.batch, self.room = motifs, answerer, batch, room
 
     def success(
         self, between: int, unseen: bool = False, links: Sequence[int] | None = None
     ) -> Float[Tensor, "M"]:
         """Share of right answers for chains with this many motifs between the ends; by default
         exemplars show every link."""
-        order = self.motifs.sample_orders(self.batch, between + 2, self.generator, unseen)
-        chain = self.motifs.sample_chain(order, self.generator)
         links = range(between + 1) if links is None else links
-        exemplars = self.motifs.sample_exemplars(chain, links, self.generator)
-        answers = self._answers([*exemplars, self.motifs.prompt(chain)])
+        key = ("test", between, int(unseen), len(links))
+        order = self.motifs.sample_orders(self.batch, between + 2, *key, unseen=unseen)
+        chain = self.motifs.sample_chain(order, *key)
+        answers = self._answers([(chain, links)], chain, *key)
         return follows_chain(self.motifs, chain, answers).mean(1, dtype=torch.double)
 
     def primacy(self, between: int) -> tuple[Float[Tensor, "M"], Float[Tensor, "M"]]:
         """Shares that follow the first and the second of two chains with the same ends, averaged
         over both orders of each pair of chains."""
         motifs, links = self.motifs, range(between + 1)
-        order = motifs.sample_orders(self.batch, between + 2, self.generator)
-        chain = motifs.sample_chain(order, self.generator)
-        rival = motifs.sample_rival(chain, self.generator)
-        by_position = torch.zeros(2, len(order), dtype=torch.double)
-        for chains in ((chain, rival), (rival, chain)):
-            exemplars = [
-                segment
-                for one in chains
-                for segment in motifs.sample_exemplars(one, links, self.generator)
-            ]
-            answers = self._answers([*exemplars, motifs.prompt(chain)])
+        chain, rival = motifs.sample_rivals(self.batch, between + 2, "conflict", between)
+        by_position = torch.zeros(2, motifs.members, dtype=torch.double)
+        for turn, chains in enumerate(((chain, rival), (rival, chain))):
+            shown = [(one, links) for one in chains]
+            answers = self._answers(shown, chain, "conflict", between, turn)
             for position, one in enumerate(chains):
                 followed = follows_chain(motifs, one, answers).mean(1, dtype=torch.double)
                 by_position[position] += followed / 2
         return by_position[0], by_position[1]
 
-    def _answers(self, segments: list[Tensor]) -> Int[Tensor, "M B L"]:
-        room = self.model.config.context - ANSWER
-        prompts = self.motifs.join(segments, self.batch, room)
-        prompts = prompts.to(self.model.embed.weight.device)
-        return complete(self.model, prompts, ANSWER, self.motifs.vocabulary.end).cpu()
+    def _answers(self, shown: Shown, asked: Chain, *key: int | str) -> Int[Tensor, "M B L"]:
+        segments = [
+            segment
+            for i, (chain, links) in enumerate(shown)
+            for segment in self.motifs.sample_exemplars(chain, links, i, *key)
+        ]
+        prompts = self.motifs.join([*segments, self.motifs.prompt(asked)], self.batch, self.room)
+        return self.answerer(prompts, shown)
+
+
+def read_exemplars(motifs: Motifs, shown: Shown, first: bool) -> Int[Tensor, "M B L"]:
+    """The exact algorithm: answers that follow a chain of which the prompt shows every link, the
+    first one or any; nothing where there is none."""
+    whole = [chain for chain, links in shown if len(links) == chain.motifs.shape[-1] - 1]
+    batch = shown[0][0].start.shape[1]
+    if not whole:
+        return torch.zeros(motifs.members, batch, 1, dtype=torch.long)
+    answers = [
+        motifs.join(motifs.sample_answer(chain, "reader", i), batch, 10**6)
+        for i, chain in enumerate(whole)
+    ]
+    length = max(answer.shape[-1] for answer in answers)
+    table = torch.stack([pad(answer, (0, length - answer.shape[-1])) for answer in answers])
+    table = torch.where(table == motifs.vocabulary.end, PAD, table)
+    if first or len(whole) == 1:
+        return table[0]
+    coin = [torch.rand(batch, generator=g) for g in motifs.random("coin")]
+    choice = (torch.stack(coin) * len(whole)).long()  # (M, B)
+    return table.gather(0, choice[None, ..., None].expand(1, -1, -1, length))[0]
 
 
 @torch.no_grad()
@@ -158,7 +212,7 @@ def complete(model: GPT, prompts: Int[Tensor, "M B T"], new: int, end: int) -> I
         raise ValueError(
             f"prompt {longest} + new {new} tokens exceed the context of {model.config.context}"
         )
-    rows = torch.nn.functional.pad(prompts, (0, new))
+    rows = pad(prompts, (0, new))
     answers = prompts.new_zeros(*prompts.shape[:2], new)
     going = torch.ones_like(length, dtype=torch.bool)
     for step in range(new):

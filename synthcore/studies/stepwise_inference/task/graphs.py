@@ -145,7 +145,11 @@ def transition_tables(graph: Graph) -> tuple[Int[Tensor, "N D"], Float[Tensor, "
 
 
 class PathSampler:
-    """Uniform paths, and random walks, in every member's graph, all at once."""
+    """Uniform paths, and random walks, in every member's graph, all at once.
+
+    Every member draws from a generator of its own, as many numbers as its own graph asks for, so
+    that its paths do not depend on its neighbours.
+    """
 
     def __init__(self, graphs: Sequence[Graph], device: torch.device | str = "cpu") -> None:
         tables = [transition_tables(graph) for graph in graphs]
@@ -157,13 +161,14 @@ class PathSampler:
             self.cumulative[m, ..., : cumulative.shape[-1]] = cumulative
         self.children = self.children.to(device).view(-1, degree)
         self.cumulative = self.cumulative.to(device).view(-1, degree)
-        self.nodes, self.length = n, 1 + max(graph.longest for graph in graphs)
+        self.nodes, self.longest = n, [graph.longest for graph in graphs]
+        self.length = 1 + max(self.longest)
 
     def sample(
         self,
         start: Int[Tensor, "M B"],
         goal: Int[Tensor, "M B"],
-        generator: torch.Generator,
+        random: Sequence[torch.Generator],
     ) -> Int[Tensor, "M B L"]:
         """Nodes from start to goal, then -1; cropped to the longest path drawn.
 
@@ -172,12 +177,13 @@ class PathSampler:
         >>> edges = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]]).bool()
         >>> sampler = PathSampler([Graph(edges, torch.arange(4))])
         >>> ends = torch.zeros(1, 100).long(), torch.full((1, 100), 3)
-        >>> drawn = sampler.sample(*ends, torch.Generator().manual_seed(0))
+        >>> drawn = sampler.sample(*ends, [torch.Generator().manual_seed(0)])
         >>> sorted(map(tuple, drawn[0].unique(dim=0).tolist()))
         [(0, 1, 3), (0, 2, 3)]
         """
         members, batch = start.shape
         device = start.device
+        chances = self._chances(batch, random).to(device).flatten(0, 1)  # (M B, L - 1)
         first_row = (torch.arange(members, device=device) * self.nodes).repeat_interleave(batch)
         paths = torch.full((members * batch, self.length), -1, device=device)
         paths[:, 0] = start.flatten()
@@ -186,30 +192,41 @@ class PathSampler:
         node, target, offset = start.flatten()[row], goal.flatten()[row], first_row[row]
         step = 0
         while len(row):
-            step += 1
             place = offset + node
-            chance = torch.rand(len(row), 1, generator=generator, device=device)
+            chance = chances[row, step, None]
             child = (self.cumulative[place * self.nodes + target] <= chance).sum(1)
             node = self.children[place, child]
+            step += 1
             paths[row, step] = node
             going = node != target
             row, node, target, offset = row[going], node[going], target[going], offset[going]
         return paths[:, : step + 1].view(members, batch, step + 1)
 
     def random_walk(
-        self, start: Int[Tensor, "M B"], generator: torch.Generator
+        self, start: Int[Tensor, "M B"], random: Sequence[torch.Generator]
     ) -> Int[Tensor, "M B L"]:
         """Walks over uniformly chosen children until there is none: nodes, then -1."""
         members, batch = start.shape
         offset = (torch.arange(members, device=start.device) * self.nodes)[:, None]
         degree = (self.children >= 0).sum(1)
+        chances = self._chances(batch, random).to(start.device)
         walks = torch.full((members, batch, self.length), -1, device=start.device)
         node, going = start, torch.ones_like(start, dtype=torch.bool)
         for step in range(self.length):
             walks[..., step] = torch.where(going, node, -1)
+            if step == self.length - 1:
+                break
             place = offset + node
             going = going & (degree[place] > 0)
-            chance = torch.rand(members, batch, generator=generator, device=start.device)
-            child = (chance * degree[place]).long()
+            child = (chances[..., step] * degree[place]).long()
             node = torch.where(going, self.children[place, child], node)
-        return walks
+        return walks[..., : int((walks >= 0).sum(-1).max())]
+
+    def _chances(
+        self, batch: int, random: Sequence[torch.Generator]
+    ) -> Float[Tensor, "M B L_minus_1"]:
+        """A uniform number per path and step, of every member's own generator."""
+        chances = torch.zeros(len(self.longest), batch, self.length - 1)
+        for m, (longest, generator) in enumerate(zip(self.longest, random, strict=True)):
+            chances[m, :, :longest] = torch.rand(batch, longest, generator=generator)
+        return chances

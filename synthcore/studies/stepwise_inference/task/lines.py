@@ -5,7 +5,7 @@ A line reads `target g s x1 ... xk g path ###` (stepwise), `target g s path ###`
 dead end first: `target g s x1 ... xk nopath ###`. The prompt is the first three tokens. The graph
 itself is never shown.
 
-Axis letters: M member, B batch, T tokens, L nodes of a walk, Q pairs, N nodes of the graph.
+Axis letters: M member, B batch, T tokens, L nodes of a walk, Q pairs.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,14 @@ from typing import Literal, NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+from torch.nn.functional import pad
 
 from synthcore.studies.stepwise_inference.task.graphs import Graph, PathSampler
 from synthcore.training.seeding import seeded
 
 Format = Literal["step", "direct", "walk"]
+Exposure = Literal["pairs", "paths"]
+Negatives = Literal["half hard", "uniform"]
 PAD = 0
 PROMPT_LENGTH = 3
 Pairs = Int[Tensor, "_ 2"]  # start, goal
@@ -86,7 +89,7 @@ class Split:
     """Pairs (start, goal) of one graph. Easy negatives are in the wrong order, hard ones are not.
 
     Training positives are `train` and every edge as a path of its own. A direct edge is never a
-    test pair. ValueError if a graph has no training or no test pair.
+    test pair. ValueError if a graph has no pair of one of the six kinds.
     """
 
     train: Pairs
@@ -98,11 +101,25 @@ class Split:
     edges: Pairs
 
     def __post_init__(self) -> None:
-        for pairs, purpose in ((self.train, "training"), (self.test, "test")):
+        kinds = {
+            "training": self.train,
+            "test": self.test,
+            "hard negative training": self.hard_train,
+            "hard negative test": self.hard_test,
+            "easy negative training": self.easy_train,
+            "easy negative test": self.easy_test,
+        }
+        for kind, pairs in kinds.items():
             if not len(pairs):
                 raise ValueError(
-                    f"the graph has no admissible {purpose} pair: take more nodes or edges"
+                    f"the graph has no admissible {kind} pair: take more nodes, or more or fewer "
+                    "edges"
                 )
+
+    @property
+    def hard_share(self) -> float:
+        """Share of hard ones among all negatives that are tested: what the paper's mixture has."""
+        return len(self.hard_test) / (len(self.hard_test) + len(self.easy_test))
 
 
 def candidate_pairs(graph: Graph) -> Pairs:
@@ -160,72 +177,109 @@ def _divide(pairs: Pairs, share: float, generator: torch.Generator) -> tuple[Pai
     return pairs[order[:cut]], pairs[order[cut:]]
 
 
+@dataclass(frozen=True)
+class DataMixture:
+    """Which lines training shows, and how often.
+
+    exposure: `pairs` draws a training pair and a fresh uniform path of it; `paths` draws from the
+        fixed set of all simple paths of all training pairs, so that a pair with many paths is seen
+        as often as it has paths. A direct line is one per pair either way.
+    negatives: half of them hard, or uniform over all pairs out of reach.
+    balanced: half of the lines are about goals out of reach; otherwise as many as the set has, one
+        per pair.
+    edge_lines: every edge is a line of its own.
+    """
+
+    line_format: Format
+    exposure: Exposure = "pairs"
+    negatives: Negatives = "half hard"
+    balanced: bool = True
+    edge_lines: bool = True
+
+
 class PairSampler:
-    """Pairs of every member to draw from; the lists may differ in length."""
+    """Pairs of every member to draw from, by weight; the lists may differ in length."""
 
-    def __init__(self, lists: Sequence[Pairs], device: torch.device | str = "cpu") -> None:
-        self.count = torch.tensor([len(pairs) for pairs in lists], device=device)
-        self.pairs = torch.zeros(len(lists), int(self.count.max()), 2, dtype=torch.long)
-        for m, pairs in enumerate(lists):
+    def __init__(
+        self,
+        lists: Sequence[Pairs],
+        weights: Sequence[Float[Tensor, "_"]],
+        device: torch.device | str = "cpu",
+    ) -> None:
+        most = max(len(pairs) for pairs in lists)
+        self.pairs = torch.zeros(len(lists), most, 2, dtype=torch.long)
+        self.cumulative = torch.full((len(lists), most), 2.0, dtype=torch.float64)
+        for m, (pairs, weight) in enumerate(zip(lists, weights, strict=True)):
             self.pairs[m, : len(pairs)] = pairs
-        self.pairs = self.pairs.to(device)
+            self.cumulative[m, : len(pairs) - 1] = (weight.cumsum(0) / weight.sum())[:-1]
+        self.pairs, self.cumulative = self.pairs.to(device), self.cumulative.to(device)
 
-    def sample(self, batch: int, generator: torch.Generator) -> Int[Tensor, "M B 2"]:
-        """Uniform over each member's pairs."""
-        members = len(self.count)
-        chance = torch.rand(members, batch, generator=generator, device=self.pairs.device)
-        index = (chance * self.count[:, None]).long()
+    def sample(self, batch: int, random: Sequence[torch.Generator]) -> Int[Tensor, "M B"]:
+        """Indices of each member's pairs, drawn by their weights."""
+        chances = [torch.rand(batch, generator=g, dtype=torch.float64) for g in random]
+        chance = torch.stack(chances).to(self.pairs.device)
+        return torch.searchsorted(self.cumulative, chance, right=True)
+
+    def at(self, index: Int[Tensor, "M B"]) -> Int[Tensor, "M B 2"]:
+        """The pairs (start, goal) of these indices."""
         return self.pairs.gather(1, index[..., None].expand(-1, -1, 2))
 
 
 class LineSampler:
-    """Training lines of every member: of connected pairs, and of easy and hard negatives.
-
-    A stepwise line shows a path drawn uniformly from all paths of its pair.
-    """
+    """Training lines of every member: of connected pairs, and of pairs out of reach."""
 
     def __init__(
         self,
         graphs: Sequence[Graph],
         splits: Sequence[Split],
-        line_format: Format,
+        mixture: DataMixture,
         device: torch.device | str = "cpu",
     ) -> None:
-        self.vocabulary, self.line_format = Vocabulary(graphs[0].nodes), line_format
+        self.vocabulary, self.mixture = Vocabulary(graphs[0].nodes), mixture
         self.paths = PathSampler(graphs, device)
-        self.train = PairSampler([split.train for split in splits], device)
-        self.edges = PairSampler([split.edges for split in splits], device)
-        self.easy = PairSampler([split.easy_train for split in splits], device)
-        self.hard = PairSampler([split.hard_train for split in splits], device)
-        self.share = self.train.count / (self.train.count + self.edges.count)
+        by_paths = mixture.exposure == "paths" and mixture.line_format != "direct"
+        connected, weights, apart, balance = [], [], [], []
+        for graph, split in zip(graphs, splits, strict=True):
+            edges = split.edges if mixture.edge_lines else split.edges[:0]
+            counts = graph.counts[split.train[:, 0], split.train[:, 1]]
+            weight = counts if by_paths else torch.ones_like(counts)
+            connected.append(torch.cat([split.train, edges]))
+            weights.append(torch.cat([weight, torch.ones(len(edges)).double()]))
+            apart.append(torch.cat([split.hard_train, split.easy_train]))
+            halves = [
+                torch.full((len(pairs),), 0.5 / len(pairs)).double()
+                for pairs in (split.hard_train, split.easy_train)
+            ]
+            half = mixture.negatives == "half hard"
+            balance.append(torch.cat(halves) if half else torch.ones(len(apart[-1])).double())
+        self.connected = PairSampler(connected, weights, device)
+        self.apart = PairSampler(apart, balance, device)
+        self.trained = torch.tensor([len(split.train) for split in splits], device=device)
+        lines = torch.stack([weight.sum() for weight in weights]).to(device)
+        negative = torch.tensor([len(pairs) for pairs in apart], device=device)
+        self.negative_share = negative / (negative + lines)  # of the fixed set of lines
 
-    def positives(self, batch: int, generator: torch.Generator) -> Int[Tensor, "M B T"]:
-        """Lines of connected pairs; every training pair and every edge is equally likely."""
-        pairs, edges = self.train.sample(batch, generator), self.edges.sample(batch, generator)
-        chance = torch.rand(pairs.shape[:2], generator=generator, device=pairs.device)
-        is_edge = chance >= self.share[:, None]
-        pairs = torch.where(is_edge[..., None], edges, pairs)
+    def positives(self, batch: int, random: Sequence[torch.Generator]) -> Int[Tensor, "M B T"]:
+        """Lines of connected pairs: each with a path drawn uniformly from all paths of its pair."""
+        index = self.connected.sample(batch, random)
+        pairs = self.connected.at(index)
         start, goal = pairs.unbind(-1)
-        if self.line_format == "direct":
+        if self.mixture.line_format == "direct":
             return self.vocabulary.encode(goal, start[..., None], self.vocabulary.path)
-        paths = self.paths.sample(start, goal, generator)
+        paths = self.paths.sample(start, goal, random)
         length = max(paths.shape[-1], 2)
-        one_step = torch.nn.functional.pad(pairs, (0, length - 2), value=-1)
-        paths = torch.nn.functional.pad(paths, (0, length - paths.shape[-1]), value=-1)
-        paths = torch.where(is_edge[..., None], one_step, paths)
+        one_step = pad(pairs, (0, length - 2), value=-1)
+        is_edge = (index >= self.trained[:, None])[..., None]
+        paths = torch.where(is_edge, one_step, pad(paths, (0, length - paths.shape[-1]), value=-1))
         return self.vocabulary.encode(goal, paths, self.vocabulary.path)
 
-    def negatives(self, batch: int, generator: torch.Generator) -> Int[Tensor, "M B T"]:
-        """Lines of unreachable goals, half of them hard."""
-        half = batch // 2
-        pairs = torch.cat(
-            [self.hard.sample(half, generator), self.easy.sample(batch - half, generator)], 1
-        )
+    def negatives(self, batch: int, random: Sequence[torch.Generator]) -> Int[Tensor, "M B T"]:
+        """Lines of unreachable goals; with a walk into a dead end in the walk format."""
+        pairs = self.apart.at(self.apart.sample(batch, random))
         start, goal = pairs.unbind(-1)
         walk = start[..., None]
-        if self.line_format == "walk":
-            walk = self.paths.random_walk(start, generator)
-            walk = walk[..., : int((walk >= 0).sum(-1).max())]
+        if self.mixture.line_format == "walk":
+            walk = self.paths.random_walk(start, random)
         return self.vocabulary.encode(goal, walk, self.vocabulary.nopath)
 
 
@@ -237,43 +291,50 @@ class Batch(NamedTuple):
 
 
 class BatchSampler:
-    """Batches of half connected pairs, a quarter easy and a quarter hard negatives, of a stream
-    that is drawn in order; answers are shifted by up to `largest_shift` places.
+    """The batch of a step: lines of connected and of unreachable pairs, answers shifted by up to
+    `largest_shift` places. It depends on seed, condition and step alone."""
 
-    `contexts` counts how often positives have shown each (node, goal): (M, N, N).
-    """
-
-    def __init__(self, lines: LineSampler, batch: int, seed: int, largest_shift: int = 0) -> None:
+    def __init__(
+        self,
+        lines: LineSampler,
+        batch: int,
+        seeds: Sequence[int],
+        conditions: Sequence[str],
+        largest_shift: int = 0,
+    ) -> None:
         self.lines, self.batch, self.largest_shift = lines, batch, largest_shift
-        self.generator = torch.Generator(lines.edges.pairs.device).manual_seed(seed)
-        self.contexts: Tensor = torch.zeros(())
+        self.keys = list(zip(seeds, conditions, strict=True))
 
     def __call__(self, step: int) -> Batch:
-        half = self.batch // 2
-        positive = self.lines.positives(half, self.generator)
-        negative = self.lines.negatives(self.batch - half, self.generator)
-        self.contexts = self.contexts + count_contexts(positive, self.lines.vocabulary.nodes)
+        random = [seeded(seed, condition, "lines", step) for seed, condition in self.keys]
+        groups = self._balanced(random) if self.lines.mixture.balanced else self._as_in_set(random)
         if not self.largest_shift:
-            return Batch((positive, negative))
+            return Batch(groups)
+        device = groups[0].device
         shift = tuple(
-            torch.randint(
-                self.largest_shift + 1,
-                group.shape[:2],
-                generator=self.generator,
-                device=group.device,
-            )
-            for group in (positive, negative)
+            torch.stack(
+                [
+                    torch.randint(self.largest_shift + 1, group.shape[1:2], generator=g)
+                    for g in random
+                ]
+            ).to(device)
+            for group in groups
         )
-        return Batch((positive, negative), shift)
+        return Batch(groups, shift)
 
+    def _balanced(self, random: Sequence[torch.Generator]) -> tuple[Tensor, ...]:
+        half = self.batch // 2
+        positive = self.lines.positives(half, random)
+        return positive, self.lines.negatives(self.batch - half, random)
 
-def count_contexts(tokens: Int[Tensor, "M B T"], nodes: int) -> Float[Tensor, "M N N"]:
-    """How often (node, goal) occurs in positive lines, before the goal is reached."""
-    members, _, length = tokens.shape
-    goal = tokens[..., 1:2].expand(-1, -1, length - 2) - 1
-    node = tokens[..., 2:] - 1
-    valid = (node >= 0) & (node < nodes) & (node != goal)
-    member = torch.arange(members, device=tokens.device)[:, None, None].expand_as(node)
-    flat = ((member * nodes + node) * nodes + goal)[valid]
-    counts = torch.bincount(flat, minlength=members * nodes * nodes)
-    return counts.view(members, nodes, nodes).float()
+    def _as_in_set(self, random: Sequence[torch.Generator]) -> tuple[Tensor, ...]:
+        """Every line is about a goal out of reach as often as lines of the fixed set are."""
+        positive = self.lines.positives(self.batch, random)
+        negative = self.lines.negatives(self.batch, random)
+        length = max(positive.shape[-1], negative.shape[-1])
+        positive, negative = (
+            pad(lines, (0, length - lines.shape[-1]), value=PAD) for lines in (positive, negative)
+        )
+        chance = torch.stack([torch.rand(self.batch, generator=g) for g in random])
+        apart = chance.to(positive.device) < self.lines.negative_share[:, None]
+        return (torch.where(apart[..., None], negative, positive),)

@@ -8,7 +8,7 @@ by `###`, then `target goal start`, and a path that crosses the motifs in the or
 Axis letters: M member, B documents, K motifs of a chain, N nodes, T tokens, L tokens of a segment.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,6 +20,7 @@ from synthcore.studies.stepwise_inference.task.lines import PAD, Vocabulary
 from synthcore.training.seeding import seeded
 
 ATTEMPTS = 1000
+Key = int | str
 
 
 @dataclass(frozen=True)
@@ -35,12 +36,15 @@ class Chain:
 class Motifs:
     """The motifs of every member as one graph of several pieces, and the share `held_out` of their
     ordered pairs that stays out of training: `trained[m, a, b]` says whether motif b may follow
-    motif a there."""
+    motif a there.
+
+    What is drawn depends on a member's seed and the `key` of the draw, not on its neighbours.
+    """
 
     def __init__(
         self, count: int, size: int, p: float, held_out: float, seeds: Sequence[int]
     ) -> None:
-        self.count, self.size = count, size
+        self.count, self.size, self.seeds = count, size, tuple(seeds)
         graphs, trained = [], []
         for seed in seeds:
             generator = seeded(seed, 5)
@@ -57,7 +61,7 @@ class Motifs:
         self.sources = ~self.adjacency.any(1) & self.adjacency.any(2)
 
     def sample_orders(
-        self, batch: int, length: int, generator: torch.Generator, unseen: bool = False
+        self, batch: int, length: int, *key: Key, unseen: bool = False
     ) -> Int[Tensor, "M B K"]:
         """Random chains of distinct motifs whose links are all trained, or not all.
 
@@ -65,61 +69,73 @@ class Motifs:
         """
         if not 2 <= length <= self.count:
             raise ValueError(f"a chain needs 2 to {self.count} motifs (got {length})")
-        orders = torch.zeros(self.members, batch, length, dtype=torch.long)
-        missing = torch.ones(self.members, batch, dtype=torch.bool)
-        for _ in range(ATTEMPTS):
-            drawn = torch.rand(self.members, batch, self.count, generator=generator)
-            order = drawn.argsort(-1)[..., :length]
-            trained = self.trained[self.member[..., None], order[..., :-1], order[..., 1:]]
-            accepted = trained.all(-1) != unseen
-            orders = torch.where((missing & accepted)[..., None], order, orders)
-            missing &= ~accepted
-            if not bool(missing.any()):
-                return orders
-        raise ValueError("too few ordered pairs of motifs are allowed for chains of this length")
 
-    def sample_chain(self, motifs: Int[Tensor, "M B K"], generator: torch.Generator) -> Chain:
+        def accepted(order: Int[Tensor, "M B K"]) -> Bool[Tensor, "M B"]:
+            return self.links_trained(order[..., :length]) != unseen
+
+        return self._rejection(batch, accepted, *key)[..., :length]
+
+    def sample_rival_orders(
+        self, batch: int, length: int, *key: Key
+    ) -> tuple[Int[Tensor, "M B K"], Int[Tensor, "M B K"]]:
+        """Two chains with the same ends and other motifs between; all links of both are trained.
+
+        ValueError if there are not enough motifs, or hardly any such chains.
+        """
+        between = length - 2
+        if 2 * between + 2 > self.count:
+            raise ValueError(f"two chains of {length} motifs need more than {self.count} motifs")
+
+        def both(order: Int[Tensor, "M B K"]) -> tuple[Tensor, Tensor]:
+            first, last = order[..., :1], order[..., 1:2]
+            middles = order[..., 2 : 2 + between], order[..., 2 + between : 2 + 2 * between]
+            chain, rival = (torch.cat([first, middle, last], -1) for middle in middles)
+            return chain, rival
+
+        def accepted(order: Int[Tensor, "M B K"]) -> Bool[Tensor, "M B"]:
+            chain, rival = both(order)
+            return self.links_trained(chain) & self.links_trained(rival)
+
+        return both(self._rejection(batch, accepted, *key))
+
+    def links_trained(self, order: Int[Tensor, "M B K"]) -> Bool[Tensor, "M B"]:
+        """Whether training shows every link of these chains."""
+        return self.trained[self.member[..., None], order[..., :-1], order[..., 1:]].all(-1)
+
+    def sample_chain(self, motifs: Int[Tensor, "M B K"], *key: Key) -> Chain:
         """Ghost edges, start and goal for chains: every part of the way exists."""
-        m = self.member
+        m, random = self.member, self.random("chain", *key)
         ghosts = []
-        sink = _pick(self._nodes_of(motifs[..., 0]) & self.sinks[m], generator)
-        start = _pick(self.reachable[m, :, sink], generator)
+        sink = _pick(self._nodes_of(motifs[..., 0]) & self.sinks[m], random)
+        start = _pick(self.reachable[m, :, sink], random)
         for j in range(1, motifs.shape[-1]):
-            source = _pick(self._nodes_of(motifs[..., j]) & self.sources[m], generator)
+            source = _pick(self._nodes_of(motifs[..., j]) & self.sources[m], random)
             ghosts.append(torch.stack([sink, source], -1))
-            sink = _pick(self.reachable[m, source] & self.sinks[m], generator)
-        goal = _pick(self.reachable[m, source], generator)
+            sink = _pick(self.reachable[m, source] & self.sinks[m], random)
+        goal = _pick(self.reachable[m, source], random)
         return Chain(motifs, torch.stack(ghosts, 2), start, goal)
 
-    def sample_rival(self, chain: Chain, generator: torch.Generator) -> Chain:
-        """Another chain with the same ends, first sink and last source, and other motifs between.
-
-        ValueError if there are not enough motifs.
-        """
-        length = chain.motifs.shape[-1]
-        if 2 * (length - 2) + 2 > self.count:
-            raise ValueError(f"two chains of {length} motifs need more than {self.count} motifs")
-        used = torch.zeros(*chain.motifs.shape[:2], self.count).scatter_(-1, chain.motifs, 2.0)
-        between = (used + torch.rand(used.shape, generator=generator)).argsort(-1)
-        motifs = torch.cat(
-            [chain.motifs[..., :1], between[..., : length - 2], chain.motifs[..., -1:]], -1
-        )
-        ghosts = self.sample_chain(motifs, generator).ghosts.clone()
+    def sample_rivals(self, batch: int, length: int, *key: Key) -> tuple[Chain, Chain]:
+        """Two chains with the same ends, first sink and last source, and other motifs between."""
+        order, other = self.sample_rival_orders(batch, length, *key)
+        chain = self.sample_chain(order, "first", *key)
+        ghosts = self.sample_chain(other, "second", *key).ghosts.clone()
         ghosts[:, :, 0, 0] = chain.ghosts[:, :, 0, 0]
         ghosts[:, :, -1, 1] = chain.ghosts[:, :, -1, 1]
-        return Chain(motifs, ghosts, chain.start, chain.goal)
+        return chain, Chain(other, ghosts, chain.start, chain.goal)
 
     def sample_exemplars(
-        self, chain: Chain, links: Sequence[int], generator: torch.Generator
+        self, chain: Chain, links: Sequence[int], *key: Key
     ) -> list[Int[Tensor, "M B L"]]:
         """Token segments (0 where empty) that show these links, each closed by `###`."""
         m, segments = self.member, []
+        random = self.random("exemplars", *key)
         for j in links:
             sink, source = chain.ghosts[:, :, j].unbind(-1)
-            first = _pick(self.reachable[m, :, sink], generator)
-            last = _pick(self.reachable[m, source], generator)
-            segments.append(self.paths.sample(first, sink, generator) + 1)
-            segments.append(self.paths.sample(source, last, generator) + 1)
+            first = _pick(self.reachable[m, :, sink], random)
+            last = _pick(self.reachable[m, source], random)
+            segments.append(self.paths.sample(first, sink, random) + 1)
+            segments.append(self.paths.sample(source, last, random) + 1)
             segments.append(self._end())
         return segments
 
@@ -127,13 +143,13 @@ class Motifs:
         """`target goal start`."""
         return self.vocabulary.prompt(torch.stack([chain.start, chain.goal], -1))
 
-    def sample_answer(self, chain: Chain, generator: torch.Generator) -> list[Int[Tensor, "M B L"]]:
+    def sample_answer(self, chain: Chain, *key: Key) -> list[Int[Tensor, "M B L"]]:
         """Segments of a right answer, without the start, closed by `###`."""
-        node, segments = chain.start, []
+        node, segments, random = chain.start, [], self.random("answer", *key)
         for sink, source in (edge.unbind(-1) for edge in chain.ghosts.unbind(2)):
-            segments.append(self.paths.sample(node, sink, generator) + 1)
+            segments.append(self.paths.sample(node, sink, random) + 1)
             node = source
-        segments.append(self.paths.sample(node, chain.goal, generator) + 1)
+        segments.append(self.paths.sample(node, chain.goal, random) + 1)
         segments[0] = segments[0][..., 1:]
         return [*segments, self._end()]
 
@@ -155,6 +171,30 @@ class Motifs:
             )
         return document[..., :longest]
 
+    def _rejection(
+        self,
+        batch: int,
+        accepted: Callable[[Int[Tensor, "M B K"]], Bool[Tensor, "M B"]],
+        *key: Key,
+    ) -> Int[Tensor, "M B K"]:
+        """Random orders of all motifs, drawn again where they are not accepted."""
+        random = self.random("orders", *key)
+        orders = torch.zeros(self.members, batch, self.count, dtype=torch.long)
+        missing = torch.ones(self.members, batch, dtype=torch.bool)
+        for _ in range(ATTEMPTS):
+            shape = (batch, self.count)
+            drawn = torch.stack([torch.rand(shape, generator=g) for g in random]).argsort(-1)
+            found = missing & accepted(drawn)
+            orders = torch.where(found[..., None], drawn, orders)
+            missing &= ~found
+            if not bool(missing.any()):
+                return orders
+        raise ValueError("too few ordered pairs of motifs are allowed for chains of this length")
+
+    def random(self, *key: Key) -> list[torch.Generator]:
+        """Generators, one per member, for one use."""
+        return [seeded(seed, "motifs", *key) for seed in self.seeds]
+
     def _nodes_of(self, motif: Int[Tensor, "M B"]) -> Bool[Tensor, "M B N"]:
         return torch.arange(self.count * self.size) // self.size == motif[..., None]
 
@@ -162,7 +202,9 @@ class Motifs:
         return torch.full((1, 1, 1), self.vocabulary.end)
 
 
-def _pick(admissible: Bool[Tensor, "M B N"], generator: torch.Generator) -> Int[Tensor, "M B"]:
+def _pick(
+    admissible: Bool[Tensor, "M B N"], random: Sequence[torch.Generator]
+) -> Int[Tensor, "M B"]:
     """One of the admissible nodes, uniformly."""
-    drawn = torch.rand(admissible.shape, generator=generator)
+    drawn = torch.stack([torch.rand(admissible.shape[1:], generator=g) for g in random])
     return (drawn * admissible).argmax(-1)
