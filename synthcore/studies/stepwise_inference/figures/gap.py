@@ -150,6 +150,7 @@ def factors(data: xr.Dataset) -> Figure:
         ax.set_xlabel("gap")
         tag(ax, name)
     axes[0].set_yticks(y, [str(factor) for factor in data.factor.values])
+    axes[0].set_ylim(-2.2, len(y) - 0.5)  # room for the key
     key(axes[1], loc="lower right")
     return fig
 
