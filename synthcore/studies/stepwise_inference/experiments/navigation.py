@@ -15,7 +15,7 @@ from torch import nn
 from synthcore.evidence.dataset import labelled
 from synthcore.nn.gpt import GPT
 from synthcore.stages import stage
-from synthcore.studies.stepwise_inference.config import COMMON, Config
+from synthcore.studies.stepwise_inference.config import COMMON, GRAPHS, Config
 from synthcore.studies.stepwise_inference.experiments import UNITS
 from synthcore.studies.stepwise_inference.measure.answers import FAILURES, Policy
 from synthcore.studies.stepwise_inference.measure.evaluator import GROUPS, Evaluator
@@ -229,7 +229,7 @@ def shortcuts(config: Config, kind: str) -> xr.Dataset:
     ).expand_dims(kind=[kind])
 
 
-@stage(reads=(*COMMON,))
+@stage(reads=(*GRAPHS, "test_pairs", "top_k", "context"))
 def policies(config: Config, progress: Progress) -> xr.Dataset:
     """The same measurement of policies written by hand: dimension `policy` in place of step.
 

@@ -100,7 +100,10 @@ def run(config: Config, progress: Progress) -> xr.Dataset:
         },
         {"step": at, "seed": list(seeds)},
     )
-    data["exact_kept"] = ("seed", accuracy_kept_by_tables(additive_policy(graphs), test).numpy())
+    data["exact_kept"] = (
+        "seed",
+        accuracy_kept_by_tables(additive_policy(graphs, device), test).numpy(),
+    )
     of_goal, of_node = ("seed", "goal_node", "candidate"), ("seed", "current_node", "candidate")
     data["goal_scores"] = (of_goal, last["goal_scores"].astype(np.float32))
     data["step_scores"] = (of_node, last["step_scores"].astype(np.float32))
@@ -132,11 +135,11 @@ class AdditivePolicy:
 
     def __call__(self, tokens: Int[Tensor, "M B T"]) -> Float[Tensor, "M B T V"]:
         n = self.goal.shape[-1]
-        member = torch.arange(len(tokens))[:, None, None]
+        member = torch.arange(len(tokens), device=tokens.device)[:, None, None]
         goal = (tokens[..., 1:2] - 1).expand_as(tokens)
         node = tokens - 1
         on_node = (node >= 0) & (node < n)
-        logits = torch.full((*tokens.shape, n + 5), -1e4)
+        logits = torch.full((*tokens.shape, n + 5), -1e4, device=tokens.device)
         inside = node.clamp(0, n - 1)
         logits[..., 1 : n + 1] = self.goal[member, goal] + self.step[member, inside]
         arrived = on_node & (node == goal)
@@ -145,12 +148,12 @@ class AdditivePolicy:
         return logits
 
 
-def additive_policy(graphs: Sequence[Graph]) -> AdditivePolicy:
+def additive_policy(graphs: Sequence[Graph], device: torch.device | str = "cpu") -> AdditivePolicy:
     """Nodes are the better the nearer they are to the goal, and children only are stepped to."""
     distance = torch.stack([graph.distance.T for graph in graphs]).float()  # (M, goal, node)
     near = torch.where(distance < 0, -50.0, -distance)
     children = torch.stack([graph.adjacency for graph in graphs])
-    return AdditivePolicy(near, torch.where(children, 0.0, -100.0))
+    return AdditivePolicy(near.to(device), torch.where(children, 0.0, -100.0).to(device))
 
 
 @dataclass(frozen=True)
@@ -217,7 +220,8 @@ def evaluate_rule(
         "constant_rule_accuracy": score(mean_goal, mean_current).argmax(-1),
         "additive_accuracy": fit_two_tables(logits, node, goal, before_goal).argmax(-1),
     }
-    renamed = torch.stack([torch.randperm(nodes, generator=g) for g in evaluator.random("rename")])
+    orders = [torch.randperm(nodes, generator=g) for g in evaluator.random("rename")]
+    renamed = torch.stack(orders).to(logits.device)
     by_renamed = score(on_goal, on_current).gather(-1, renamed[:, None, None].expand_as(logits))
     next_nodes["renamed_rule_accuracy"] = by_renamed.argmax(-1)
     measured = {
