@@ -91,6 +91,15 @@ def question(graph: Graph, path: list[int]) -> Figure:
     return fig
 
 
+def log_updates(ax: Axes, steps: NDArray[np.int64]) -> None:
+    """A logarithmic axis of updates with labels at 1, 3, 10, 30, ... from the first step on."""
+    first, last = int(steps[0]), int(steps[-1])
+    places = [v for e in range(7) for v in (10**e, 3 * 10**e) if 0.8 * first <= v <= 1.2 * last]
+    ax.set(xscale="log", xlabel="updates")
+    ax.set_xticks(places, [f"{v:,}" for v in places])
+    ax.set_xticks([], minor=True)
+
+
 def accuracy_over_training(data: xr.Dataset) -> Figure:
     """Held-out accuracy on hard negatives over training, per format and graph type, and the
     shortcuts fitted on such negatives."""
@@ -102,7 +111,8 @@ def accuracy_over_training(data: xr.Dataset) -> Figure:
         best = measure.best_shortcut(data.baseline_accuracy.sel(kind=kind, drop=True))
         ax.axhline(float(best.mean()), color=GREY, ls="--", lw=1.2, label="best shortcut")
         ax.axhline(0.5, color=GREY, ls=":", lw=1.1, label="order only")
-        ax.set(xscale="log", xlabel="updates", ylim=(0.45, 1))
+        ax.set(ylim=(0.45, 1))
+        log_updates(ax, data.step.values[1:])
         tag(ax, name)
     axes[0].set_ylabel("accuracy, hard negatives")
     key(axes[1], loc="lower right")

@@ -18,7 +18,11 @@ from synthcore.explorers.navigation import NavigationExplorer
 from synthcore.explorers.shared.prefix_tree import PrefixTree
 from synthcore.figures import CONCEPTS, GREY, INK, canvas, key, level, over_seeds, points, tag
 from synthcore.studies.stepwise_inference.experiments.sampling import answer_trees
-from synthcore.studies.stepwise_inference.figures.gap import COLOURS, node_coordinates
+from synthcore.studies.stepwise_inference.figures.gap import (
+    COLOURS,
+    log_updates,
+    node_coordinates,
+)
 from synthcore.studies.stepwise_inference.measure.answers import FAILURES
 from synthcore.studies.stepwise_inference.task.graphs import Graph
 from synthcore.studies.stepwise_inference.task.lines import Vocabulary
@@ -76,7 +80,8 @@ def failures(data: xr.Dataset) -> Figure:
         "an edge that loses the goal",
     )
     for ax, name in zip(axes, ("share of answers", "share of single steps"), strict=True):
-        ax.set(xscale="log", xlabel="updates", ylim=(0, 1))
+        ax.set(ylim=(0, 1))
+        log_updates(ax, stepwise.step.values)
         ax.set_ylabel(name)
         key(ax)
     return fig

@@ -119,7 +119,8 @@ def bernoulli_graph(nodes: int, p: float, generator: torch.Generator, ends: int 
 def layered_graph(layers: int, width: int, p: float, generator: torch.Generator) -> Graph:
     """`layers` layers of `width` nodes; edges lead to the next layer only, with probability p.
 
-    >>> graph = layered_graph(3, 2, 1.0, torch.Generator().manual_seed(0))
+    >>> from synthcore.training.seeding import seeded
+    >>> graph = layered_graph(3, 2, 1.0, seeded(0))
     >>> graph.counts[0, 4:].tolist(), graph.longest  # 2 ways over the middle layer
     ([2.0, 2.0], 2)
     """
@@ -177,7 +178,8 @@ class PathSampler:
         >>> edges = torch.tensor([[0, 1, 1, 0], [0, 0, 0, 1], [0, 0, 0, 1], [0, 0, 0, 0]]).bool()
         >>> sampler = PathSampler([Graph(edges, torch.arange(4))])
         >>> ends = torch.zeros(1, 100).long(), torch.full((1, 100), 3)
-        >>> drawn = sampler.sample(*ends, [torch.Generator().manual_seed(0)])
+        >>> from synthcore.training.seeding import seeded
+        >>> drawn = sampler.sample(*ends, [seeded(0)])
         >>> sorted(map(tuple, drawn[0].unique(dim=0).tolist()))
         [(0, 1, 3), (0, 2, 3)]
         """
