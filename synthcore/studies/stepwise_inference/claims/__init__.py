@@ -82,6 +82,7 @@ CLAIMS = (
         control=controls.one_path_only,
         ideal=controls.exact_with_noise,
         effect=(-0.99, 0.99, 2.0),
+        required=("check",),
     ),
     Claim(
         "C5",
