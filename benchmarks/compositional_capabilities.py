@@ -27,7 +27,7 @@ def evaluation() -> float:
     tasks = MemberTasks.draw(LAYOUT, "step", [condition], [0], device)
     network = NetworkConfig(width=64, depth=2, heads=2, learning_rate=0.003, batch=64, steps=1)
     model = build_transformer(network, tasks)
-    return seconds(lambda: exact_match_on(model, tasks, comps, WORDS))
+    return seconds(lambda: exact_match_on(model, tasks, comps, WORDS, "benchmark"))
 
 
 BENCHMARKS = (

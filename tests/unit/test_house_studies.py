@@ -27,8 +27,9 @@ ENTRIES = {
 FOLDERS = {"task", "theory", "experiments", "measure", "claims", "figures"}
 MOST_MODULES = 15
 LARGER = {
-    "finetuning_wrappers": 20,
+    "compositional_capabilities": 20,
     "concept_space": 20,
+    "finetuning_wrappers": 20,
     "forking_paths": 20,
     "percolation": 20,
     "stepwise_inference": 20,

@@ -14,7 +14,6 @@ STUDIES = Path(__file__).parents[2] / "synthcore" / "studies"
 
 # Studies that make generators in a way of their own. The list only shrinks.
 OWN_GENERATORS = {
-    "compositional_capabilities",
     "concept_space",
     "finetuning_wrappers",
     "representation_shattering",

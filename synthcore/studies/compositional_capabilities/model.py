@@ -18,14 +18,12 @@ from synthcore.nn.gpt import GPT, GPTConfig
 from synthcore.nn.lstm import LSTM, LSTMConfig
 from synthcore.studies.compositional_capabilities.task.documents import Format, Layout
 from synthcore.studies.compositional_capabilities.task.members import Batch, MemberTasks
+from synthcore.training.accelerate import Acceleration
 from synthcore.training.config import TrainingConfig
 from synthcore.training.fit import History, OnCheckpoint, fit
 from synthcore.training.losses import IGNORE_INDEX, masked_cross_entropy
-from synthcore.training.optimizers import population_adamw
 from synthcore.training.progress import Progress
 from synthcore.training.schedules import Schedule, warmup_cosine
-
-MOST_DECAY_WITH_PROMPT = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,18 +31,30 @@ class NetworkConfig(TrainingConfig):
     """The shape of a network, and how it is trained; `batch` counts documents.
 
     >>> network = NetworkConfig(width=16, depth=1, heads=1, learning_rate=0.01, batch=8, steps=40)
-    >>> round(network.schedule()(40), 2)
-    0.02
+    >>> round(network.schedule()(40), 2), network.std
+    (0.02, 0.25)
     """
 
     width: int  # of the residual stream
     depth: int  # blocks
     heads: int
     positions: Literal["learned", "rotary"] = "learned"  # how places in a document enter
+    norm: Literal["layer", "rms"] = "rms"
+    tied: bool = False  # whether input and output share the token table
+    initial_std: float = 0.0  # of the weights; 0 means 1 / sqrt(width)
+    vocabulary: int = 0  # rows of the token table; 0 means as many as needed
+    documents: int = 0  # training documents of a member; 0 means fresh ones for every update
+    loss_on: Literal["all", "answer"] = "answer"  # tokens that the loss counts
     final: float = 0.02
     warmup: int = 50
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.1
+    bfloat16: bool = False  # products in training, on CUDA only
+
+    @property
+    def std(self) -> float:
+        """Standard deviation of the initial weights."""
+        return self.initial_std or self.width**-0.5
 
     def schedule(self) -> Schedule:
         """Warm-up, of a quarter of the steps at most, and half a cosine."""
@@ -52,22 +62,41 @@ class NetworkConfig(TrainingConfig):
         return warmup_cosine(self.steps, warmup=warmup, final=self.final)
 
 
-def transformer_shape(network: NetworkConfig, layout: Layout, format: Format) -> GPTConfig:
-    """RMS norm, no biases, untied output.
+RELEASE = NetworkConfig(
+    width=120,
+    depth=2,
+    heads=1,
+    norm="layer",
+    tied=True,
+    initial_std=0.02,
+    vocabulary=512,
+    steps=6250,
+    batch=16,
+    documents=100_000,
+    loss_on="all",
+    learning_rate=3e-4,
+    final=0.02,  # to 6e-6
+    warmup=200,
+    weight_decay=0.1,
+    decayed="matrices",
+)
+"""The public default of the official code, `config/{gen,train}/conf.yaml` and `net/nanogpt.py`."""
 
-    Narrow networks do not leave the plateau from the usual 0.02; weights start at 1 / sqrt(width).
-    """
+
+def transformer_shape(network: NetworkConfig, layout: Layout, format: Format) -> GPTConfig:
+    """Without biases. Narrow networks do not leave the plateau from the usual 0.02; from
+    1 / sqrt(width) they do."""
     return GPTConfig(
-        vocabulary=layout.vocabulary,
+        vocabulary=max(layout.vocabulary, network.vocabulary),
         context=layout.document_length(format),
         width=network.width,
         depth=network.depth,
         heads=network.heads,
         positions=network.positions,
-        tied=False,
-        norm="rms",
+        tied=network.tied,
+        norm=network.norm,
         bias=False,
-        initial_std=network.width**-0.5,
+        initial_std=network.std,
     )
 
 
@@ -104,22 +133,14 @@ def train(
 ) -> History:
     """AdamW with decay and clipping on each member's documents; losses in nats.
 
-    Members whose loss counts the prompt have a decay of 0.1 at most: strong decay keeps their loss
-    off its floor, for it pulls probabilities that should be small towards even ones.
-
     `name`, `progress`, `checkpoints` and `on_checkpoint` are those of `synthcore.training.fit`.
     """
-    sample = tasks.sampler(network.batch)
-    decay: float | Tensor = network.weight_decay
-    if bool(sample.with_prompt.any()) and network.weight_decay > MOST_DECAY_WITH_PROMPT:
-        decay = torch.where(sample.with_prompt, MOST_DECAY_WITH_PROMPT, network.weight_decay)
+    on_cuda = tasks.device.type == "cuda"
     return fit(
         model,
-        sample,
+        tasks.sampler(network.batch, network.documents, network.loss_on == "all"),
         steps=network.steps,
-        optimizer=population_adamw(
-            model, network.learning_rate, betas=network.betas, weight_decay=decay
-        ),
+        optimizer=network.optimizer(model),
         schedule=network.schedule(),
         clip=network.clip,
         checkpoints=checkpoints,
@@ -127,4 +148,5 @@ def train(
         loss=partial(answer_loss, prompt_length=tasks.layout.prompt_length),
         progress=progress,
         name=name,
+        acceleration=Acceleration(autocast=network.bfloat16 and on_cuda),
     )

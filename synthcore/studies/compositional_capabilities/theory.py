@@ -10,12 +10,15 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Int
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 from torch import Tensor
 
 from synthcore.nn.gpt import GPT, GPTConfig
@@ -78,10 +81,14 @@ def count_functions(comps: Int[Tensor, "*n L 2"]) -> tuple[Int[Tensor, "*n"], In
 def is_identifiable(
     comps: Int[Tensor, "n L 2"], trained: Int[Tensor, "t L 2"]
 ) -> Bool[Tensor, "n"]:
-    """Whether each function of a composition occurs in training, at that slot."""
-    slots, pairs = comps.shape[1], int(max(comps.max(), trained.max())) + 1
-    tested, known = (c[..., 0] * pairs + c[..., 1] for c in (comps, trained))
-    return torch.stack([torch.isin(tested[:, s], known[:, s]) for s in range(slots)], -1).all(-1)
+    """Whether each function of a composition occurs in training, at whichever slot.
+
+    What is not can only be guessed; what is may still ask for a function at a slot where it never
+    stood.
+    """
+    choices = int(max(comps.max(), trained.max())) + 1
+    tested, known = (c[..., 0] * choices + c[..., 1] for c in (comps, trained))
+    return torch.isin(tested, known).all(-1)
 
 
 # --- closed forms -------------------------------------------------------------------------------
@@ -158,25 +165,52 @@ def loss_floor(layout: Layout, n: int, format: Format, prompt: bool = True) -> f
     return nats / (layout.document_length(format) - 1) if prompt else 0.0
 
 
-def estimated_count(
-    sizes: Sequence[int], share: ArrayLike, samples: ArrayLike
-) -> tuple[float, float]:
-    """Number of compositions with a property, from a sample of every cell, and its standard error.
+def share_bounds(
+    hits: ArrayLike | Sequence[float], samples: ArrayLike | Sequence[float], level: float = 0.95
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Clopper and Pearson's lower and upper bound of a share, each one-sided at `level`.
 
-    G = sum_c size_c p_c with variance sum_c size_c^2 p_c (1 - p_c) / s_c. Cells that were looked
-    at in full contribute no variance.
+    >>> low, high = share_bounds([59, 0], [59, 3])
+    >>> low.round(3).tolist(), high.round(3).tolist()
+    ([0.95, 0.0], [1.0, 0.632])
+    """
+    x, n = np.asarray(hits, dtype=float), np.asarray(samples, dtype=float)
+    if (n < 1).any():
+        raise ValueError("every share needs at least one sample")
+    low = np.where(x > 0, stats.beta.ppf(1 - level, np.maximum(x, 1), n - x + 1), 0.0)
+    high = np.where(x < n, stats.beta.ppf(level, x + 1, np.maximum(n - x, 1)), 1.0)
+    return low, high
+
+
+class Count(NamedTuple):
+    """How many have a property: an estimate, and bounds that hold together with 95 %."""
+
+    estimate: float
+    at_least: float
+    at_most: float
+
+
+def estimated_count(sizes: Sequence[int], hits: Sequence[float], samples: Sequence[float]) -> Count:
+    """Number of compositions with a property, from a sample of every cell.
+
+    The estimate is sum_c size_c hits_c / s_c. Each bound adds the cells' exact bounds, at a level
+    that makes all of them hold at once; it is never below what was found, nor above what is left.
+    Cells that were looked at in full are known.
 
     Args:
         sizes: compositions in each cell.
-        share: share p_c of the sample that has the property.
+        hits: how many of the sample have the property.
         samples: s_c, at least 1.
     """
     size = np.asarray(sizes, dtype=float)
-    p, s = np.asarray(share, dtype=float), np.asarray(samples, dtype=float)
-    if (s < 1).any():
-        raise ValueError("every cell needs at least one sample")
-    variance = np.where(s >= size, 0.0, size**2 * p * (1 - p) / s)
-    return float((size * p).sum()), float(math.sqrt(variance.sum()))
+    x, s = np.asarray(hits, dtype=float), np.asarray(samples, dtype=float)
+    sampled = s < size
+    low, high = share_bounds(x, s, 1 - 0.05 / (2 * max(int(sampled.sum()), 1)))
+    found, missed = x, s - x
+    least = np.where(sampled, np.maximum(low * size, found), found)
+    most = np.where(sampled, np.minimum(high * size, size - missed), found)
+    estimate = np.where(sampled, size * x / s, found)
+    return Count(float(estimate.sum()), float(least.sum()), float(most.sum()))
 
 
 # --- a network written by hand ------------------------------------------------------------------
@@ -231,3 +265,18 @@ def construct_one_layer(layout: Layout, tables: Int[Tensor, "L F A"]) -> GPT:
     down[units, answer + layout.separator] = 1
     w["unembed.weight"][answer : answer + V] = torch.eye(V)
     return model
+
+
+@torch.no_grad()
+def stacked_below(model: GPT, idle: int) -> GPT:
+    """The same network with `idle` blocks below its own that add nothing."""
+    shape = replace(model.config, depth=model.config.depth + idle)
+    deep = GPT(shape, model.seeds).requires_grad_(False)
+    below = {name: torch.zeros_like(value) for name, value in deep.state_dict().items()}
+    for name, value in model.state_dict().items():
+        head, _, rest = name.partition("blocks.")
+        number, _, part = rest.partition(".")
+        own = f"{head}blocks.{int(number) + idle}.{part}" if rest else name
+        below[own] = value
+    deep.load_state_dict(below)
+    return deep

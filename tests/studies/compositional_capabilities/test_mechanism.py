@@ -13,7 +13,10 @@ from synthcore.studies.compositional_capabilities.model import NetworkConfig, bu
 from synthcore.studies.compositional_capabilities.task.documents import Layout
 from synthcore.studies.compositional_capabilities.task.members import MemberTasks
 from synthcore.studies.compositional_capabilities.task.subsets import Condition
-from synthcore.studies.compositional_capabilities.theory import construct_one_layer
+from synthcore.studies.compositional_capabilities.theory import (
+    construct_one_layer,
+    stacked_below,
+)
 
 LAYOUTS = (Layout(2, 2, 4, 2), Layout(3, 2, 5, 3), Layout(4, 1, 6, 1))
 
@@ -37,13 +40,16 @@ def everything(layout: Layout) -> Tensor:
 def test_one_layer_written_by_hand_answers_everything(layout: Layout) -> None:
     tasks = tasks_of(layout)
     model = written_by_hand(tasks)
-    right = accuracy.exact_match_on(model, tasks, everything(layout)[:1500], 3)
+    right = accuracy.exact_match_on(model, tasks, everything(layout)[:1500], 3, "test")
     assert bool((right == 1).all())
 
 
 def test_generation_agrees() -> None:
     tasks = tasks_of(LAYOUTS[1])
-    comps, words = tasks.for_members(tasks.in_order), tasks.draw_words(len(tasks.in_order), 2)
+    comps, words = (
+        tasks.for_members(tasks.in_order),
+        tasks.draw_words(len(tasks.in_order), 2, "test"),
+    )
     model = written_by_hand(tasks)
     blocks, truth, formed = accuracy.generate_answers(model, tasks, comps, words)
     assert bool((blocks == truth).all() & formed.all())
@@ -52,8 +58,8 @@ def test_generation_agrees() -> None:
 @pytest.fixture(scope="module")
 def read() -> tuple[GPT, Tensor, Tensor, MemberTasks]:
     tasks = tasks_of(LAYOUTS[1])
-    comps = tasks.sample_in_order(tasks.seen, 96, 1)
-    lines = tasks.documents(comps, tasks.draw_words(96, 1)[:, :, 0])
+    comps = tasks.sample_in_order(tasks.seen, 96, "test")
+    lines = tasks.documents(comps, tasks.draw_words(96, 1, "test")[:, :, 0])
     return written_by_hand(tasks), lines, tasks.layout.answer_places("step").flatten(), tasks
 
 
@@ -113,11 +119,24 @@ def test_deep_networks_are_read_on_seen_and_unseen(
 def test_picked_compositions_are_of_the_kind_asked_for() -> None:
     tasks = tasks_of(LAYOUTS[1])
     for which in (tasks.seen, ~tasks.seen):
-        rows = tasks.sample_in_order(which, 40, 3)[0]
+        rows = tasks.sample_in_order(which, 40, "test")[0]
         known = tasks.seen_of(rows)[0]
         assert bool((known == which[0, 0]).all()) or (which is tasks.seen and bool(known.all()))
     nothing = torch.zeros_like(tasks.seen)
-    assert tasks.sample_in_order(nothing, 5, 3).shape == (1, 5, 3, 2)
+    with pytest.raises(ValueError, match="base, seed 0: no composition for a test"):
+        tasks.sample_in_order(nothing, 5, "a test")
+
+
+def test_blocks_below_the_one_by_hand_do_nothing(
+    read: tuple[GPT, Tensor, Tensor, MemberTasks],
+) -> None:
+    model, lines, places, _ = read
+    deep = stacked_below(model, 2)
+    assert deep.config.depth == 3
+    torch.testing.assert_close(deep(lines), model(lines))
+    without = mechanism.ablated_correct_at(deep, lines, places).double().mean((-1, -2))[..., 0]
+    assert bool((without[:, :2] == 1).all())
+    assert bool((without[:, 2] < 0.5).all())
 
 
 # --- selection in one layer ----------------------------------------------------------------------
@@ -151,7 +170,7 @@ def attending(tasks: MemberTasks, to: str) -> GPT:
 
 
 def lines(tasks: MemberTasks) -> Tensor:
-    return tasks.documents(*mechanism.sample_compositions(tasks, 0))
+    return tasks.documents(*mechanism.sample_compositions(tasks, "test"))
 
 
 def test_attention_is_found_where_it_is(tasks: MemberTasks) -> None:

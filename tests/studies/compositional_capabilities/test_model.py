@@ -45,8 +45,11 @@ def test_one_pass_finds_what_free_generation_gives(format: Format) -> None:
     """Exact match is decided by one forward pass; generation is the oracle."""
     tasks = draw(format)
     model = trained(tasks)
-    comps, words = tasks.for_members(tasks.in_order), tasks.draw_words(len(tasks.in_order), 6)
-    fast = accuracy.exact_match_on(model, tasks, tasks.in_order, 6)
+    comps, words = (
+        tasks.for_members(tasks.in_order),
+        tasks.draw_words(len(tasks.in_order), 6, "test"),
+    )
+    fast = accuracy.exact_match_on(model, tasks, tasks.in_order, 6, "test")
     blocks, truth, formed = accuracy.generate_answers(model, tasks, comps, words)
     slow = ((blocks == truth).flatten(-2).all(-1) & formed).double().mean(-1)
     torch.testing.assert_close(fast, slow)
@@ -75,7 +78,7 @@ class Knows(nn.Module):
 
 def test_a_network_that_knows_scores_one_and_one_that_forgets_does_not() -> None:
     tasks = draw()
-    words = tasks.draw_words(9, 4)
+    words = tasks.draw_words(9, 4, "test")
     comps = tasks.for_members(tasks.in_order)
     knows, forgets = Knows(tasks.functions), Knows(tasks.functions, wrong=True)
     assert accuracy.exact_match(knows, tasks, comps, words).min() == 1
@@ -90,9 +93,11 @@ def test_a_network_that_knows_scores_one_and_one_that_forgets_does_not() -> None
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     tasks = draw()
     model = trained(tasks)
-    whole = accuracy.exact_match_on(model, tasks, tasks.in_order, 4)
+    whole = accuracy.exact_match_on(model, tasks, tasks.in_order, 4, "test")
     monkeypatch.setattr(accuracy, "CHUNK", 5)
-    torch.testing.assert_close(accuracy.exact_match_on(model, tasks, tasks.in_order, 4), whole)
+    torch.testing.assert_close(
+        accuracy.exact_match_on(model, tasks, tasks.in_order, 4, "test"), whole
+    )
 
 
 def test_only_answers_count_unless_all_tokens_do() -> None:

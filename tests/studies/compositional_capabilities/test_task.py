@@ -290,17 +290,3 @@ def test_loss_floors() -> None:
     nats = math.log(50) + 6 * math.log(10)
     assert theory.loss_floor(PAPER, 50, "step") == pytest.approx(nats / 47)
     assert theory.loss_floor(PAPER, 50, "step", prompt=False) == 0
-
-
-def test_estimated_counts_are_unbiased_and_know_their_error() -> None:
-    sizes, true, taken = [100, 1000, 5000], np.array([0.9, 0.5, 0.2]), [100, 40, 40]
-    drawn = np.random.default_rng(0)
-    found = []
-    for _ in range(3000):
-        share = [0.9, *(drawn.binomial(40, p) / 40 for p in true[1:])]
-        found.append(theory.estimated_count(sizes, share, taken))
-    values, errors = np.array(found).T
-    assert values.mean() == pytest.approx(90 + 500 + 1000, rel=0.01)
-    assert values.std() == pytest.approx(np.sqrt((errors**2).mean()), rel=0.06)
-    with pytest.raises(ValueError, match="at least one sample"):
-        theory.estimated_count([3], [1.0], [0])

@@ -7,6 +7,7 @@ Axis letters: M member, N compositions, W words for each, B batch, K word length
 answer, L positions, F functions of a position, T tokens.
 """
 
+import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
@@ -14,9 +15,10 @@ from torch import Tensor, nn
 from synthcore.nn.gpt import GPT
 from synthcore.studies.compositional_capabilities.task.documents import Functions, compose
 from synthcore.studies.compositional_capabilities.task.members import MemberTasks
+from synthcore.studies.compositional_capabilities.theory import share_bounds
 from synthcore.training.generate import generate
 
-MASTERED = 0.95  # a composition is mastered if at least this share of its words is answered right
+MASTERED = 0.95  # a composition is mastered if at least this share of all words is answered right
 CHUNK = 64  # documents of one member in one forward pass: activations stay in the cache
 MISTAKES = ("none", "own position", "other function", "partly right", "something else")
 
@@ -38,14 +40,29 @@ def exact_match(
 def exact_match_on(
     model: nn.Module,
     tasks: MemberTasks,
-    comps: Int[Tensor, "N L 2"],
+    comps: Int[Tensor, "N L 2"] | Int[Tensor, "M N L 2"],
     each: int,
-    purpose: int = 2,
+    purpose: str,
 ) -> Float[Tensor, "M N"]:
-    """`exact_match` of every member on the same compositions, with `each` fresh words for every one
-    of them; on the CPU."""
-    words = tasks.draw_words(len(comps), each, purpose)
-    return exact_match(model, tasks, tasks.for_members(comps), words).cpu()
+    """`exact_match` of every member on the same compositions or its own, with `each` fresh words
+    for every one of them; on the CPU."""
+    own = tasks.for_members(comps) if comps.ndim == 3 else comps
+    words = tasks.draw_words(own.shape[1], each, purpose)
+    return exact_match(model, tasks, own, words).cpu()
+
+
+def is_mastered(right: Float[Tensor, "M N"], words: int) -> Bool[Tensor, "M N"]:
+    """Which compositions are answered right on at least `MASTERED` of all words, with 95 %
+    confidence: by the exact lower bound of a share `right` of so many words.
+
+    59 words must all be right; with fewer no composition can be shown to be mastered.
+
+    >>> is_mastered(torch.tensor([[1.0, 58 / 59]]), 59), is_mastered(torch.tensor([[1.0]]), 58)
+    (tensor([[ True, False]]), tensor([[False]]))
+    """
+    hits = (right * words).round().numpy()
+    low, _ = share_bounds(hits, np.full(hits.shape, words))
+    return torch.from_numpy(low >= MASTERED)
 
 
 @torch.no_grad()

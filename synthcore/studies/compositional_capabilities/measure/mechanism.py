@@ -18,8 +18,9 @@ from synthcore.interp.patching import patch
 from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import record
 from synthcore.studies.compositional_capabilities.task.documents import Layout
-from synthcore.studies.compositional_capabilities.task.members import MemberTasks, draw_generator
+from synthcore.studies.compositional_capabilities.task.members import MemberTasks
 from synthcore.studies.compositional_capabilities.task.subsets import draw_in_order
+from synthcore.training.seeding import seeded
 
 DOCUMENTS = 256  # that attention is averaged over
 PARTS = {"attention": "hook_attn_out", "MLP": "hook_mlp_out"}
@@ -29,16 +30,17 @@ RIDGE = 1e-3  # of the mean square of the features
 
 
 def sample_compositions(
-    tasks: MemberTasks, purpose: int
+    tasks: MemberTasks, purpose: str
 ) -> tuple[Int[Tensor, "M B L 2"], Int[Tensor, "M B K"]]:
     """Random in-order compositions, distinct where there are enough, and words."""
-    rows = []
-    for seed in tasks.seeds:
-        size = min(DOCUMENTS, len(tasks.in_order))
-        drawn = draw_in_order(tasks.layout, size, draw_generator(seed, 20 + purpose))
-        rows.append(drawn[torch.arange(DOCUMENTS) % size])
-    comps = torch.stack(rows).to(tasks.device)
-    return comps, tasks.draw_words(DOCUMENTS, 1, 30 + purpose)[:, :, 0]
+    size = min(DOCUMENTS, len(tasks.in_order))
+    rows = [
+        draw_in_order(tasks.layout, size, seeded(seed, "compositions", purpose))[
+            torch.arange(DOCUMENTS) % size
+        ]
+        for seed in tasks.seeds
+    ]
+    return tasks.for_conditions(rows), tasks.draw_words(DOCUMENTS, 1, purpose)[:, :, 0]
 
 
 @torch.no_grad()
@@ -89,7 +91,7 @@ def patching_success(
         patched: which activations of the first layer's attention.
     """
     layout = tasks.layout
-    comps, words = sample_compositions(tasks, 1)
+    comps, words = sample_compositions(tasks, "patching")
     lowest = torch.ones(tasks.members)
     for slot in range(layout.positions):
         other = comps.clone()

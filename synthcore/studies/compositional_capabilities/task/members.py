@@ -1,12 +1,14 @@
 """The tasks of a population: functions and training subset of every member, and their documents.
 
-Members are ordered by condition, then seed. A seed's functions are the same in every condition.
+Members are ordered by condition, then seed. A seed draws its functions, its subsets and all words
+and compositions of its tests, the same in every condition; nothing that a member sees depends on
+which others there are.
 
-Axis letters: M member, N compositions, W words for each, B batch, T tokens, L positions, K word
-length.
+Axis letters: M member, S seed, N compositions, W words for each, B batch, T tokens, L positions, K
+word length, D documents.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -24,12 +26,8 @@ from synthcore.studies.compositional_capabilities.task.documents import (
     in_order_compositions,
     same_function,
 )
-from synthcore.studies.compositional_capabilities.task.subsets import Condition
-
-
-def draw_generator(seed: int, purpose: int, device: torch.device | None = None) -> torch.Generator:
-    """A generator for one purpose of one seed; different purposes do not share numbers."""
-    return torch.Generator(device or "cpu").manual_seed(1_000_003 * (purpose + 1) + seed)
+from synthcore.studies.compositional_capabilities.task.subsets import Condition, draw_cell
+from synthcore.training.seeding import seeded
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,9 @@ class MemberTasks:
         sets, subsets = [], []
         for condition in conditions:
             for seed in seeds:
-                random = draw_generator(seed, 0)
+                random = seeded(seed, "functions")
                 sets.append(Functions.draw(layout, random, kinds, condition.repeat))
-                subsets.append(condition.draw(layout, draw_generator(seed, 1)))
+                subsets.append(condition.draw(layout, seeded(seed, "subset")))
         functions = Functions.stack(sets).to(device)
         return MemberTasks(
             layout, format, tuple(conditions), tuple(seeds), functions, tuple(subsets), device
@@ -93,6 +91,10 @@ class MemberTasks:
     def by_seed(self, values: Tensor) -> Tensor:
         """(M, ...) as (condition, seed, ...), on the CPU."""
         return values.cpu().unflatten(0, (len(self.conditions), len(self.seeds)))
+
+    def for_conditions(self, values: Sequence[Tensor]) -> Tensor:
+        """One tensor per seed as (M, ...): the same in every condition, on the device."""
+        return torch.stack(list(values) * len(self.conditions)).to(self.device)
 
     @cached_property
     def in_order(self) -> Int[Tensor, "N L 2"]:
@@ -116,22 +118,43 @@ class MemberTasks:
         return comps.to(self.device).expand(self.members, *comps.shape)
 
     def sample_in_order(
-        self, allowed: Bool[Tensor, "M N"], n: int, purpose: int
+        self, allowed: Bool[Tensor, "M N"], n: int, purpose: str
     ) -> Int[Tensor, "M n L 2"]:
         """n random in-order compositions for each member, of those allowed, repeated where they are
-        fewer; of the others where none is allowed."""
+        fewer.
+
+        Raises:
+            ValueError: a member has none that is allowed.
+        """
         rows = []
-        for seed, chosen in zip(self.member_seeds, allowed, strict=True):
-            index = torch.nonzero(chosen if bool(chosen.any()) else ~chosen)[:, 0]
-            order = torch.randperm(len(index), generator=draw_generator(seed, purpose))
+        for m, (seed, chosen) in enumerate(zip(self.member_seeds, allowed, strict=True)):
+            if not bool(chosen.any()):
+                condition = self.conditions[m // len(self.seeds)].text
+                raise ValueError(f"{condition}, seed {seed}: no composition for {purpose}")
+            index = torch.nonzero(chosen)[:, 0]
+            order = torch.randperm(len(index), generator=seeded(seed, "compositions", purpose))
             rows.append(self.in_order[index[order[torch.arange(n) % len(index)]]])
         return torch.stack(rows).to(self.device)
 
-    def draw_words(self, comps: int, each: int, purpose: int = 2) -> Int[Tensor, "M N W K"]:
-        """Random words, `each` for every composition, that no other purpose draws."""
-        random = draw_generator(self.seeds[0], purpose, self.device)
-        shape = (self.members, comps, each, self.layout.word)
-        return torch.randint(self.layout.alphabet, shape, generator=random, device=random.device)
+    def sample_cell(self, k: int, m: int, n: int, purpose: str) -> Int[Tensor, "M n L 2"]:
+        """Different compositions of one cell for every member, those of its seed; all of the cell
+        if there are fewer than n."""
+        drawn = [
+            draw_cell(self.layout, k, m, n, seeded(seed, "cell", k, m, purpose))
+            for seed in self.seeds
+        ]
+        return self.for_conditions(drawn)
+
+    def draw_words(self, comps: int, each: int, purpose: str) -> Int[Tensor, "M N W K"]:
+        """Random words, `each` for every composition, those of the member's seed for one purpose
+        of a test."""
+        shape = (comps, each, self.layout.word)
+        return self.for_conditions(
+            [
+                torch.randint(self.layout.alphabet, shape, generator=seeded(seed, "words", purpose))
+                for seed in self.seeds
+            ]
+        )
 
     def documents(
         self, comps: Int[Tensor, "M B L 2"], words: Int[Tensor, "M B K"]
@@ -139,9 +162,17 @@ class MemberTasks:
         """Documents in this population's format, under each member's functions."""
         return documents(self.layout, self.functions, words, comps, self.format)
 
-    def sampler(self, batch: int) -> "DocumentSampler":
-        """Training documents, `batch` per update and member."""
-        return DocumentSampler(self, batch)
+    def sampler(
+        self, batch: int, fixed: int = 0, all_tokens: bool = False
+    ) -> Callable[[int], "Batch"]:
+        """Training documents, `batch` per update and member: fresh ones, or of `fixed` many.
+
+        `all_tokens` counts the prompt in every member's loss.
+        """
+        source = FixedDocuments(self, batch, fixed) if fixed else FreshDocuments(self, batch)
+        counted = [c.all_tokens or all_tokens for c in self.conditions for _ in self.seeds]
+        with_prompt = torch.tensor(counted, device=self.device)
+        return lambda step: Batch(self.documents(*source.draw(step)), with_prompt)
 
 
 class Batch(NamedTuple):
@@ -151,34 +182,63 @@ class Batch(NamedTuple):
     with_prompt: Bool[Tensor, "M"]
 
 
-class DocumentSampler:
+class FreshDocuments:
     """Fresh words under random compositions of each member's subset.
 
-    Batches come one after the other from one stream: a training that stops starts again.
+    What a member gets at a step depends on its seed, its subset's size and the step alone.
     """
 
     def __init__(self, tasks: MemberTasks, batch: int) -> None:
-        device = tasks.device
         self.tasks, self.batch = tasks, batch
-        self.size = torch.tensor([len(subset) for subset in tasks.subsets], device=device)
-        shape = (tasks.members, int(self.size.max()), tasks.layout.positions, 2)
-        self.comps = torch.zeros(shape, dtype=torch.long, device=device)
-        for row, subset in zip(self.comps, tasks.subsets, strict=True):
-            row[: len(subset)] = subset
-        counted = [c.all_tokens for c in tasks.conditions for _ in tasks.seeds]
-        self.with_prompt = torch.tensor(counted, device=device)
-        self.generator = torch.Generator(device).manual_seed(tasks.seeds[0])
 
-    def __call__(self, step: int) -> Batch:
-        """The next batch, whatever the step."""
-        members, device = len(self.size), self.size.device
-        drawn = torch.rand(members, self.batch, generator=self.generator, device=device)
-        index = (drawn * self.size[:, None]).long()
-        comps = self.comps[torch.arange(members, device=device)[:, None], index]  # (M, B, L, 2)
-        words = torch.randint(
-            self.tasks.layout.alphabet,
-            (members, self.batch, self.tasks.layout.word),
-            generator=self.generator,
-            device=device,
+    def draw(self, step: int) -> tuple[Int[Tensor, "M B L 2"], Int[Tensor, "M B K"]]:
+        """Compositions and words of one update."""
+        layout, drawn = self.tasks.layout, {}
+        for seed in self.tasks.seeds:
+            random = seeded(seed, step, "documents")
+            share = torch.rand(self.batch, generator=random)
+            size = (self.batch, layout.word)
+            drawn[seed] = share, torch.randint(layout.alphabet, size, generator=random)
+        comps = torch.stack(
+            [
+                subset[(drawn[seed][0] * len(subset)).long()]
+                for seed, subset in zip(self.tasks.member_seeds, self.tasks.subsets, strict=True)
+            ]
         )
-        return Batch(self.tasks.documents(comps, words), self.with_prompt)
+        words = self.tasks.for_conditions([word for _, word in drawn.values()])
+        return comps.to(self.tasks.device), words
+
+
+class FixedDocuments:
+    """So many documents for every member, drawn once, read in an order that is drawn anew for each
+    pass over them."""
+
+    def __init__(self, tasks: MemberTasks, batch: int, count: int) -> None:
+        self.tasks, self.batch, self.count = tasks, batch, count
+        self.comps, self.words = FreshDocuments(tasks, count).draw(0)  # (M, D, L, 2), (M, D, K)
+        self.orders: dict[int, Int[Tensor, "S D"]] = {}
+
+    def draw(self, step: int) -> tuple[Int[Tensor, "M B L 2"], Int[Tensor, "M B K"]]:
+        """Compositions and words of one update; a batch may go over into the next pass."""
+        places = torch.arange(step * self.batch, (step + 1) * self.batch)
+        passes = (places // self.count).tolist()
+        self.orders = {p: self._order(p) for p in set(passes)}
+        rows = [
+            torch.stack([self.orders[p][s, place % self.count] for p, place in pairs])
+            for s in range(len(self.tasks.seeds))
+            for pairs in [list(zip(passes, places.tolist(), strict=True))]
+        ]
+        index = self.tasks.for_conditions(rows)  # (M, B)
+        member = torch.arange(self.tasks.members, device=index.device)[:, None]
+        return self.comps[member, index], self.words[member, index]
+
+    def _order(self, number: int) -> Int[Tensor, "S D"]:
+        """The order of the documents in one pass, of every seed."""
+        if number in self.orders:
+            return self.orders[number]
+        return torch.stack(
+            [
+                torch.randperm(self.count, generator=seeded(seed, number, "order"))
+                for seed in self.tasks.seeds
+            ]
+        )

@@ -16,6 +16,7 @@ otherwise indices are 1 .. N. Source: Ramesh et al. 2024, official code.
 """
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
@@ -74,6 +75,16 @@ class Condition:
             raise ValueError(f"{text!r}: unknown {sorted(unknown)}; there are all tokens, code")
         numbers = tuple(int(part) for part in rest)
         return Condition(kind, numbers, repeat, "all tokens" in flags, "code" in flags)
+
+    @property
+    def text(self) -> str:
+        """How it is written in the parameters.
+
+        >>> Condition("random", (50,), repeat=True, all_tokens=True).text
+        'repeat random 50, all tokens'
+        """
+        head = " ".join((*("repeat",) * self.repeat, self.kind, *map(str, self.numbers)))
+        return ", ".join((head, *("all tokens",) * self.all_tokens, *("code",) * self.as_released))
 
     def draw(self, layout: Layout, generator: torch.Generator) -> Comps:
         """The compositions of one member.
@@ -196,3 +207,29 @@ def _without_repeats(comps: Comps) -> Comps:
     """Each row once, in the order of first appearance."""
     seen = dict.fromkeys(tuple(row) for row in comps.flatten(1).tolist())
     return torch.tensor(list(seen), dtype=torch.long).view(len(seen), *comps.shape[1:])
+
+
+# --- subsets by name ----------------------------------------------------------------------------
+
+
+def largest_subset(names: Iterable[str], kind: str, most: int | None = None) -> str | None:
+    """The largest subset of a kind, of `most` compositions at most: its name begins so and goes on
+    with numbers only.
+
+    >>> names = ["random 10", "random 50", "random 50, all tokens", "random 500"]
+    >>> largest_subset(names, "random", 100)
+    'random 50'
+    """
+    sizes = {
+        text: int(text[len(kind) + 1 :])
+        for text in map(str, names)
+        if text.startswith(kind + " ") and text[len(kind) + 1 :].isdigit()
+    }
+    fit = [text for text, size in sizes.items() if most is None or size <= most]
+    return max(fit, key=lambda text: sizes[text], default=None)
+
+
+def released_subset(names: Iterable[str]) -> str | None:
+    """Base compositions and all-displaced ones as the official code draws them."""
+    found = (s for s in map(str, names) if s.startswith("base_combo") and s.endswith(", code"))
+    return next(found, None)
