@@ -202,10 +202,8 @@ def training_sets(data: xr.Dataset) -> Figure:
         known = one.sweep_identifiable.mean("seed")
         left.plot(one.n, known, "--", color=colour, lw=1.1)
         points(right, known.values, one.sweep_unseen, colour, ls="none")
-    left.set(xscale="log", xlabel="trained compositions", ylabel="exact match, unseen")
-    ticks = data.n.values
-    left.set_xticks(ticks, [str(n) for n in ticks])
-    left.set_xticks([], minor=True)
+    log_axis(left, data.n.values.tolist(), "trained compositions")
+    left.set_ylabel("exact match, unseen")
     right.plot([0, 1], [0, 1], "--", color=INK, lw=1.1)
     right.set(xlabel="identifiable share of the unseen", ylim=(-0.05, 1.1))
     key(left)
@@ -287,7 +285,8 @@ def ceiling(layout: Layout, data: xr.Dataset, direct: xr.Dataset) -> Figure:
     ax.plot(every, known, "--", color=INK, lw=1.2, label="identifiable")
     points(ax, n, data.unseen.sel(subset=names), STEP, "step by step")
     points(ax, direct.n.values, direct.direct_unseen, DIRECT, "direct")
-    ax.set(xscale="log", xlabel="trained compositions", ylabel="exact match, unseen")
-    ax.set_ylim(-0.05, 1.1)
+    marks = [n for n in (2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000) if n <= every[-1]]
+    log_axis(ax, marks, "trained compositions")
+    ax.set(ylabel="exact match, unseen", ylim=(-0.05, 1.1))
     key(ax, loc="center left", bbox_to_anchor=(1.02, 0.5))
     return fig

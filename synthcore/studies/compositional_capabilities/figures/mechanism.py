@@ -59,6 +59,7 @@ def ablation(data: xr.Dataset) -> Figure:
             values = lost.sel(part=part)
             points(ax, one.layer.values + shift, values, colour, part, ls="none")
         ax.axvline(one.sizes["layer"] / 2 + 0.5, color=INK, lw=0.8, ls="--")
+        ax.set_xticks(one.layer.values)
         ax.set(xlabel="layer", ylim=(-0.05, 1.05))
         tag(ax, f"{network}, {known}")
     axes[0].set_ylabel("symbols lost (share)")
