@@ -47,7 +47,7 @@ words = 2
 mastery_words = 60
 cell_samples = 6
 direct_n = [50]
-direct_steps = 1000
+direct_steps = 1400
 one_layer_n = 50
 one_layer_steps = 600
 further_seeds = 2
@@ -150,7 +150,7 @@ smallest = f"random {config.direct_n[0]}"
 largest = largest_subset(step.subset.values, "random", endpoints.TENS) or smallest
 n_largest = int(largest.split()[1])
 best = step.sel(subset=largest)
-fitted = float(direct.direct_seen.isel(n=-1).median())
+fitted = float((direct.direct_seen / direct.memoriser_seen).isel(n=-1).median())
 chapter.card(
     "Shown **{n}** of {whole:,} chains of {depth} functions, small transformers that write every intermediate word answer **{unseen:.1%}** of the others (median of "
     "{seeds} networks); at least {mastered:.0%} of all chains are mastered. Trained to answer at once they "
@@ -401,7 +401,7 @@ gap = formats.step_at_direct(step, direct, "unseen") - direct.direct_unseen  # (
 
 # %% tags=["hide-input"]
 chapter.text(
-    "At {n} chains the difference is **{gap:.2f}** (median), with {seen:.2f} of the seen ones right directly. "
+    "At {n} chains the difference is **{gap:.2f}** (median), with {seen:.2f} of what a memoriser knows right directly. "
     "Answering with the nearest trained chain, as a memoriser would, is right in {memory:.3f}.",
     n=int(direct.n[-1]),
     gap=gap.isel(n=-1).median(),

@@ -169,9 +169,11 @@ def direct_stays_low(results: xr.DataTree) -> Verdict:
 
 
 def direct_is_fitted(results: xr.DataTree) -> Gate:
-    """Direct networks answer what they were trained on, at every n that is compared."""
-    worst = of(results, "direct").direct_seen.mean("seed").min("n")
-    return reaches(worst, FITTED, "direct, seen, worst n")
+    """Direct networks answer what they were trained on, at every n that is compared: of the seen
+    ones, as many as a memoriser does. By function others are seen too, which were never shown."""
+    data = of(results, "direct")
+    worst = (data.direct_seen / data.memoriser_seen).mean("seed").min("n")
+    return reaches(worst, FITTED, "direct, seen over what a memoriser knows, worst n")
 
 
 def step_is_fitted(results: xr.DataTree) -> Gate:
