@@ -181,13 +181,15 @@ def _divide(pairs: Pairs, share: float, generator: torch.Generator) -> tuple[Pai
 class DataMixture:
     """Which lines training shows, and how often.
 
-    exposure: `pairs` draws a training pair and a fresh uniform path of it; `paths` draws from the
-        fixed set of all simple paths of all training pairs, so that a pair with many paths is seen
-        as often as it has paths. A direct line is one per pair either way.
-    negatives: half of them hard, or uniform over all pairs out of reach.
-    balanced: half of the lines are about goals out of reach; otherwise as many as the set has, one
-        per pair.
-    edge_lines: every edge is a line of its own.
+    Args:
+        line_format: what a line spells out.
+        exposure: `pairs` draws a training pair and a fresh uniform path of it; `paths` draws from
+            the fixed set of all simple paths of all training pairs, so that a pair with many paths
+            is seen as often as it has paths. A direct line is one per pair either way.
+        negatives: half of them hard, or uniform over all pairs out of reach.
+        balanced: half of the lines are about goals out of reach; otherwise as many as the set has,
+            one per pair.
+        edge_lines: every edge is a line of its own.
     """
 
     line_format: Format
