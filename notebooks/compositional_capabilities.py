@@ -155,8 +155,12 @@ chapter.card(
     "Shown **{n}** of {whole:,} chains of {depth} functions, small transformers that write every intermediate word answer **{unseen:.1%}** of the others (median of "
     "{seeds} networks); at least {mastered:.0%} of all chains are mastered. Trained to answer at once they "
     + ("know" if fitted >= endpoints.FITTED else "reach")
-    + " {seen:.0%} of what they saw and **{direct:.1%}** of the rest. "
-    "Which chains are shown decides; a function at a place where it never stood stays foreign to networks that saw it in order only.",
+    + " {seen:.0%} of what they saw and **{direct:.1%}** of the rest."
+    + (
+        " From chains of at most one function they come to {base:.1%} of those of {depth}."
+        if "base" in step.subset
+        else ""
+    ),
     n=n_largest,
     whole=theory.in_order_size(layout),
     depth=config.positions,
@@ -165,6 +169,7 @@ chapter.card(
     mastered=(best.reached_at_least / step.attrs["whole"]).median(),
     seen=fitted,
     direct=direct.direct_unseen.isel(n=-1).median(),
+    base=step.by_k.reindex(subset=["base"]).isel(k=-1).median(),
 )
 
 # %% tags=["hide-input"]
