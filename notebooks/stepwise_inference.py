@@ -586,7 +586,8 @@ chapter.differences()
 # %% [markdown]
 # No official code exists; the format of lines and the ghost edges of the motif setting are our reading of a training repository of the first author. By default goal and start, which
 # cannot be foretold, are left out of the loss; a drawn pair shows a fresh uniform path; half of the lines are about goals out of reach, half of these hard. All
-# of that can be set as in the release. Sets are sampled with replacement and not shuffled. Every $\Delta$ draws equally many lines, so repetition is matched by construction.
+# of that can be set as in the release. Sets are sampled with replacement and not shuffled. Every $\Delta$ draws equally many lines, so repetition is matched by construction. After the first check run C2 was given the
+# gates of C1, and the ideal learner of C4 noise at dead ends too; margins were not changed.
 
 # %% [markdown]
 # ## What to try

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import xarray as xr
 
@@ -28,6 +29,20 @@ Once = Callable[[Callable[[], xr.DataTree]], xr.DataTree]
 def smoke(study: str, **changes: Any) -> dict[str, Any]:
     """A study's parameters at smoke scale, on the CPU, with changes."""
     return {**scale_parameters(find_study(ROOT, study), "smoke").all, "device": "cpu", **changes}
+
+
+def same_beside_others(both: xr.Dataset, alone: xr.Dataset, tolerance: float) -> None:
+    """Seed 1 has the same numbers in a population with seed 0, `both`, as in one of its own."""
+    measured = {
+        name: values
+        for name, values in alone.data_vars.items()
+        if "seed" in values.dims and values.dtype.kind == "f"
+    }
+    assert measured
+    for name, values in measured.items():
+        np.testing.assert_allclose(
+            both[name].sel(seed=[1]), values, rtol=tolerance, atol=tolerance, err_msg=str(name)
+        )
 
 
 def has_the_effect(rule: claim.Claim, run: xr.DataTree, gates: bool = False) -> None:

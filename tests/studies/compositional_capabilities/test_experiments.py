@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import xarray as xr
-from contracts import ROOT, smoke
+from contracts import ROOT, same_beside_others, smoke
 from frames import frames_to_product
 
 from synthcore.config import ParameterError
@@ -157,12 +157,8 @@ def test_every_k_is_tested_on_as_many_documents() -> None:
 )
 def test_a_member_is_the_same_beside_others(stage: Any) -> None:
     """But for rounding: of the answers of networks hardly trained, a few may change."""
-    both = stage(config(n_seeds=2))
-    alone = stage(config(seed=1, n_seeds=1))
-    for name, values in alone.data_vars.items():
-        if "seed" in values.dims and values.dtype.kind == "f":
-            other = both[name].sel(seed=[1])
-            np.testing.assert_allclose(other, values, atol=0.02, rtol=0.02, err_msg=str(name))
+    both, alone = stage(config(n_seeds=2)), stage(config(seed=1, n_seeds=1))
+    same_beside_others(both, alone, 0.02)
 
 
 def test_the_network_in_the_browser_is_the_one_that_was_measured() -> None:

@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 import xarray as xr
 from contracts import Once, smoke
+from small_graph import CPU, SHAPE, loud
 
+from synthcore.nn.gpt import GPT
 from synthcore.studies.stepwise_inference.config import Config
 from synthcore.studies.stepwise_inference.experiments import (
     navigation,
@@ -14,6 +16,7 @@ from synthcore.studies.stepwise_inference.experiments import (
     steering,
     stitching,
 )
+from synthcore.studies.stepwise_inference.model import build
 
 
 def config(**changed: Any) -> Config:
@@ -44,3 +47,9 @@ def run() -> xr.DataTree:
 @pytest.fixture(scope="session")
 def results(once: Once) -> xr.DataTree:
     return once(run)
+
+
+@pytest.fixture
+def model() -> GPT:
+    """Two untrained members on the small graph."""
+    return loud(build(SHAPE, [0, 1], CPU))

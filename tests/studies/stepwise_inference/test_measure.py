@@ -5,9 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from small_graph import CPU, GRAPH, VOCABULARY
 from torch import Tensor
 
-from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.nn.gpt import GPT
 from synthcore.studies.stepwise_inference import theory
 from synthcore.studies.stepwise_inference.experiments import sampling
 from synthcore.studies.stepwise_inference.measure import policies
@@ -20,7 +21,7 @@ from synthcore.studies.stepwise_inference.measure.answers import (
     parse_answers,
 )
 from synthcore.studies.stepwise_inference.measure.evaluator import Evaluator
-from synthcore.studies.stepwise_inference.model import answer_loss, build, shifted_answers
+from synthcore.studies.stepwise_inference.model import answer_loss, shifted_answers
 from synthcore.studies.stepwise_inference.task.graphs import bernoulli_graph
 from synthcore.studies.stepwise_inference.task.lines import (
     Batch,
@@ -30,24 +31,7 @@ from synthcore.studies.stepwise_inference.task.lines import (
 )
 from synthcore.training.seeding import seeded
 
-CPU = torch.device("cpu")
-GRAPH = bernoulli_graph(10, 0.35, seeded(3), ends=2)
 LARGE = [bernoulli_graph(30, 0.15, seeded(s)) for s in range(3)]
-VOCABULARY = Vocabulary(10)
-SHAPE = GPTConfig(VOCABULARY.size, 24, 16, 2, 1, positions="learned", bias=False)
-
-
-def loud(model: GPT) -> GPT:
-    """Larger weights, so that an untrained network has opinions."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(4)
-    return model.eval()
-
-
-@pytest.fixture
-def model() -> GPT:
-    return loud(build(SHAPE, [0, 1], CPU))
 
 
 @pytest.fixture(scope="module")

@@ -4,37 +4,18 @@ from dataclasses import replace as replace_shape
 
 import pytest
 import torch
+from small_graph import CPU, GRAPH, SHAPE, VOCABULARY, loud
 from torch import Tensor
 
-from synthcore.nn.gpt import GPT, GPTConfig
+from synthcore.nn.gpt import GPT
 from synthcore.nn.hooks import replace
 from synthcore.studies.stepwise_inference.experiments import one_layer, steering
 from synthcore.studies.stepwise_inference.measure.evaluator import Evaluator
 from synthcore.studies.stepwise_inference.model import build
-from synthcore.studies.stepwise_inference.task.graphs import bernoulli_graph
-from synthcore.studies.stepwise_inference.task.lines import Vocabulary, random_split
+from synthcore.studies.stepwise_inference.task.lines import random_split
 from synthcore.studies.stepwise_inference.task.motifs import Chain, Motifs
 from synthcore.training.generate import generate
 from synthcore.training.seeding import seeded
-
-CPU = torch.device("cpu")
-GRAPH = bernoulli_graph(10, 0.35, seeded(3), ends=2)
-VOCABULARY = Vocabulary(10)
-SHAPE = GPTConfig(VOCABULARY.size, 24, 16, 2, 1, positions="learned", bias=False)
-
-
-def loud(model: GPT) -> GPT:
-    """Larger weights, so that an untrained network has opinions."""
-    with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.mul_(4)
-    return model.eval()
-
-
-@pytest.fixture
-def model() -> GPT:
-    return loud(build(SHAPE, [0, 1], CPU))
-
 
 # --- the two tables -------------------------------------------------------------------------------
 

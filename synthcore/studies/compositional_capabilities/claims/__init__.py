@@ -76,7 +76,8 @@ CLAIMS = (
         ideal=controls.exact_and_memorised,
         effect=0.8,
         scales=CHECK,
-        former_margin="the best seen and the best unseen accuracy, over different n",
+        former_margin="the best seen and the best unseen accuracy, over different n; in the first "
+        "check run the gate asked for .95 of all that counts as seen by function: .92 was answered",
     ),
     Claim(
         "C5",

@@ -90,7 +90,8 @@ CLAIMS = (
         effect=(0.33, 0.0),
         scales=CHECK,
         former_margin="layers as wide as there are dimensions, so that width could be the cause; a "
-        "network that went and stayed away counted as well",
+        "network that went and stayed away counted as well; a gate over the mean of all depths, "
+        "and the largest of each seed's depths",
     ),
     Claim(
         "C13",
